@@ -1,0 +1,248 @@
+//! An object of properties that keeps every value exactly as it was written.
+//!
+//! Values stay JSON text: numbers keep their spelling, nested values their form. Keys are unescaped once, so that
+//! they can be compared. Of duplicate keys the last wins, at the place of the first.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+/// A JSON object as an ordered list of keys with raw values, borrowed from its source text where possible.
+#[derive(Clone, Default)]
+pub struct Properties<'a> {
+    entries: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+}
+
+/// The text was not a JSON object.
+#[derive(Debug)]
+pub struct PropertiesError(serde_json::Error);
+
+impl fmt::Display for PropertiesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for PropertiesError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+impl<'a> Properties<'a> {
+    /// No properties.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads the JSON object in `text`. Cost: one pass over the text, no copy of values.
+    ///
+    /// # Errors
+    ///
+    /// When `text` is not JSON, or not an object.
+    pub fn parse(text: &'a str) -> Result<Self, PropertiesError> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let entries = serde::de::Deserializer::deserialize_map(&mut deserializer, EntriesVisitor)
+            .and_then(|entries| deserializer.end().map(|()| entries))
+            .map_err(PropertiesError)?;
+        Ok(Self { entries })
+    }
+
+    /// The raw JSON value of `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&RawValue> {
+        self.position(key).map(|at| &*self.entries[at].1)
+    }
+
+    /// The value of `key` when it is a JSON string.
+    #[must_use]
+    pub fn get_str(&self, key: &str) -> Option<Cow<'_, str>> {
+        raw_str(self.get(key)?)
+    }
+
+    /// Whether `key` is present, even as `null`.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.position(key).is_some()
+    }
+
+    /// Sets `key`, in place if it is there, else at the end.
+    pub fn set(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, RawValue>>) {
+        let key = key.into();
+        match self.position(&key) {
+            Some(at) => self.entries[at].1 = value.into(),
+            None => self.entries.push((key, value.into())),
+        }
+    }
+
+    /// Sets `key` to a JSON string.
+    pub fn set_str(&mut self, key: impl Into<Cow<'a, str>>, value: &str) {
+        self.set(key, Cow::Owned(raw_string(value)));
+    }
+
+    /// Removes `key` and returns its value.
+    pub fn remove(&mut self, key: &str) -> Option<Cow<'a, RawValue>> {
+        self.position(key).map(|at| self.entries.remove(at).1)
+    }
+
+    /// Keeps the entries for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &RawValue) -> bool) {
+        self.entries.retain(|(key, value)| keep(key, value));
+    }
+
+    /// Keys and raw values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.entries.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// Number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The object as compact JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(2 + self.entries.iter().map(|(k, v)| k.len() + v.get().len() + 4).sum::<usize>());
+        out.push('{');
+        for (at, (key, value)) in self.entries.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            write_json_string(&mut out, key);
+            out.push(':');
+            out.push_str(value.get());
+        }
+        out.push('}');
+        out
+    }
+
+    /// The object as a raw JSON value, to nest it in another one.
+    #[must_use]
+    pub fn to_raw(&self) -> Box<RawValue> {
+        RawValue::from_string(self.to_json()).expect("an object of valid values is valid JSON")
+    }
+
+    /// The same properties, owning their text.
+    #[must_use]
+    pub fn into_owned(self) -> Properties<'static> {
+        let entries = self.entries.into_iter().map(|(k, v)| (Cow::Owned(k.into_owned()), Cow::Owned(v.into_owned())));
+        Properties { entries: entries.collect() }
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        self.entries.iter().position(|(k, _)| k == key)
+    }
+}
+
+impl fmt::Debug for Properties<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
+}
+
+impl PartialEq for Properties<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|(k, v)| other.get(k).is_some_and(|o| o.get() == v.get()))
+    }
+}
+
+/// Appends `text` to `out` as a quoted JSON string.
+pub fn write_json_string(out: &mut String, text: &str) {
+    out.push_str(&serde_json::to_string(text).expect("text is always a JSON string"));
+}
+
+fn raw_string(text: &str) -> Box<RawValue> {
+    serde_json::value::to_raw_value(text).expect("text is always a JSON string")
+}
+
+fn raw_str(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+struct EntriesVisitor;
+
+impl<'de> serde::de::Visitor<'de> for EntriesVisitor {
+    type Value = Vec<(Cow<'de, str>, Cow<'de, RawValue>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries: Self::Value = Vec::with_capacity(map.size_hint().unwrap_or(16));
+        let mut duplicates = KeyIndex::default();
+        while let Some(KeyText(key)) = map.next_key()? {
+            let value: &'de RawValue = map.next_value()?;
+            match duplicates.position(&entries, &key) {
+                Some(at) => entries[at].1 = Cow::Borrowed(value),
+                None => {
+                    duplicates.note(&key, entries.len());
+                    entries.push((key, Cow::Borrowed(value)));
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Finds duplicate keys: by comparing while there are few, through a hash map once there are many, so that an
+/// object of a hundred thousand keys costs no more per key than a small one.
+#[derive(Default)]
+struct KeyIndex {
+    by_key: std::collections::HashMap<String, usize>,
+}
+
+impl KeyIndex {
+    const LINEAR_MAX: usize = 64;
+
+    fn position(&mut self, entries: &[(Cow<'_, str>, Cow<'_, RawValue>)], key: &str) -> Option<usize> {
+        if entries.len() < Self::LINEAR_MAX {
+            return entries.iter().position(|(k, _)| k == key);
+        }
+        if self.by_key.is_empty() {
+            self.by_key = entries.iter().enumerate().map(|(at, (k, _))| (k.to_string(), at)).collect();
+        }
+        self.by_key.get(key).copied()
+    }
+
+    fn note(&mut self, key: &str, at: usize) {
+        if !self.by_key.is_empty() {
+            self.by_key.insert(key.to_owned(), at);
+        }
+    }
+}
+
+struct KeyText<'de>(Cow<'de, str>);
+
+impl<'de> serde::Deserialize<'de> for KeyText<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> serde::de::Visitor<'de> for TextVisitor {
+            type Value = KeyText<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(KeyText(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(KeyText(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests;
