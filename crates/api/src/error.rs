@@ -1,0 +1,154 @@
+//! The one place where errors meet status codes and PostHog's error bodies.
+//!
+//! Every error of the REST API is `{"type", "code", "detail", "attr"}`. Capture routes answer errors as plain text
+//! instead; that mapping is in [`crate::capture`].
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::wire::write_json;
+
+/// A refusal, as the client will read it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// 400 about the request as a whole, or about the parameter `attr`.
+    #[error("{detail}")]
+    Invalid { detail: String, attr: Option<&'static str>, code: &'static str },
+
+    /// 400 for a malformed event id. Upstream's body has no `attr` key.
+    #[error("Invalid UUID")]
+    InvalidUuid,
+
+    /// 401, no credential in any of the three places.
+    #[error("Authentication credentials were not provided.")]
+    NotAuthenticated,
+
+    /// 401, a credential that is not valid.
+    #[error("{0}")]
+    AuthenticationFailed(String),
+
+    /// 403.
+    #[error("{0}")]
+    PermissionDenied(String),
+
+    /// 404.
+    #[error("{0}")]
+    NotFound(String),
+
+    /// 405.
+    #[error("Method \"{0}\" not allowed.")]
+    MethodNotAllowed(String),
+
+    /// 406.
+    #[error("Could not satisfy the request Accept header.")]
+    NotAcceptable,
+
+    /// 413 for a REST request body.
+    #[error("Request body is larger than {limit_bytes} bytes.")]
+    BodyTooLarge { limit_bytes: usize },
+
+    /// 503: metadata or storage cannot answer now.
+    #[error("The event store is unavailable, please retry.")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+
+    /// 504: the query ran into its time or memory limit.
+    #[error("{0}")]
+    QueryTooExpensive(String),
+
+    /// 500: our fault. The cause is logged, never shown.
+    #[error("A server error occurred.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// A 400 about the parameter or field `attr`.
+    pub(crate) fn invalid(attr: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid { detail: detail.into(), attr: Some(attr), code: "invalid_input" }
+    }
+
+    /// A 400 about the request as a whole.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::Invalid { detail: detail.into(), attr: None, code: "invalid_input" }
+    }
+
+    /// A 400 for a missing body field.
+    pub(crate) fn required(attr: &'static str) -> Self {
+        Self::Invalid { detail: "This field is required.".to_owned(), attr: Some(attr), code: "required" }
+    }
+
+    /// The 400 for what PostHog knows and this version does not.
+    pub(crate) fn unsupported(attr: &'static str, what: &str) -> Self {
+        Self::invalid(attr, format!("{what} is not supported yet."))
+    }
+
+    /// The 404 for a project that does not exist, or whose name is not a number.
+    pub(crate) fn project_not_found() -> Self {
+        Self::NotFound("Project not found.".to_owned())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid { .. } | Self::InvalidUuid => StatusCode::BAD_REQUEST,
+            Self::NotAuthenticated | Self::AuthenticationFailed(_) => StatusCode::UNAUTHORIZED,
+            Self::PermissionDenied(_) => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueryTooExpensive(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn kind_and_code(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Invalid { code, .. } => ("validation_error", code),
+            Self::InvalidUuid => ("validation_error", "invalid"),
+            Self::NotAuthenticated => ("authentication_error", "not_authenticated"),
+            Self::AuthenticationFailed(_) => ("authentication_error", "authentication_failed"),
+            Self::PermissionDenied(_) => ("authentication_error", "permission_denied"),
+            Self::NotFound(_) => ("invalid_request", "not_found"),
+            Self::MethodNotAllowed(_) => ("invalid_request", "method_not_allowed"),
+            Self::NotAcceptable => ("invalid_request", "not_acceptable"),
+            Self::BodyTooLarge { .. } => ("invalid_request", "request_too_large"),
+            Self::Unavailable(_) | Self::QueryTooExpensive(_) | Self::Internal(_) => ("server_error", "error"),
+        }
+    }
+}
+
+impl From<meta::MetaError> for ApiError {
+    fn from(error: meta::MetaError) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Internal(source) => tracing::error!(error = source.as_ref() as &dyn std::error::Error, "request failed"),
+            Self::Unavailable(source) => {
+                tracing::warn!(error = source.as_ref() as &dyn std::error::Error, "storage is unavailable");
+            }
+            _ => {}
+        }
+        let detail = self.to_string();
+        let mut response = if matches!(self, Self::InvalidUuid) {
+            let body = r#"{"detail":"Invalid UUID","code":"invalid","type":"validation_error"}"#;
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        } else {
+            let (kind, code) = self.kind_and_code();
+            let attr = if let Self::Invalid { attr, .. } = &self { *attr } else { None };
+            write_json(&serde_json::json!({"type": kind, "code": code, "detail": detail, "attr": attr}))
+        };
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        if self.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(self, Self::Unavailable(_)) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

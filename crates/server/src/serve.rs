@@ -1,0 +1,226 @@
+//! Builds every part once, connects them, and takes them down in order.
+//!
+//! Start: lock the directory, open metadata, log and store, rebuild the memory table from the log, then listen. Stop:
+//! no new requests, let the others finish, close the log, let ingestion catch up and seal, then leave.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use api::{App, Parts};
+use env::{Clock, Files, Lock, Random, RealFiles};
+use eventlog::{EventLog, Writer, WriterEnd};
+use ingest::{Ingest, Sealer};
+use meta::{Bootstrap, Created, Meta};
+use model::Timestamp;
+use parking_lot::Mutex;
+use query::{Engine, EngineSettings};
+use store::Store;
+use tokio::net::TcpListener;
+
+use crate::samples;
+use crate::settings::ServeSettings;
+use crate::tasks::Tasks;
+use crate::{banner, listen};
+
+/// Why `serve` ended other than by being asked to, by exit code.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// A setting cannot be honoured.
+    Settings(anyhow::Error),
+    /// The data directory is locked, newer than this program, damaged, or out of reach.
+    DataDirectory(anyhow::Error),
+    /// A write to the log could not be made durable: recover from disk by starting again.
+    Poisoned(anyhow::Error),
+    /// Anything else.
+    Failed(anyhow::Error),
+}
+
+const LOG_THREAD: &str = "hedgerow-log";
+const INGEST_THREAD: &str = "hedgerow-ingest";
+const SEAL_THREAD: &str = "hedgerow-seal";
+
+/// Runs the server until it is told to stop.
+pub(crate) fn serve(settings: ServeSettings) -> Result<(), Stop> {
+    let data = Data::open(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("hedgerow-http")
+        .enable_all()
+        .build()
+        .context("the network runtime cannot be started")
+        .map_err(Stop::Failed)?;
+    runtime.block_on(run(settings, data))
+}
+
+/// Everything that lives in the data directory, opened and recovered.
+struct Data {
+    /// Held for as long as the process owns the directory.
+    _lock: Box<dyn Lock>,
+    meta: Arc<Meta>,
+    store: Arc<Store>,
+    log: EventLog,
+    writer: Writer,
+    ingest: Ingest,
+    sealer: Sealer,
+    created: Option<Created>,
+}
+
+impl Data {
+    fn open(settings: &ServeSettings) -> Result<Self, Stop> {
+        let dir = settings.data_dir.as_path();
+        let files: Arc<dyn Files> = Arc::new(RealFiles);
+        let lock = lock(files.as_ref(), dir).map_err(Stop::DataDirectory)?;
+        let meta = Meta::open(&dir.join("meta.sqlite")).context(at(dir)).map_err(Stop::DataDirectory)?;
+        let created = bootstrap(&meta, settings)?;
+        Self::open_events(settings, files, meta, lock, created).map_err(Stop::DataDirectory)
+    }
+
+    fn open_events(
+        settings: &ServeSettings,
+        files: Arc<dyn Files>,
+        meta: Meta,
+        lock: Box<dyn Lock>,
+        created: Option<Created>,
+    ) -> anyhow::Result<Self> {
+        let dir = settings.data_dir.as_path();
+        let opened = eventlog::open(Arc::clone(&files), &dir.join("log"), log_settings(settings)).context(at(dir))?;
+        tracing::info!(recovery = ?opened.recovery, "event log opened");
+        let meta = Arc::new(meta);
+        let catalog = meta.catalog().context(at(dir))?;
+        let store = Store::open(files, &dir.join("segments"), store_settings(settings), catalog.into()).context(at(dir))?;
+        let store = Arc::new(store);
+        let (mut ingest, sealer) = Ingest::open(
+            Arc::clone(&meta),
+            opened.log.clone(),
+            Arc::clone(&store),
+            settings.clock,
+            ingest::Settings { seal_interval: settings.seal_interval, ..ingest::Settings::default() },
+        )
+        .context(at(dir))?;
+        ingest.recover().context(at(dir))?;
+        Ok(Self { _lock: lock, meta, store, log: opened.log, writer: opened.writer, ingest, sealer, created })
+    }
+}
+
+fn at(dir: &Path) -> String {
+    format!("data directory {}", dir.display())
+}
+
+/// Takes the directory for this process alone (rule R10).
+fn lock(files: &dyn Files, dir: &Path) -> anyhow::Result<Box<dyn Lock>> {
+    files.create_dir_all(dir).with_context(|| format!("{} cannot be created", at(dir)))?;
+    files.lock(&dir.join("lock")).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => anyhow!("{} is in use by another process", at(dir)),
+        _ => anyhow!(error).context(format!("{} cannot be locked", at(dir))),
+    })
+}
+
+fn bootstrap(meta: &Meta, settings: &ServeSettings) -> Result<Option<Created>, Stop> {
+    let random = Random::system();
+    let chosen = Bootstrap {
+        project_token: settings.project_token.clone(),
+        personal_api_key: settings.personal_api_key.clone(),
+    };
+    let now = Timestamp::from_micros(settings.clock.unix_micros());
+    meta.bootstrap(now, &chosen, &random).map_err(|error| match error {
+        meta::MetaError::InvalidKey { .. } => Stop::Settings(error.into()),
+        error => Stop::DataDirectory(error.into()),
+    })
+}
+
+fn log_settings(settings: &ServeSettings) -> eventlog::Settings {
+    eventlog::Settings {
+        segment_bytes: settings.log_segment_bytes,
+        quota_bytes: settings.log_quota_bytes,
+        reserve_bytes: settings.disk_reserve_bytes,
+        ..eventlog::Settings::default()
+    }
+}
+
+fn store_settings(settings: &ServeSettings) -> store::Settings {
+    store::Settings { memory_bytes: settings.memory_bytes, ..store::Settings::default() }
+}
+
+async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
+    let engine = Engine::new(
+        Arc::clone(&data.store),
+        EngineSettings {
+            threads: settings.query_threads,
+            memory_bytes: settings.query_memory_bytes,
+            timeout: settings.query_timeout,
+            ..EngineSettings::default()
+        },
+    )
+    .context("the query engine cannot be started")
+    .map_err(Stop::Failed)?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))
+        .map_err(Stop::Settings)?;
+    let address = listener.local_addr().context("the listening address is unknown").map_err(Stop::Failed)?;
+
+    let mut workers = Workers::start(data.log.clone(), data.writer, data.ingest, data.sealer).map_err(Stop::Failed)?;
+    let app = App::new(Parts {
+        meta: data.meta,
+        log: data.log.clone(),
+        engine: Arc::new(engine),
+        clock: settings.clock,
+        random: Random::system(),
+        samples: samples::of(data.log.clone(), Arc::clone(&data.store), workers.ingest_stats.clone()),
+        settings: api_settings(&settings),
+    });
+    banner::write(&mut std::io::stdout(), address, data.created.as_ref())
+        .context("the start message cannot be written")
+        .map_err(Stop::Failed)?;
+
+    let mut died = None;
+    listen::serve(listener, api::router(app), async {
+        tokio::select! {
+            () = asked_to_stop() => tracing::info!("stopping"),
+            name = workers.tasks.first_end() => died = Some(name),
+        }
+    })
+    .await;
+    tokio::task::block_in_place(|| workers.stop(died))
+}
+
+fn api_settings(settings: &ServeSettings) -> api::Settings {
+    api::Settings {
+        capture: capture::Limits {
+            // A body that fits no log segment could never be acknowledged.
+            payload_bytes: capture::Limits::DEFAULT.payload_bytes,
+            ..capture::Limits::DEFAULT
+        },
+        capture_in_flight_bytes: 256 << 20,
+        body_stall: Duration::from_secs(30),
+        unknown_token: settings.unknown_token,
+        trusted_proxies: settings.trusted_proxies.clone(),
+        rest_body_bytes: 1 << 20,
+    }
+}
+
+/// Completes on SIGTERM or SIGINT.
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(error) => {
+            tracing::error!(%error, "signals cannot be received");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}
+
+/// The threads behind the HTTP surface.
+struct Workers {
+    tasks: Tasks,
+    log: EventLog,
+    ingest_stop: ingest::StopHandle,
+    ingest_stats: ingest::StatsHandle,
+    log_end: Arc<Mutex<Option<WriterEnd>>>,
+}
