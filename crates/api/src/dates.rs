@@ -5,7 +5,7 @@
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Span, ToSpan, Zoned};
+use jiff::{Span, ToSpan, ZonedDateTime};
 use model::Timestamp;
 
 /// The text is neither an ISO date nor a relative one.
@@ -18,17 +18,17 @@ pub(crate) fn parse_date(text: &str, now: Timestamp, zone: &TimeZone) -> Result<
     if let Some((civil, offset)) = parse_iso(text) {
         let instant = match offset {
             Some(seconds) => Offset::from_seconds(seconds).ok().and_then(|offset| offset.to_timestamp(civil).ok()),
-            None => zone.to_ambiguous_zoned(civil).compatible().ok().map(|zoned| zoned.timestamp()),
+            None => zone.to_timestamp(civil).ok(),
         };
         return instant.map(|at| Timestamp::from_micros(at.as_microsecond())).ok_or(NotADate);
     }
-    let now = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(|_| NotADate)?.to_zoned(zone.clone());
+    let now = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(|_| NotADate)?.to_zoned_datetime(zone.clone());
     let at = parse_relative(text, &now).ok_or(NotADate)?;
     Ok(Timestamp::from_micros(at.timestamp().as_microsecond()))
 }
 
 /// `-7d`, `4d`, `dStart`, `-1mEnd`, …
-fn parse_relative(text: &str, now: &Zoned) -> Option<Zoned> {
+fn parse_relative(text: &str, now: &ZonedDateTime) -> Option<ZonedDateTime> {
     let text = text.strip_prefix('-').unwrap_or(text);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (amount, rest) = text.split_at_checked(digits)?;
@@ -57,7 +57,7 @@ fn parse_relative(text: &str, now: &Zoned) -> Option<Zoned> {
     }
 }
 
-fn move_to_start(at: &Zoned, unit: char) -> Option<Zoned> {
+fn move_to_start(at: &ZonedDateTime, unit: char) -> Option<ZonedDateTime> {
     match unit {
         'h' => at.with().minute(0).second(0).subsec_nanosecond(0).build().ok(),
         'd' => at.with().time(Time::midnight()).build().ok(),
@@ -67,7 +67,7 @@ fn move_to_start(at: &Zoned, unit: char) -> Option<Zoned> {
     }
 }
 
-fn move_to_end(at: &Zoned, unit: char) -> Option<Zoned> {
+fn move_to_end(at: &ZonedDateTime, unit: char) -> Option<ZonedDateTime> {
     match unit {
         'h' => at.with().minute(59).second(59).subsec_nanosecond(999_999_000).build().ok(),
         'd' => at.with().time(Time::new(23, 59, 59, 999_999_000).ok()?).build().ok(),

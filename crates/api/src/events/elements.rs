@@ -59,7 +59,7 @@ fn decode_element(piece: &str, order: usize) -> Element {
             element.attr_class = Some(parts.filter(|class| !class.is_empty()).map(str::to_owned).collect());
         }
     }
-    for (name, value) in Attributes { rest: attributes } {
+    for (name, value) in (Attributes { rest: attributes }) {
         match name {
             "text" => element.text = Some(value),
             "href" => element.href = Some(value),

@@ -61,9 +61,9 @@ pub(crate) async fn values(
 /// From the start of the day seven days ago to the end of today, in the project's zone.
 fn last_seven_days(now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, Timestamp), ApiError> {
     let internal = |error: jiff::Error| ApiError::Internal(Box::new(error));
-    let now = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(internal)?.to_zoned(zone.clone());
+    let now = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(internal)?.to_zoned_datetime(zone.clone());
     let instant = |day: jiff::civil::Date| -> Result<Timestamp, ApiError> {
-        let zoned = day.to_datetime(Time::midnight()).to_zoned(zone.clone()).map_err(internal)?;
+        let zoned = day.to_datetime(Time::midnight()).to_zoned_datetime(zone.clone()).map_err(internal)?;
         Ok(Timestamp::from_micros(zoned.timestamp().as_microsecond()))
     };
     let today = now.date();
