@@ -123,6 +123,25 @@ impl From<meta::MetaError> for ApiError {
     }
 }
 
+impl From<query::FilterError> for ApiError {
+    fn from(error: query::FilterError) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
+impl From<query::QueryError> for ApiError {
+    fn from(error: query::QueryError) -> Self {
+        use query::QueryError;
+        match &error {
+            QueryError::Timeout { .. } | QueryError::Memory { .. } => {
+                Self::QueryTooExpensive(format!("Query not answered: {error}. Narrow the time range and try again."))
+            }
+            QueryError::UnknownColumn(_) | QueryError::SearchTooLong { .. } => Self::bad_request(error.to_string()),
+            _ => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {

@@ -1,9 +1,9 @@
 //! `/api/personal_api_keys/`: the caller's keys.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use meta::{NewKey, PersonalKey};
 use model::Timestamp;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ const SCOPE_OBJECTS: &[&str] = &[
 /// Lists the caller's keys, newest first, without their secrets.
 pub(crate) async fn list(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(uri.query().unwrap_or_default());
@@ -47,7 +47,7 @@ pub(crate) async fn list(
 /// Creates a key. The answer is the only place its value ever appears.
 pub(crate) async fn create(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Result<Response, ApiError> {

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, OriginalUri, Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use meta::{Person, PersonQuery};
 use model::Properties;
 use serde_json::value::RawValue;
@@ -25,7 +25,7 @@ const NAME_PROPERTIES: [&str; 8] =
 pub(crate) async fn list(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Path(project): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, OriginalUri, Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 use jiff::tz::TimeZone;
 use meta::{NewProject, Project};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ const NAME_MAX: usize = 200;
 pub(crate) async fn list(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(uri.query().unwrap_or_default());
@@ -43,7 +43,7 @@ pub(crate) async fn list(
 /// Shows one project with its settings.
 pub(crate) async fn retrieve(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Path(project): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -55,7 +55,7 @@ pub(crate) async fn retrieve(
 /// Creates a project in the caller's organisation: `{"name", "timezone"}` gives its id and token.
 pub(crate) async fn create(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {

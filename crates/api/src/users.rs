@@ -1,8 +1,8 @@
 //! `GET /api/users/@me/`: the owner of the key.
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::State;
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -15,7 +15,7 @@ use crate::wire::{timestamp_text_z, write_json};
 /// Shows the user behind the key, with their current project and organisation.
 pub(crate) async fn me(
     State(app): State<App>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(uri.query().unwrap_or_default());

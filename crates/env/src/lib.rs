@@ -9,10 +9,10 @@ mod clock;
 mod files;
 mod random;
 mod real;
-
+mod sim;
 
 pub use clock::Clock;
 pub use files::{File, Files, Lock};
 pub use random::Random;
 pub use real::RealFiles;
-
+pub use sim::{Operation, SimDisk};

@@ -1,1 +1,22 @@
-//! ingest
+//! Tails the log, resolves persons and groups, fills the store, moves the positions.
+//!
+//! A batch is a run of log records. Its person changes, what was resolved for each of its events, and the applied
+//! position commit in one transaction; then its rows are published. A crash between the two is repaired at the next
+//! start, by rebuilding the rows from the log and what was resolved.
+
+#![warn(missing_docs)]
+
+mod batch;
+mod elements;
+mod event;
+mod identity;
+mod ingest;
+mod people;
+mod person_properties;
+mod resolved;
+mod sealer;
+mod stats;
+
+pub use ingest::{Ingest, IngestError, Progress, Settings};
+pub use sealer::{Sealer, SealerStop, StopHandle};
+pub use stats::{Stats, StatsHandle, Warning};

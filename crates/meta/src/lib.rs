@@ -1,1 +1,18 @@
-//! meta
+//! Metadata: projects, keys, persons, groups, positions and the segment catalog, in one SQLite database.
+
+mod catalog;
+mod connection;
+mod error;
+mod ingestion;
+mod keys;
+mod persons;
+mod tenants;
+mod tokens;
+
+pub use catalog::{Catalog, Positions, ResolvedBatch};
+pub use connection::Meta;
+pub use error::{MetaError, OpenError};
+pub use ingestion::{GroupRecord, IngestTx, PersonRecord};
+pub use keys::{Caller, NewKey, PersonalKey};
+pub use persons::{Person, PersonQuery, PersonSummary};
+pub use tenants::{Bootstrap, Created, NewProject, Organization, Project, User};

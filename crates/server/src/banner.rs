@@ -16,7 +16,8 @@ pub(crate) fn write(out: &mut impl Write, address: SocketAddr, created: Option<&
         writeln!(out)?;
         writeln!(out, "Send an event, then read it back:")?;
         writeln!(out)?;
-        writeln!(out, "  curl http://{address}/i/v0/e/ -d '{{\"api_key\":\"{token}\",\"event\":\"hello\",\"distinct_id\":\"me\"}}'")?;
+        writeln!(out, "  curl http://{address}/i/v0/e/ -H 'Content-Type: application/json' \\")?;
+        writeln!(out, "    -d '{{\"api_key\":\"{token}\",\"event\":\"hello\",\"distinct_id\":\"me\"}}'")?;
         writeln!(out, "  curl http://{address}/api/projects/@current/events/ -H 'Authorization: Bearer {key}'")?;
         writeln!(out)?;
     }

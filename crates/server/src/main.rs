@@ -2,6 +2,7 @@
 
 mod banner;
 mod listen;
+mod samples;
 mod serve;
 mod settings;
 mod tasks;

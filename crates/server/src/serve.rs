@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use api::{App, Parts};
-use env::{Clock, Files, Lock, Random, RealFiles};
+use env::{Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
-use ingest::{Ingest, Sealer};
+use ingest::{Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
 use model::Timestamp;
 use parking_lot::Mutex;
 use query::{Engine, EngineSettings};
-use store::Store;
+use store::{Contents, Store};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::samples;
 use crate::settings::ServeSettings;
@@ -88,7 +89,9 @@ impl Data {
         tracing::info!(recovery = ?opened.recovery, "event log opened");
         let meta = Arc::new(meta);
         let catalog = meta.catalog().context(at(dir))?;
-        let store = Store::open(files, &dir.join("segments"), store_settings(settings), catalog.into()).context(at(dir))?;
+        let contents =
+            Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let store = Store::open(files, dir.join("segments"), store_settings(settings), contents).context(at(dir))?;
         let store = Arc::new(store);
         let (mut ingest, sealer) = Ingest::open(
             Arc::clone(&meta),
@@ -170,6 +173,8 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         samples: samples::of(data.log.clone(), Arc::clone(&data.store), workers.ingest_stats.clone()),
         settings: api_settings(&settings),
     });
+    // Before anybody can know that we run, so that being asked to stop never just kills.
+    let asked = Signals::register().context("signals cannot be received").map_err(Stop::Failed)?;
     banner::write(&mut std::io::stdout(), address, data.created.as_ref())
         .context("the start message cannot be written")
         .map_err(Stop::Failed)?;
@@ -177,7 +182,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     let mut died = None;
     listen::serve(listener, api::router(app), async {
         tokio::select! {
-            () = asked_to_stop() => tracing::info!("stopping"),
+            () = asked.any() => tracing::info!("stopping"),
             name = workers.tasks.first_end() => died = Some(name),
         }
     })
@@ -200,19 +205,23 @@ fn api_settings(settings: &ServeSettings) -> api::Settings {
     }
 }
 
-/// Completes on SIGTERM or SIGINT.
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(error) => {
-            tracing::error!(%error, "signals cannot be received");
-            std::future::pending::<()>().await;
+/// SIGTERM and SIGINT, received instead of ending the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn register() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Completes when one of them arrives.
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::interrupt()) => {}
     }
 }
 
@@ -220,7 +229,47 @@ async fn asked_to_stop() {
 struct Workers {
     tasks: Tasks,
     log: EventLog,
-    ingest_stop: ingest::StopHandle,
-    ingest_stats: ingest::StatsHandle,
+    ingest_stop: StopHandle,
+    sealer_stop: SealerStop,
+    ingest_stats: StatsHandle,
     log_end: Arc<Mutex<Option<WriterEnd>>>,
+}
+
+impl Workers {
+    fn start(log: EventLog, writer: Writer, ingest: Ingest, sealer: Sealer) -> anyhow::Result<Self> {
+        let mut workers = Self {
+            tasks: Tasks::new(),
+            log,
+            ingest_stop: StopHandle::default(),
+            sealer_stop: sealer.stop_handle(),
+            ingest_stats: ingest.stats(),
+            log_end: Arc::default(),
+        };
+        let log_end = Arc::clone(&workers.log_end);
+        let ingest_stop = workers.ingest_stop.clone();
+        let thread = |name| format!("the thread {name} cannot be started");
+        workers.tasks.start(LOG_THREAD, move || *log_end.lock() = Some(writer.run())).with_context(|| thread(LOG_THREAD))?;
+        workers.tasks.start(INGEST_THREAD, move || ingest.run(&ingest_stop)).with_context(|| thread(INGEST_THREAD))?;
+        workers.tasks.start(SEAL_THREAD, move || sealer.run()).with_context(|| thread(SEAL_THREAD))?;
+        Ok(workers)
+    }
+
+    /// Takes the threads down in the order of the data: log, ingestion, sealing. `died` ended before it was asked to.
+    fn stop(mut self, died: Option<&'static str>) -> Result<(), Stop> {
+        self.log.close();
+        let mut sound = self.tasks.join(LOG_THREAD);
+        if let Some(WriterEnd::Poisoned(error)) = self.log_end.lock().take() {
+            // Nothing in memory may be sealed on top of a log that lies: the next start recovers from disk.
+            return Err(Stop::Poisoned(anyhow!("the event log stopped after a failed write: {error}")));
+        }
+        self.ingest_stop.set();
+        sound &= self.tasks.join(INGEST_THREAD);
+        self.sealer_stop.set();
+        sound &= self.tasks.join(SEAL_THREAD);
+        match died {
+            Some(name) => Err(Stop::Failed(anyhow!("the thread {name} ended unexpectedly"))),
+            None if !sound => Err(Stop::Failed(anyhow!("a thread failed while stopping"))),
+            None => Ok(()),
+        }
+    }
 }

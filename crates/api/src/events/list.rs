@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, OriginalUri, Path, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use jiff::tz::TimeZone;
 use meta::Project;
 use model::Timestamp;
@@ -31,7 +31,7 @@ const FUTURE_TOLERANCE: i64 = 5_000_000;
 pub(crate) async fn list(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     Path(project): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -42,11 +42,10 @@ pub(crate) async fn list(
     let Some(query) = read_query(&app, &tenant.project, &params, &mut warnings)? else {
         return Ok(warned(json_text(r#"{"next":null,"results":[]}"#.to_owned()), &warnings));
     };
-    let (limit, order) = (query.limit, query.order);
-    // One row more than the page: it tells whether there is a next page, and whether that one starts with a tie.
-    let page = app.engine.events(EventsQuery { limit: limit + 1, ..query }).await?;
-    let rows = page.rows.get(..limit.min(page.rows.len())).unwrap_or_default();
-    let next = match (rows.last(), page.rows.get(limit)) {
+    let order = query.order;
+    let page = app.engine.events(query).await?;
+    let rows = page.rows.as_slice();
+    let next = match (rows.last(), &page.next) {
         (Some(last), Some(following)) => {
             let tie = (following.timestamp == last.timestamp).then_some(last.uuid);
             let bound = if order == Order::Descending { MovingBound::BEFORE } else { MovingBound::AFTER };
@@ -100,9 +99,9 @@ fn read_query(
         },
     };
     let filter = match params.non_empty("properties") {
-        None => Filter::everything(),
+        None => Filter::default(),
         Some(text) => {
-            let parsed = Filter::parse(text, params.is_true("strict"))?;
+            let parsed = if params.is_true("strict") { Filter::parse_strict(text)? } else { Filter::parse(text)? };
             warnings.extend(parsed.warnings);
             parsed.filter
         }

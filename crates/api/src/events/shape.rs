@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use model::{EventRow, ProjectId, Properties, write_json_string};
+use model::{ProjectId, Properties, write_json_string};
+use query::Event;
 use uuid::Uuid;
 
 use super::elements::decode_chain;
@@ -23,7 +24,7 @@ pub(super) struct Persons {
 
 impl Persons {
     /// The persons of `rows`, as they are now.
-    pub(super) fn of(app: &App, project: ProjectId, rows: &[EventRow]) -> Result<Self, ApiError> {
+    pub(super) fn of(app: &App, project: ProjectId, rows: &[Event]) -> Result<Self, ApiError> {
         let mut uuids: Vec<Uuid> = rows.iter().map(|row| row.person_id).collect();
         uuids.sort_unstable();
         uuids.dedup();
@@ -45,21 +46,15 @@ fn render_person(person: &meta::PersonSummary) -> String {
         write_json_string(&mut out, distinct_id);
     }
     out.push_str(r#"],"properties":"#);
-    let mut shown = Properties::new();
-    if let Ok(properties) = Properties::parse(&person.properties) {
-        for key in SHOWN_PERSON_PROPERTIES {
-            if let Some(value) = properties.get(key) {
-                shown.set(key, value.to_owned());
-            }
-        }
-    }
+    let mut shown = Properties::parse(&person.properties).unwrap_or_default();
+    shown.retain(|key, _| SHOWN_PERSON_PROPERTIES.contains(&key));
     out.push_str(&shown.to_json());
     out.push('}');
     out
 }
 
 /// A page of events.
-pub(super) fn write_page(next: Option<&str>, rows: &[EventRow], persons: &Persons) -> String {
+pub(super) fn write_page(next: Option<&str>, rows: &[Event], persons: &Persons) -> String {
     let mut out = String::with_capacity(64 + rows.iter().map(|row| row.properties.len() + 512).sum::<usize>());
     out.push_str(r#"{"next":"#);
     match next {
@@ -78,7 +73,7 @@ pub(super) fn write_page(next: Option<&str>, rows: &[EventRow], persons: &Person
 }
 
 /// One event.
-pub(super) fn write_event(out: &mut String, row: &EventRow, persons: &Persons) {
+pub(super) fn write_event(out: &mut String, row: &Event, persons: &Persons) {
     out.push_str(r#"{"id":""#);
     out.push_str(row.uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     out.push_str(r#"","distinct_id":"#);

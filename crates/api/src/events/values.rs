@@ -7,7 +7,7 @@ use jiff::ToSpan;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use model::Timestamp;
-use query::ValuesQuery;
+use query::{Filter, Subject, ValuesQuery};
 
 use super::require_json;
 use crate::app::App;
@@ -31,20 +31,19 @@ pub(crate) async fn values(
         app.engine.custom_event_names(tenant.project.id).await?
     } else {
         let zone = TimeZone::get(&tenant.project.timezone).unwrap_or(TimeZone::UTC);
-        let (after, before) = last_seven_days(app.now(), &zone)?;
+        let (first, last) = last_seven_days(app.now(), &zone)?;
         let properties = params.iter().filter_map(|(name, value)| {
-            let name = name.strip_prefix("properties_")?;
-            Some((name.to_owned(), value.to_owned()))
+            Some(Filter::property_parameter(name.strip_prefix("properties_")?, value))
         });
+        let subject = if params.is_true("is_column") { Subject::Column } else { Subject::Property };
         let query = ValuesQuery {
             project: tenant.project.id,
-            key: key.to_owned(),
-            is_column: params.is_true("is_column"),
+            subject: subject(key.to_owned()),
             contains: params.non_empty("value").map(str::to_owned),
             event_names: params.all("event_name").filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            properties: properties.collect(),
-            after,
-            before,
+            filter: Filter::all(properties),
+            from: Some(first),
+            to: Some(last),
         };
         app.engine.values(query).await?
     };
@@ -58,7 +57,7 @@ pub(crate) async fn values(
     Ok(response.into_response())
 }
 
-/// From the start of the day seven days ago to the end of today, in the project's zone.
+/// The first and the last instant of the window: from seven days ago to the end of today, in the project's zone.
 fn last_seven_days(now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, Timestamp), ApiError> {
     let internal = |error: jiff::Error| ApiError::Internal(Box::new(error));
     let now = jiff::Timestamp::from_microsecond(now.as_micros()).map_err(internal)?.to_zoned_datetime(zone.clone());
@@ -69,6 +68,5 @@ fn last_seven_days(now: Timestamp, zone: &TimeZone) -> Result<(Timestamp, Timest
     let today = now.date();
     let first = instant(today.checked_sub(7.days()).map_err(internal)?)?;
     let end = instant(today.checked_add(1.day()).map_err(internal)?)?;
-    // Both bounds are exclusive, and the first instant of the first day belongs to the window.
-    Ok((first.plus_micros(-1), end))
+    Ok((first, end.plus_micros(-1)))
 }

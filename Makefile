@@ -1,0 +1,19 @@
+# One line each; anything with logic is in scripts/ or in xtask. Extra arguments go into ARGS:
+# make run ARGS='--listen 0.0.0.0:8000'
+
+.PHONY: run test check light bench
+
+run: # build the release binary and start it
+	@scripts/need.sh rust cc && cargo run --release --locked -p server --bin hedgerow -- serve $(ARGS)
+
+test: # everything CI runs
+	@scripts/test.sh
+
+check: # before a push: format, house rules, clippy, tests of the light crates
+	@scripts/test.sh quick
+
+light: # only the tests of crates without Arrow and DataFusion
+	@scripts/test.sh light
+
+bench: # throughput against a bare floor, memory, start-up, size
+	@scripts/bench.sh $(ARGS)

@@ -1,0 +1,200 @@
+//! One event on its way from capture to a row: the parts that are pure functions of what was captured.
+//!
+//! `prepare` decides everything that needs no database; `row` builds the stored row once the rest is resolved. Both run
+//! again when rows are rebuilt after a restart, so neither may look at anything but its arguments.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use model::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, ProjectId, Properties, Timestamp};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::elements::take_chain;
+use crate::identity::malformed_merge_field;
+use crate::person_properties::Wishes;
+use crate::stats::Warning;
+
+/// Longest stored event name, in UTF-16 units.
+const NAME_UNITS_MAX: usize = 200;
+/// Longest group key, in characters.
+const GROUP_KEY_CHARS_MAX: usize = 400;
+/// Properties that some clients send and nobody reads.
+const BLOAT: [&str; 3] = ["ph_product_tours", "$product_tours_activated", "$override_feature_flag_payloads"];
+const GROUP_COLUMNS: [&str; GROUP_TYPES_MAX] = ["$group_0", "$group_1", "$group_2", "$group_3", "$group_4"];
+
+/// An event that will be stored, before its person is known.
+pub(crate) struct Prepared<'a> {
+    pub(crate) event: CapturedEvent<'a>,
+    pub(crate) profile: Profile,
+    /// What the event wants of its person; nothing for a personless one.
+    pub(crate) wishes: Wishes<'a>,
+    pub(crate) warning: Option<Warning>,
+}
+
+/// Whether an event may touch a person profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Full,
+    Personless,
+    /// Full if the person exists already: flag calls alone should not create persons.
+    IfExists,
+}
+
+/// What the database knew about an event: with this, its row can be built again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resolution {
+    pub(crate) person_id: Uuid,
+    pub(crate) mode: PersonMode,
+    pub(crate) person_properties: Arc<str>,
+    pub(crate) groups: [Option<String>; GROUP_TYPES_MAX],
+    pub(crate) anonymize_ip: bool,
+}
+
+/// Decides whether and how `event` is stored; an error says why it is dropped.
+pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Result<Prepared<'_>, Warning> {
+    let name = event.name.as_ref();
+    match name {
+        "$$client_ingestion_warning" => return Err(Warning::ClientIngestionWarning),
+        "$$heatmap" => return Err(Warning::HeatmapNotStored),
+        _ => {}
+    }
+    if is_true(event.properties.get("$cookieless_mode")) {
+        return Err(Warning::CookielessDisabled);
+    }
+    if name == "$groupidentify" && text(&event.properties, "$group_key").is_some_and(|key| key.chars().count() > GROUP_KEY_CHARS_MAX) {
+        return Err(Warning::GroupKeyTooLong);
+    }
+    match malformed_merge_field(name, &event.properties) {
+        Some("alias") => return Err(Warning::InvalidAlias),
+        Some(_) => return Err(Warning::InvalidAnonDistinctId),
+        None => {}
+    }
+    let (profile, mut warning) = profile_of(name, &event.properties);
+    let needs_profile = matches!(name, "$identify" | "$create_alias" | "$merge_dangerously" | "$groupidentify");
+    if profile == Profile::Personless && needs_profile {
+        return Err(Warning::PersonlessIdentify);
+    }
+    let wishes = if name == "$groupidentify" {
+        event.properties.remove("$set");
+        event.properties.remove("$set_once");
+        if event.properties.get("$group_set").is_some_and(|set| !set.get().starts_with('{')) {
+            warning = Some(Warning::InvalidGroupSet);
+        }
+        Wishes::default()
+    } else if profile == Profile::Personless {
+        Wishes::default()
+    } else {
+        Wishes::of(name, &event.properties)
+    };
+    Ok(Prepared { event, profile, wishes, warning })
+}
+
+fn profile_of(name: &str, properties: &Properties<'_>) -> (Profile, Option<Warning>) {
+    match properties.get("$process_person_profile").map(RawValue::get) {
+        Some("false") => (Profile::Personless, None),
+        Some("true") => (Profile::Full, None),
+        None if name == "$feature_flag_called" && properties.get("$groups").is_none_or(|groups| matches!(groups.get(), "{}" | "null")) => {
+            (Profile::IfExists, None)
+        }
+        None => (Profile::Full, None),
+        Some(_) => (Profile::Full, Some(Warning::InvalidProcessPersonProfile)),
+    }
+}
+
+/// The row of a prepared event.
+pub(crate) fn row(project: ProjectId, received: Timestamp, prepared: Prepared<'_>, resolution: &Resolution) -> EventRow {
+    let Prepared { event, wishes, .. } = prepared;
+    let mut properties = event.properties;
+    let personless = resolution.mode != PersonMode::Full;
+    let drop = |key: &str| {
+        BLOAT.contains(&key)
+            || key == "$heatmap_data"
+            || (resolution.anonymize_ip && key == "$ip")
+            || (personless && (matches!(key, "$set" | "$set_once" | "$unset") || GROUP_COLUMNS.contains(&key)))
+    };
+    properties.retain(|key, _| !drop(key));
+    if personless {
+        let marked = RawValue::from_string("false".to_owned()).expect("false is JSON");
+        properties.set("$process_person_profile", Cow::Owned(marked));
+    } else {
+        properties.remove("$process_person_profile");
+        for (key, wish) in [("$set", &wishes.set), ("$set_once", &wishes.set_once)] {
+            if !wish.is_empty() {
+                properties.set(key, Cow::Owned(wish.to_raw()));
+            }
+        }
+        for (column, key) in GROUP_COLUMNS.iter().zip(&resolution.groups) {
+            if let Some(key) = key {
+                properties.set_str(*column, key);
+            }
+        }
+    }
+    let elements_chain = take_chain(&mut properties);
+    EventRow {
+        project,
+        uuid: event.uuid,
+        event: cut_name(&event.name),
+        distinct_id: event.distinct_id,
+        timestamp: event.timestamp,
+        created_at: received,
+        person_id: resolution.person_id,
+        person_mode: resolution.mode,
+        properties: properties.to_json(),
+        person_properties: Arc::clone(&resolution.person_properties),
+        elements_chain,
+        groups: resolution.groups.clone(),
+    }
+}
+
+/// The group memberships that an event states: type and key.
+pub(crate) fn groups_of(properties: &Properties<'_>) -> Vec<(String, String)> {
+    let Some(groups) = properties.get("$groups").and_then(|raw| Properties::parse(raw.get()).ok()) else { return Vec::new() };
+    groups.iter().filter_map(|(kind, key)| Some((scrubbed(kind), scrubbed(&as_text(key)?)))).collect()
+}
+
+/// Group type, key and new properties of a `$groupidentify`, when it names a group.
+pub(crate) fn group_change(event: &CapturedEvent<'_>) -> Option<(String, String, Option<Properties<'static>>)> {
+    if event.name != "$groupidentify" {
+        return None;
+    }
+    let kind = as_text(event.properties.get("$group_type")?)?;
+    let key = as_text(event.properties.get("$group_key")?)?;
+    let set = match event.properties.get("$group_set") {
+        None => Some(Properties::new()),
+        Some(raw) => Properties::parse(raw.get()).ok().map(Properties::into_owned),
+    };
+    Some((scrubbed(&kind), scrubbed(&key), set))
+}
+
+/// A string, or a number or boolean as it is written; nothing for null, lists and objects.
+fn as_text(raw: &RawValue) -> Option<String> {
+    match raw.get().as_bytes().first()? {
+        b'"' => serde_json::from_str(raw.get()).ok(),
+        b'{' | b'[' | b'n' => None,
+        _ => Some(raw.get().to_owned()),
+    }
+}
+
+fn text<'a>(properties: &'a Properties<'_>, key: &str) -> Option<Cow<'a, str>> {
+    properties.get_str(key)
+}
+
+fn is_true(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| raw.get() == "true")
+}
+
+fn scrubbed(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// At most 200 UTF-16 units of `name`, cut between characters.
+fn cut_name(name: &str) -> String {
+    let mut units = 0;
+    name.chars()
+        .take_while(|c| {
+            units += c.len_utf16();
+            units <= NAME_UNITS_MAX
+        })
+        .collect()
+}

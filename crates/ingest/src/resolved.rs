@@ -1,0 +1,173 @@
+//! What was resolved for the events of a batch, as it is kept until their rows are sealed.
+//!
+//! Person changes are committed long before rows are sealed. A crash in between loses the rows, and by then the persons
+//! have moved on. So the batch's transaction also keeps, for each event, what its row cannot be rebuilt without.
+//!
+//! Format: version byte, then zstd of: number of distinct person-property texts and those texts; then for each record the
+//! number of its events and for each event a tag (0 dropped, 1 stored) with person id, mode, place of its person
+//! properties, flags, and group keys. Integers are u32 little endian, texts are prefixed by their length.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use model::{GROUP_TYPES_MAX, PersonMode};
+use uuid::Uuid;
+
+use crate::event::Resolution;
+
+const VERSION: u8 = 1;
+const COMPRESSION_LEVEL: i32 = 1;
+
+/// One record's events; none for those that were dropped.
+pub(crate) type Resolved = Vec<Option<Resolution>>;
+
+/// The blob is not one, or was written by a later version.
+#[derive(Debug, thiserror::Error)]
+#[error("resolved batch cannot be read")]
+pub(crate) struct Unreadable(#[source] Option<io::Error>);
+
+pub(crate) fn encode(records: &[Resolved]) -> Vec<u8> {
+    let mut places: HashMap<&str, u32> = HashMap::new();
+    let mut texts: Vec<&str> = Vec::new();
+    let mut body = Vec::new();
+    for record in records {
+        put_u32(&mut body, record.len());
+        for event in record {
+            let Some(resolution) = event else {
+                body.push(0);
+                continue;
+            };
+            body.push(1);
+            body.extend_from_slice(resolution.person_id.as_bytes());
+            body.push(mode_code(resolution.mode));
+            let place = *places.entry(&resolution.person_properties).or_insert_with(|| {
+                texts.push(&resolution.person_properties);
+                u32::try_from(texts.len() - 1).expect("a batch has far fewer than four billion events")
+            });
+            body.extend_from_slice(&place.to_le_bytes());
+            let groups = resolution.groups.iter().enumerate().filter(|(_, key)| key.is_some());
+            let flags = groups.fold(u8::from(resolution.anonymize_ip) << 7, |flags, (index, _)| flags | 1 << index);
+            body.push(flags);
+            for key in resolution.groups.iter().flatten() {
+                put_text(&mut body, key);
+            }
+        }
+    }
+    let mut plain = Vec::new();
+    put_u32(&mut plain, texts.len());
+    texts.iter().for_each(|text| put_text(&mut plain, text));
+    plain.extend_from_slice(&body);
+    let mut blob = vec![VERSION];
+    zstd::stream::copy_encode(plain.as_slice(), &mut blob, COMPRESSION_LEVEL).expect("writing to memory cannot fail");
+    blob
+}
+
+pub(crate) fn decode(blob: &[u8], records: usize) -> Result<Vec<Resolved>, Unreadable> {
+    let compressed = blob.strip_prefix(&[VERSION]).ok_or(Unreadable(None))?;
+    let plain = zstd::stream::decode_all(compressed).map_err(|error| Unreadable(Some(error)))?;
+    let mut reader = Reader { rest: &plain };
+    reader.records(records).ok_or(Unreadable(None))
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn records(&mut self, count: usize) -> Option<Vec<Resolved>> {
+        let texts: Vec<Arc<str>> = (0..self.u32()?).map(|_| self.text().map(Arc::from)).collect::<Option<_>>()?;
+        let records = (0..count).map(|_| (0..self.u32()?).map(|_| self.event(&texts)).collect()).collect::<Option<_>>()?;
+        self.rest.is_empty().then_some(records)
+    }
+
+    #[expect(clippy::option_option, reason = "outer: is the blob sound; inner: was the event stored")]
+    fn event(&mut self, texts: &[Arc<str>]) -> Option<Option<Resolution>> {
+        if self.take(1)? == [0] {
+            return Some(None);
+        }
+        let person_id = Uuid::from_slice(self.take(16)?).ok()?;
+        let mode = mode_of(*self.take(1)?.first()?)?;
+        let person_properties = Arc::clone(texts.get(self.u32()? as usize)?);
+        let flags = *self.take(1)?.first()?;
+        let mut groups: [Option<String>; GROUP_TYPES_MAX] = Default::default();
+        for (index, key) in groups.iter_mut().enumerate() {
+            if flags & 1 << index != 0 {
+                *key = Some(self.text()?);
+            }
+        }
+        Some(Some(Resolution { person_id, mode, person_properties, groups, anonymize_ip: flags & 1 << 7 != 0 }))
+    }
+
+    fn take(&mut self, length: usize) -> Option<&[u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take(4)?.try_into().ok().map(u32::from_le_bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.u32()? as usize;
+        String::from_utf8(self.take(length)?.to_vec()).ok()
+    }
+}
+
+fn put_u32(out: &mut Vec<u8>, number: usize) {
+    let number = u32::try_from(number).expect("batches are bounded far below four billion");
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    put_u32(out, text.len());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn mode_code(mode: PersonMode) -> u8 {
+    match mode {
+        PersonMode::Full => 0,
+        PersonMode::Propertyless => 1,
+        PersonMode::ForceUpgrade => 2,
+    }
+}
+
+fn mode_of(code: u8) -> Option<PersonMode> {
+    [PersonMode::Full, PersonMode::Propertyless, PersonMode::ForceUpgrade].get(usize::from(code)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolution(person: u128, properties: &str, groups: [Option<&str>; GROUP_TYPES_MAX]) -> Option<Resolution> {
+        Some(Resolution {
+            person_id: Uuid::from_u128(person),
+            mode: PersonMode::ForceUpgrade,
+            person_properties: properties.into(),
+            groups: groups.map(|key| key.map(str::to_owned)),
+            anonymize_ip: person % 2 == 1,
+        })
+    }
+
+    #[test]
+    fn what_was_resolved_comes_back() {
+        let none = [None; GROUP_TYPES_MAX];
+        let records = vec![
+            vec![resolution(1, r#"{"a":1}"#, none), None, resolution(2, r#"{"a":1}"#, [Some("acme"), None, None, None, Some("é")])],
+            vec![],
+            vec![resolution(3, "{}", none)],
+        ];
+        assert_eq!(decode(&encode(&records), 3).unwrap(), records);
+    }
+
+    #[test]
+    fn what_is_not_a_blob_is_refused() {
+        let blob = encode(&[vec![resolution(1, "{}", [None; GROUP_TYPES_MAX])]]);
+        assert!(decode(&blob, 2).is_err());
+        assert!(decode(&blob[..blob.len() - 1], 1).is_err());
+        assert!(decode(&[9], 1).is_err());
+        assert!(decode(&[], 0).is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! One writer, a few readers. The only place that knows SQLite.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::error::{MetaError, OpenError};
+use crate::keys::KeyCache;
+use crate::tenants::Project;
+
+const MIGRATIONS: [&str; 1] = [include_str!("0001_schema.sql")];
+const READERS_MAX: usize = 4;
+
+/// The metadata database.
+#[derive(Debug)]
+pub struct Meta {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+    pub(crate) projects: RwLock<HashMap<String, Arc<Project>>>,
+    pub(crate) keys: Mutex<KeyCache>,
+}
+
+impl Meta {
+    /// Opens the database at `path`, creating and migrating it.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let mut writer = Connection::open(path).map_err(MetaError::from)?;
+        configure(&writer)?;
+        migrate(&mut writer)?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+            projects: RwLock::default(),
+            keys: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn write<T, E: From<rusqlite::Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut connection = self.writer.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    }
+
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, MetaError>) -> Result<T, MetaError> {
+        let idle = self.readers.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+                connection.busy_timeout(std::time::Duration::from_secs(10))?;
+                connection
+            }
+        };
+        let result = work(&connection);
+        let mut readers = self.readers.lock();
+        if readers.len() < READERS_MAX {
+            readers.push(connection);
+        }
+        result
+    }
+}
+
+fn configure(connection: &Connection) -> Result<(), MetaError> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(MetaError::from)?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(OpenError::Newer { found, known });
+    }
+    let transaction = connection.transaction().map_err(MetaError::from)?;
+    for script in MIGRATIONS.iter().skip(found as usize) {
+        transaction.execute_batch(script).map_err(MetaError::from)?;
+    }
+    transaction.pragma_update(None, "user_version", known).map_err(MetaError::from)?;
+    transaction.commit().map_err(MetaError::from)?;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Persons as the API reads them.
+
+use std::collections::HashMap;
+
+use model::{ProjectId, Timestamp};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
+use uuid::Uuid;
+
+use crate::connection::Meta;
+use crate::error::MetaError;
+
+/// A person with all distinct ids, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Row id: what integer person ids in the API mean.
+    pub id: i64,
+    /// Public id.
+    pub uuid: Uuid,
+    /// JSON object.
+    pub properties: String,
+    /// Whether it was ever identified or merged.
+    pub is_identified: bool,
+    /// When it first appeared, by event time.
+    pub created_at: Timestamp,
+    /// Its distinct ids, oldest first.
+    pub distinct_ids: Vec<String>,
+}
+
+/// What event lists show of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonSummary {
+    /// JSON object.
+    pub properties: String,
+    /// Whether it was ever identified or merged.
+    pub is_identified: bool,
+    /// Its oldest distinct id.
+    pub first_distinct_id: Option<String>,
+}
+
+/// Which persons to list.
+#[derive(Debug, Clone, Default)]
+pub struct PersonQuery {
+    /// Only the owner of this distinct id.
+    pub distinct_id: Option<String>,
+    /// Only those with exactly this email.
+    pub email: Option<String>,
+    /// Only those with this text in their email, or with exactly this distinct id.
+    pub search: Option<String>,
+    /// Rows at most.
+    pub limit: usize,
+    /// Rows to skip.
+    pub offset: usize,
+}
+
+/// Ids in one statement, well below every database's limit of parameters.
+const IDS_PER_STATEMENT: usize = 500;
+
+impl Meta {
+    /// Those of `uuids` that are persons or were merged into one, by the uuid asked for.
+    pub fn persons_by_uuids(&self, project: ProjectId, uuids: &[Uuid]) -> Result<HashMap<Uuid, PersonSummary>, MetaError> {
+        self.read(|c| {
+            let mut found = HashMap::new();
+            for chunk in uuids.chunks(IDS_PER_STATEMENT) {
+                find_summaries(c, project, chunk, &mut found)?;
+            }
+            Ok(found)
+        })
+    }
+
+    /// The person with this row id.
+    pub fn person_by_id(&self, project: ProjectId, id: i64) -> Result<Option<Person>, MetaError> {
+        self.read(|c| {
+            let sql = format!("SELECT {COLUMNS} FROM persons p WHERE p.project = $1 AND p.id = $2");
+            let person = c.prepare_cached(&sql)?.query_row(params![project.0, id], person).optional()?;
+            person.map(|person| with_distinct_ids(c, person)).transpose()
+        })
+    }
+
+    /// The person that `uuid` reads as: itself, or the one it was merged into.
+    pub fn surviving_person(&self, project: ProjectId, uuid: Uuid) -> Result<Uuid, MetaError> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT into_uuid FROM person_overrides WHERE project = $1 AND from_uuid = $2")?;
+            Ok(statement.query_row(params![project.0, uuid], |row| row.get(0)).optional()?.unwrap_or(uuid))
+        })
+    }
+
+    /// Persons, newest first, and whether more follow.
+    pub fn list_persons(&self, project: ProjectId, query: &PersonQuery) -> Result<(Vec<Person>, bool), MetaError> {
+        self.read(|c| {
+            let mut sql = format!("SELECT {COLUMNS} FROM persons p WHERE p.project = $1");
+            let mut values = vec![Value::from(project.0)];
+            let mut place = |value: Value| {
+                values.push(value);
+                format!("${}", values.len())
+            };
+            const OWNS: &str = "p.id IN (SELECT person_id FROM distinct_ids WHERE project = $1 AND distinct_id =";
+            if let Some(distinct_id) = &query.distinct_id {
+                sql.push_str(&format!(" AND {OWNS} {})", place(distinct_id.clone().into())));
+            }
+            if let Some(email) = &query.email {
+                sql.push_str(&format!(" AND p.email = {}", place(email.clone().into())));
+            }
+            if let Some(search) = &query.search {
+                let pattern = search.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+                let email = place(format!("%{pattern}%").into());
+                let distinct_id = place(search.clone().into());
+                sql.push_str(&format!(" AND (LOWER(p.email) LIKE {email} ESCAPE '!' OR {OWNS} {distinct_id}))"));
+            }
+            let limit = i64::try_from(query.limit).unwrap_or(i64::MAX - 1);
+            let limit = place((limit + 1).into());
+            let offset = place(i64::try_from(query.offset).unwrap_or(i64::MAX).into());
+            sql.push_str(&format!(" ORDER BY p.created_at DESC, p.id DESC LIMIT {limit} OFFSET {offset}"));
+            let mut persons: Vec<Person> =
+                c.prepare_cached(&sql)?.query_map(params_from_iter(values), person)?.collect::<Result<_, _>>()?;
+            let more = persons.len() > query.limit;
+            persons.truncate(query.limit);
+            let persons = persons.into_iter().map(|person| with_distinct_ids(c, person)).collect::<Result<_, _>>()?;
+            Ok((persons, more))
+        })
+    }
+}
+
+const COLUMNS: &str = "p.id, p.uuid, p.properties, p.is_identified, p.created_at";
+
+fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
+    Ok(Person {
+        id: row.get(0)?,
+        uuid: row.get(1)?,
+        properties: row.get(2)?,
+        is_identified: row.get(3)?,
+        created_at: Timestamp::from_micros(row.get(4)?),
+        distinct_ids: Vec::new(),
+    })
+}
+
+fn with_distinct_ids(connection: &Connection, mut person: Person) -> Result<Person, MetaError> {
+    let mut statement = connection.prepare_cached("SELECT distinct_id FROM distinct_ids WHERE person_id = $1 ORDER BY id")?;
+    person.distinct_ids = statement.query_map(params![person.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(person)
+}
+
+fn find_summaries(
+    connection: &Connection,
+    project: ProjectId,
+    uuids: &[Uuid],
+    found: &mut HashMap<Uuid, PersonSummary>,
+) -> Result<(), MetaError> {
+    // Padded to one length, so that there is one statement to prepare. The nil uuid is nobody's.
+    let places: Vec<String> = (0..IDS_PER_STATEMENT).map(|at| format!("${}", at + 2)).collect();
+    let places = places.join(",");
+    let first_id = "(SELECT d.distinct_id FROM distinct_ids d WHERE d.person_id = p.id ORDER BY d.id LIMIT 1)";
+    let own = format!("SELECT p.uuid, p.properties, p.is_identified, {first_id} FROM persons p WHERE p.project = $1 AND p.uuid IN ({places})");
+    let merged = format!(
+        "SELECT o.from_uuid, p.properties, p.is_identified, {first_id} FROM person_overrides o
+         JOIN persons p ON p.project = o.project AND p.uuid = o.into_uuid WHERE o.project = $1 AND o.from_uuid IN ({places})"
+    );
+    let padding = std::iter::repeat(Uuid::nil());
+    let mut values = vec![Value::from(project.0)];
+    values.extend(uuids.iter().copied().chain(padding).take(IDS_PER_STATEMENT).map(|uuid| Value::Blob(uuid.as_bytes().to_vec())));
+    for sql in [merged, own] {
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values.iter()))?;
+        while let Some(row) = rows.next()? {
+            let summary = PersonSummary { properties: row.get(1)?, is_identified: row.get(2)?, first_distinct_id: row.get(3)? };
+            found.insert(row.get(0)?, summary);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Runs queries: on threads of its own, within limits of time and memory.
+//!
+//! Evaluating a query keeps a thread busy for as long as it takes, so it never happens on the runtime that serves
+//! connections. The engine has its own, and hands a caller nothing but the answer. A caller that goes away takes its
+//! query with it: the work is aborted at the next batch.
+//!
+//! Memory is one budget for all queries at once. A query that does not fit fails instead of pushing the process over.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::prelude::SessionConfig;
+use store::Store;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::QueryError;
+
+/// Rows handled at once. Small, because a row with its properties has a kilobyte or more.
+pub(crate) const BATCH_ROWS: usize = 4096;
+
+/// Limits of the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineSettings {
+    /// Threads that evaluate queries. Variable `HEDGEROW_QUERY_THREADS`, default: one for each core.
+    pub threads: usize,
+    /// Memory for all queries together, in bytes. Variable `HEDGEROW_QUERY_MEMORY_BYTES`, default 256 MiB.
+    pub memory_bytes: usize,
+    /// Longest time for one query, waiting for its turn included. Variable `HEDGEROW_QUERY_TIMEOUT`, default 60 s.
+    pub timeout: Duration,
+    /// Queries that run at once; more wait for their turn. Variable `HEDGEROW_QUERIES_MAX`, default 8.
+    pub queries: usize,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            memory_bytes: 256 << 20,
+            timeout: Duration::from_secs(60),
+            queries: 8,
+        }
+    }
+}
+
+/// Answers questions about the events in a store. Made once; share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) store: Arc<Store>,
+    core: Arc<Core>,
+    /// Only `drop` takes it.
+    runtime: Option<Runtime>,
+}
+
+/// What a running query needs besides data.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) settings: EngineSettings,
+    session: SessionState,
+    turns: Semaphore,
+}
+
+impl Engine {
+    /// Starts the engine's threads.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Internal`] when the operating system gives no threads.
+    pub fn new(store: Arc<Store>, settings: EngineSettings) -> Result<Self, QueryError> {
+        let settings =
+            EngineSettings { threads: settings.threads.max(1), queries: settings.queries.max(1), ..settings };
+        let runtime = Builder::new_multi_thread()
+            .thread_name("query")
+            .worker_threads(settings.threads)
+            // Each reads files for one part of a plan. A reader waits only for its own query to take what it read, so
+            // queries cannot hold each other up for ever.
+            .max_blocking_threads(settings.threads * 2)
+            .enable_time()
+            .build()
+            .map_err(|error| QueryError::Internal(error.into()))?;
+        let core = Core::new(settings)?;
+        Ok(Self { store, core: Arc::new(core), runtime: Some(runtime) })
+    }
+
+    /// Runs `query` on the engine's threads. Dropping the returned future aborts it.
+    pub(crate) async fn run<T, Query, Answer>(&self, query: Query) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        Query: FnOnce(Arc<Core>) -> Answer + Send + 'static,
+        Answer: Future<Output = Result<T, QueryError>> + Send + 'static,
+    {
+        let core = Arc::clone(&self.core);
+        let limit = core.settings.timeout;
+        let limited = async move {
+            let turns = Arc::clone(&core);
+            tokio::time::timeout(limit, async move {
+                let _turn = turns.turns.acquire().await.map_err(|closed| QueryError::Internal(closed.into()))?;
+                query(core).await
+            })
+            .await
+            .unwrap_or(Err(QueryError::Timeout { limit }))
+        };
+        let runtime = self.runtime.as_ref().expect("the runtime is only taken by drop");
+        let mut task = AbortOnDrop(runtime.spawn(limited));
+        (&mut task.0).await.unwrap_or_else(|failed| Err(QueryError::Internal(failed.into())))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A plain drop would wait for running queries, which an async caller must not do.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(settings: EngineSettings) -> Result<Self, QueryError> {
+        let session = session(settings).map_err(|error| QueryError::Internal(error.into()))?;
+        Ok(Self { settings, session, turns: Semaphore::new(settings.queries) })
+    }
+
+    /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.
+    pub(crate) async fn start(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream, QueryError> {
+        let plan = self.session.create_physical_plan(plan).await.map_err(|error| self.failed(error))?;
+        execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))
+    }
+
+    /// What `plan` does, in words.
+    #[cfg(test)]
+    pub(crate) async fn explain(&self, plan: &LogicalPlan) -> String {
+        let plan = self.session.create_physical_plan(plan).await.unwrap();
+        datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
+    }
+
+    /// Memory that `holder` keeps outside the engine, counted against the same budget.
+    pub(crate) fn reserve(&self, holder: &str) -> MemoryReservation {
+        MemoryConsumer::new(holder).register(&self.session.runtime_env().memory_pool)
+    }
+
+    pub(crate) fn failed(&self, error: datafusion::error::DataFusionError) -> QueryError {
+        QueryError::from_engine(error, self.settings.memory_bytes)
+    }
+}
+
+fn session(settings: EngineSettings) -> datafusion::error::Result<SessionState> {
+    let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(settings.memory_bytes));
+    let environment = RuntimeEnvBuilder::new()
+        .with_memory_pool(pool)
+        // What does not fit fails; it does not fill the disk that the event log needs.
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()?;
+    let config = SessionConfig::new().with_target_partitions(settings.threads).with_batch_size(BATCH_ROWS);
+    Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())
+}
+
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

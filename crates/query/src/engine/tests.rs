@@ -1,0 +1,98 @@
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::*;
+use crate::testing;
+
+fn engine(settings: EngineSettings) -> Engine {
+    Engine::new(testing::store().1, settings).unwrap()
+}
+
+fn outside<T>(work: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().build().unwrap().block_on(work)
+}
+
+/// Tells when it is dropped.
+struct Dropped(SyncSender<()>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+    }
+}
+
+fn told() -> (Dropped, Receiver<()>) {
+    let (tell, told) = sync_channel(1);
+    (Dropped(tell), told)
+}
+
+#[test]
+fn a_query_runs_on_the_engines_threads() {
+    let engine = engine(testing::settings());
+    let name = outside(engine.run(async |_core| Ok(std::thread::current().name().map(str::to_owned))));
+    assert_eq!(name.unwrap().as_deref(), Some("query"));
+}
+
+#[test]
+fn a_query_that_takes_too_long_is_stopped() {
+    let limit = Duration::from_millis(20);
+    let engine = engine(EngineSettings { timeout: limit, ..testing::settings() });
+    let (dropped, told) = told();
+    let never = engine.run(move |_core| async move {
+        let _dropped = dropped;
+        std::future::pending::<Result<(), QueryError>>().await
+    });
+    let error = outside(never).unwrap_err();
+    assert!(matches!(error, QueryError::Timeout { limit: told } if told == limit));
+    assert_eq!(error.to_string(), "query exceeded the time limit of 0.02 s");
+    told.recv().unwrap();
+}
+
+#[test]
+fn a_caller_that_goes_away_takes_its_query_with_it() {
+    let engine = engine(testing::settings());
+    let (dropped, told) = told();
+    let (start, started) = tokio::sync::oneshot::channel();
+    outside(async {
+        let never = engine.run(move |_core| async move {
+            let _dropped = dropped;
+            start.send(()).unwrap();
+            std::future::pending::<Result<(), QueryError>>().await
+        });
+        tokio::select! {
+            _ = never => unreachable!("it never answers"),
+            _ = started => {}
+        }
+    });
+    told.recv().unwrap();
+}
+
+#[test]
+fn a_running_query_holds_one_turn() {
+    let engine = engine(EngineSettings { queries: 3, ..testing::settings() });
+    let left = outside(engine.run(async |core: Arc<Core>| Ok(core.turns.available_permits())));
+    assert_eq!(left.unwrap(), 2);
+    assert_eq!(engine.core.turns.available_permits(), 3);
+}
+
+#[test]
+fn waiting_for_a_turn_counts_towards_the_limit() {
+    let engine = engine(EngineSettings { queries: 1, timeout: Duration::from_millis(20), ..testing::settings() });
+    let _taken = engine.core.turns.try_acquire().unwrap();
+    let waited = outside(engine.run(async |_core| Ok(())));
+    assert!(matches!(waited, Err(QueryError::Timeout { .. })));
+}
+
+#[test]
+fn a_query_that_panics_fails_alone() {
+    let engine = engine(testing::settings());
+    outside(async {
+        let failed = engine.run(async |_core| -> Result<(), QueryError> { panic!("a mistake") }).await;
+        assert!(matches!(failed, Err(QueryError::Internal(_))));
+        engine.run(async |_core| Ok(())).await.unwrap();
+    });
+}
+
+#[test]
+fn an_engine_may_be_dropped_inside_another_runtime() {
+    outside(async { drop(engine(testing::settings())) });
+}

@@ -1,0 +1,68 @@
+//! Which identities a segment may hold: a split-block Bloom filter, kept in a file beside the segment.
+//!
+//! Each identity sets one bit in each of the eight words of one 32-byte block. At 16 bits per identity about one probe in a
+//! thousand is a false alarm. File: magic, then the XXH3-64 of the blocks, then the blocks. It is derived from the
+//! segment and made again when it cannot be read.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::identity::Identity;
+
+const MAGIC: &[u8; 8] = b"HGRWIDS\x01";
+const BITS_PER_IDENTITY: usize = 16;
+const BLOCK_BYTES: usize = 32;
+/// Odd multipliers, one per word, of the split-block Bloom filter in the Parquet format's specification.
+const SALT: [u32; 8] =
+    [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
+
+#[derive(Debug, Clone)]
+pub(crate) struct Bloom {
+    blocks: Vec<[u32; 8]>,
+}
+
+impl Bloom {
+    pub(crate) fn of(identities: impl ExactSizeIterator<Item = Identity>) -> Self {
+        let blocks = (identities.len() * BITS_PER_IDENTITY).div_ceil(BLOCK_BYTES * 8).max(1);
+        let mut bloom = Self { blocks: vec![[0; 8]; blocks] };
+        for identity in identities {
+            let (block, mask) = bloom.place(identity);
+            for (word, bit) in bloom.blocks[block].iter_mut().zip(mask) {
+                *word |= bit;
+            }
+        }
+        bloom
+    }
+
+    pub(crate) fn may_hold(&self, identity: Identity) -> bool {
+        let (block, mask) = self.place(identity);
+        self.blocks[block].iter().zip(mask).all(|(word, bit)| word & bit != 0)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.blocks.len() * BLOCK_BYTES
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let blocks: Vec<u8> = self.blocks.iter().flatten().flat_map(|word| word.to_le_bytes()).collect();
+        [MAGIC.as_slice(), &xxh3_64(&blocks).to_le_bytes(), &blocks].concat()
+    }
+
+    /// None when the bytes are not those of a filter, or damaged.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (checksum, blocks) = rest.split_first_chunk::<8>()?;
+        let whole = !blocks.is_empty() && blocks.len() % BLOCK_BYTES == 0;
+        if !whole || xxh3_64(blocks) != u64::from_le_bytes(*checksum) {
+            return None;
+        }
+        let words: Vec<u32> = blocks.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        Some(Self { blocks: words.as_chunks::<8>().0.to_vec() })
+    }
+
+    /// The block of an identity, and its bit in each word.
+    fn place(&self, identity: Identity) -> (usize, [u32; 8]) {
+        let (high, low) = ((identity.0 >> 64) as u64, identity.0 as u64);
+        let block = ((u128::from(high) * self.blocks.len() as u128) >> 64) as usize;
+        (block, SALT.map(|salt| 1 << ((low as u32).wrapping_mul(salt) >> 27)))
+    }
+}
