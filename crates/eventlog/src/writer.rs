@@ -93,18 +93,23 @@ impl Writer {
         if let Some(end) = &self.end {
             return Step::Ended(end.clone());
         }
-        let room = self.active.as_ref().map_or(0, Active::room);
-        match self.shared.queue.take(&mut self.group, self.shared.settings.commit_bytes, room) {
+        match self.take() {
             Taken::Nothing => Step::Idle,
             Taken::Group => self.commit(),
             Taken::NoRoom => match self.roll() {
-                Ok(()) => self.commit_next(),
+                Ok(()) if matches!(self.take(), Taken::Group) => self.commit(),
+                Ok(()) => Step::Idle,
                 Err(NoRoll::Full) => self.refuse_first(),
                 Err(NoRoll::Failed(error)) => self.poison(error),
             },
             Taken::Closed => self.close(),
             Taken::Poisoned(source) => self.ended(WriterEnd::Poisoned(source)),
         }
+    }
+
+    fn take(&mut self) -> Taken {
+        let room = self.active.as_ref().map_or(0, Active::room);
+        self.shared.queue.take(&mut self.group, self.shared.settings.commit_bytes, room)
     }
 
     /// Makes the group durable and answers it.
@@ -127,7 +132,7 @@ impl Writer {
 
     fn write_and_sync(&mut self, first: u64) -> io::Result<u64> {
         let active = self.active.as_mut().ok_or_else(|| io::Error::other("there is no segment to write to"))?;
-        let mut writer = GroupWriter::new(active.file.as_ref(), active.key, first - 1, active.end, &mut self.buffer);
+        let mut writer = GroupWriter::new(active.file.as_ref(), active.key, 0, active.end, &mut self.buffer);
         for (sequence, pending) in (first..).zip(&self.group) {
             writer.push(sequence, &pending.record)?;
         }

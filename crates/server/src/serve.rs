@@ -175,9 +175,9 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     });
     // Before anybody can know that we run, so that being asked to stop never just kills.
     let asked = Signals::register().context("signals cannot be received").map_err(Stop::Failed)?;
-    banner::write(&mut std::io::stdout(), address, data.created.as_ref())
-        .context("the start message cannot be written")
-        .map_err(Stop::Failed)?;
+    if let Err(error) = banner::write(&mut std::io::stdout(), address, data.created.as_ref()) {
+        tracing::warn!(%error, "the start message cannot be written");
+    }
 
     let mut died = None;
     listen::serve(listener, api::router(app), async {

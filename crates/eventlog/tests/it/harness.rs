@@ -189,7 +189,7 @@ impl Life {
         while tail.position() < status.durable {
             let position = tail.position();
             // One at a time now and then, many at a time mostly.
-            self.read(&mut tail, if position % 7 == 0 { 1 } else { 9_000 })?;
+            self.read(&mut tail, if position.is_multiple_of(7) { 1 } else { 9_000 })?;
             if tail.position() == position {
                 return Err(format!("reads to {position}, should to {}", status.durable));
             }
@@ -238,7 +238,8 @@ impl Life {
                 0..5 => self.append(&opened.log, &mut waiting),
                 5..8 => {
                     if self.commit(opened, &mut waiting)? {
-                        return Ok(());
+                        // Readers go on, and see no more than what is durable.
+                        return self.read(&mut tail, 9_000);
                     }
                 }
                 8 => self.read(&mut tail, 2_000)?,
@@ -265,7 +266,7 @@ impl Life {
             let mut append = Append::start(log, record.clone());
             match append.poll() {
                 None => waiting.push((record, append)),
-                Some(answer) => self.answered(&record, answer).expect("refused at once is not written"),
+                Some(answer) => self.answered(&record, &answer).expect("refused at once is not written"),
             }
         }
     }
@@ -286,7 +287,7 @@ impl Life {
                         }
                         last = sequence;
                     }
-                    self.answered(&record, answer)?;
+                    self.answered(&record, &answer)?;
                 }
             }
         }
@@ -300,13 +301,13 @@ impl Life {
         }
     }
 
-    fn answered(&mut self, record: &[u8], answer: Result<u64, AppendError>) -> Result<(), String> {
+    fn answered(&mut self, record: &[u8], answer: &Result<u64, AppendError>) -> Result<(), String> {
         let id = u64::from_le_bytes(*record.first_chunk().expect("a record begins with its id"));
         match answer {
             Ok(sequence) => {
                 // A reader may have met it before its caller was told.
                 let fresh = self.open.remove(&id);
-                let before = self.records.insert(sequence, record.to_vec());
+                let before = self.records.insert(*sequence, record.to_vec());
                 self.stats.acknowledged += 1;
                 match before {
                     None if fresh => Ok(()),

@@ -1,0 +1,115 @@
+//! Who may ask.
+
+use serde_json::{Value, json};
+use testkit::{KEY, Server};
+
+use crate::server;
+
+fn key(server: &Server, scopes: &[&str], teams: &[i64]) -> String {
+    let body = json!({"label": "k", "scopes": scopes, "scoped_teams": teams});
+    let answer = server.post("/api/personal_api_keys/", &body);
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    answer.json()["value"].as_str().unwrap().to_owned()
+}
+
+fn detail(server: &Server, key: &str, path: &str) -> (u16, String) {
+    let answer = server.get_as(key, path);
+    (answer.status, answer.json()["detail"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn g1_credentials_are_taken_from_header_and_query() {
+    let server = server();
+    let none = server.send("GET", "/api/projects/1/events/", &[], b"");
+    let expected = json!({"type": "authentication_error", "code": "not_authenticated", "detail": "Authentication credentials were not provided.", "attr": null});
+    assert_eq!((none.status, none.json(), none.header("www-authenticate")), (401, expected, Some("Bearer")));
+    let (status, text) = detail(&server, "phx_wrong", "/api/projects/1/events/");
+    assert_eq!((status, text.as_str()), (401, "Personal API key found in request Authorization header is invalid."));
+    let wrong = server.send("GET", "/api/projects/1/events/?personal_api_key=phx_wrong", &[], b"");
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.body.contains("query string"), "{}", wrong.body);
+    for scheme in ["Bearer", "bearer", "Bearer  "] {
+        let header = format!("{scheme} {KEY} ");
+        assert_eq!(server.send("GET", "/api/projects/1/events/", &[("authorization", &header)], b"").status, 200, "{scheme}");
+    }
+    let query = format!("/api/projects/1/events/?personal_api_key={KEY}");
+    assert_eq!(server.send("GET", &query, &[], b"").status, 200);
+    assert_eq!(server.send("GET", &query, &[("authorization", "Basic eDp5")], b"").status, 200);
+    assert_eq!(server.get_as("phx_wrong", &query).status, 401, "the first place is final");
+    let body = json!({"personal_api_key": KEY, "name": "By body"}).to_string();
+    assert_eq!(server.send("POST", "/api/projects/", &[], body.as_bytes()).status, 201);
+}
+
+#[test]
+fn g2_scopes_and_restrictions() {
+    let server = server();
+    let other = server.post("/api/projects/", &json!({"name": "Other"})).json()["id"].as_i64().unwrap();
+    let events = "/api/projects/1/events/";
+    let person = key(&server, &["person:read"], &[]);
+    assert_eq!(detail(&server, &person, events), (403, "API key missing required scope 'query:read'".to_owned()));
+    assert_eq!(server.get_as(&person, "/api/projects/1/persons/").status, 200);
+    for scope in ["query:write", "query:read", "*"] {
+        assert_eq!(server.get_as(&key(&server, &[scope], &[]), events).status, 200, "{scope}");
+    }
+    let limited = key(&server, &["*"], &[other]);
+    let refused = "API key does not have access to the requested project: ID 1.".to_owned();
+    assert_eq!(detail(&server, &limited, events), (403, refused.clone()));
+    assert_eq!(server.get_as(&limited, &format!("/api/projects/{other}/events/")).status, 200);
+    assert_eq!(detail(&server, &limited, "/api/projects/@current/events/"), (403, refused));
+    let listed = server.get_as(&limited, "/api/projects/").results();
+    assert_eq!(listed.iter().map(|project| project["id"].as_i64().unwrap()).collect::<Vec<_>>(), [other]);
+    let elsewhere = "API keys with scoped projects are only supported on project-based endpoints.".to_owned();
+    assert_eq!(detail(&server, &limited, "/api/personal_api_keys/"), (403, elsewhere));
+    assert_eq!(server.get_as(&limited, "/api/users/@me/").status, 200);
+    let reader = key(&server, &["query:read"], &[]);
+    let unsupported = "This action does not support personal API key access".to_owned();
+    assert_eq!(detail(&server, &reader, "/api/personal_api_keys/"), (403, unsupported));
+    assert_eq!(detail(&server, &reader, "/api/users/@me/"), (403, "API key missing required scope 'user:read'".to_owned()));
+}
+
+#[test]
+fn g3_projects_by_number_alias_and_current() {
+    let server = server();
+    let body = |path: &str| server.get(path).json();
+    assert_eq!(body("/api/projects/@current/events/"), body("/api/projects/1/events/"));
+    assert_eq!(body("/api/environments/1/events/"), body("/api/projects/1/events/"));
+    for project in ["999999", "abc", "1.5"] {
+        let (status, text) = detail(&server, KEY, &format!("/api/projects/{project}/events/"));
+        assert_eq!((status, text.as_str()), (404, "Project not found."), "{project}");
+    }
+}
+
+#[test]
+fn other_methods_formats_and_paths_are_refused_in_posthogs_words() {
+    let server = server();
+    let answer = server.post("/api/projects/1/events/", &json!({}));
+    let expected = json!({"type": "invalid_request", "code": "method_not_allowed", "detail": "Method \"POST\" not allowed.", "attr": null});
+    assert_eq!((answer.status, answer.json()), (405, expected));
+    assert_eq!(server.project("events/?format=xml").json()["code"], json!("not_found"));
+    let bearer = format!("Bearer {KEY}");
+    let accept = |value: &str| server.send("GET", "/api/projects/1/events/", &[("authorization", &bearer), ("accept", value)], b"");
+    assert_eq!((accept("image/png").status, accept("image/png").json()["code"].clone()), (406, json!("not_acceptable")));
+    assert_eq!(accept("text/html, */*;q=0.1").status, 200);
+    assert_eq!(accept("text/csv").status, 400);
+    assert_eq!(server.get("/api/nowhere/").json()["code"], json!("not_found"));
+    let nowhere = server.send("GET", "/nowhere", &[], b"");
+    assert_eq!((nowhere.status, nowhere.body.as_str()), (404, ""));
+    let head = server.send("HEAD", "/api/projects/1/events/", &[("authorization", &bearer)], b"");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(server.send("OPTIONS", "/api/projects/1/events/", &[("authorization", &bearer)], b"").status, 200);
+    let origin = [("authorization", bearer.as_str()), ("origin", "https://evil.example")];
+    let answer = server.send("GET", "/api/projects/1/events/", &origin, b"");
+    assert_eq!(answer.header("access-control-allow-origin"), None, "private routes are not for other origins");
+    assert_eq!(answer.header("x-request-id").map(str::len), Some(32));
+}
+
+#[test]
+fn errors_have_four_keys() {
+    let server = server();
+    for path in ["events/?limit=abc", "events/?orderBy=x", "events/?person_id=x", "events/?after=x"] {
+        let body = server.project(path).json();
+        let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["attr", "code", "detail", "type"], "{path}");
+        assert_ne!(body["attr"], Value::Null, "{path}");
+    }
+}

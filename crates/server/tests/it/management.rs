@@ -1,0 +1,128 @@
+//! Projects, keys and the current user.
+
+use serde_json::{Value, json};
+use testkit::KEY;
+
+use crate::{event, server, server_with};
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn projects_are_created_and_listed() {
+    let server = server();
+    let created = server.post("/api/projects/", &json!({"name": " Shop ", "timezone": "Europe/Berlin"}));
+    assert_eq!(created.status, 201);
+    let created = created.json();
+    assert_eq!((&created["id"], &created["name"], &created["timezone"]), (&json!(2), &json!("Shop"), &json!("Europe/Berlin")));
+    assert!(created["api_token"].as_str().unwrap().starts_with("phc_"));
+    let list = server.get("/api/projects/").json();
+    assert_eq!((&list["count"], &list["next"], &list["previous"]), (&json!(2), &Value::Null, &Value::Null));
+    assert_eq!(list["results"][0]["name"], json!("Default project"));
+    for key in ["id", "uuid", "organization", "project_id", "api_token", "completed_snippet_onboarding", "has_completed_onboarding_for", "ingested_event", "is_demo", "access_control"] {
+        assert!(keys(&list["results"][0]).contains(&key), "{key}");
+    }
+    assert_eq!(server.get("/api/projects/2").json()["test_account_filters"], json!([]));
+    let page = server.get("/api/projects/?limit=1").json();
+    assert_eq!(page["results"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get(page["next"].as_str().unwrap()).json()["results"][0]["id"], json!(2));
+    for (body, attr) in [
+        (json!({}), "name"),
+        (json!({"name": " "}), "name"),
+        (json!({"name": 5}), "name"),
+        (json!({"name": "x", "timezone": "Mars/Olympus"}), "timezone"),
+    ] {
+        let refused = server.post("/api/projects/", &body);
+        assert_eq!((refused.status, &refused.json()["attr"]), (400, &json!(attr)), "{body}");
+    }
+}
+
+#[test]
+fn a_keys_value_is_shown_once() {
+    let server = server();
+    let created = server.post("/api/personal_api_keys/", &json!({"label": "ci", "scopes": ["query:read"]})).json();
+    let value = created["value"].as_str().unwrap();
+    assert!(value.starts_with("phx_"));
+    let tail: String = value.chars().skip(value.len() - 4).collect();
+    assert_eq!(created["mask_value"], json!(format!("phx_...{tail}")));
+    let listed = server.get("/api/personal_api_keys/");
+    assert!(!listed.body.contains(value));
+    assert_eq!((&listed.json()[0]["label"], &listed.json()[0]["value"]), (&json!("ci"), &Value::Null));
+    for name in ["meta.sqlite", "meta.sqlite-wal"] {
+        let stored = testkit_read(&server.data_dir().join(name));
+        assert!(!contains(&stored, value.as_bytes()) && !contains(&stored, KEY.as_bytes()), "{name} holds a key");
+    }
+    for (body, attr) in [
+        (json!({"scopes": ["*"]}), "label"),
+        (json!({"label": "x"}), "scopes"),
+        (json!({"label": "x".repeat(41), "scopes": ["*"]}), "label"),
+        (json!({"label": "x", "scopes": ["nonsense:read"]}), "scopes"),
+        (json!({"label": "x", "scopes": ["*"], "scoped_teams": [99]}), "scoped_teams"),
+    ] {
+        let refused = server.post("/api/personal_api_keys/", &body);
+        assert_eq!((refused.status, &refused.json()["attr"]), (400, &json!(attr)), "{body}");
+    }
+    for _ in 0..8 {
+        assert_eq!(server.post("/api/personal_api_keys/", &json!({"label": "x", "scopes": ["*"]})).status, 201);
+    }
+    let refused = server.post("/api/personal_api_keys/", &json!({"label": "x", "scopes": ["*"]}));
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("You can only have 10 personal API keys."), "{}", refused.body);
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks at the files as an intruder would")]
+fn testkit_read(path: &std::path::Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_default()
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn the_current_user_has_a_team_and_an_organization() {
+    let server = server();
+    let me = server.get("/api/users/@me/").json();
+    assert_eq!((&me["team"]["id"], &me["team"]["name"]), (&json!(1), &json!("Default project")));
+    assert_eq!(me["organization"]["id"], me["organizations"][0]["id"]);
+    assert_eq!(me["team"]["organization"], me["organization"]["id"]);
+    for key in ["uuid", "distinct_id", "first_name", "last_name", "email", "is_staff", "date_joined"] {
+        assert!(keys(&me).contains(&key), "{key}");
+    }
+}
+
+#[test]
+fn persons_are_listed_page_by_page() {
+    let server = server();
+    let events: Vec<Value> = (0..25)
+        .map(|at| event("a", &format!("u{at:02}"), &format!("2026-01-01T11:00:{at:02}Z"), json!({"$set": {"email": format!("u{at:02}@example.com")}})))
+        .collect();
+    server.ingest(&events);
+    let people = server.follow("/api/projects/1/persons/?limit=10");
+    let ids: Vec<&str> = people.iter().map(|person| person["distinct_ids"][0].as_str().unwrap()).collect();
+    let mut expected: Vec<String> = (0..25).map(|at| format!("u{at:02}")).collect();
+    expected.reverse();
+    assert_eq!(ids, expected);
+    let last = server.project("persons/?limit=10&offset=20").json();
+    assert_eq!((last["results"].as_array().unwrap().len(), &last["next"]), (5, &Value::Null));
+    assert!(last["previous"].as_str().unwrap().contains("offset=10"));
+    let found = |query: &str| server.project(&format!("persons/?{query}")).results().len();
+    assert_eq!((found("email=u07@example.com"), found("search=U0"), found("search=u07"), found("distinct_id=u07")), (1, 10, 1, 1));
+    let person = &server.project("persons/?distinct_id=u07").results()[0];
+    assert_eq!((&person["name"], &person["id"], &person["type"]), (&json!("u07@example.com"), &person["uuid"], &json!("person")));
+    for query in ["properties=%5B%5D", "cohort=1", "limit=x"] {
+        assert_eq!(server.project(&format!("persons/?{query}")).status, 400, "{query}");
+    }
+}
+
+#[test]
+fn metrics_and_health_answer() {
+    let server = server_with(&[]);
+    for path in ["/_health", "/_readiness", "/_liveness", "/"] {
+        assert_eq!(server.send("GET", path, &[], b"").status, 200, "{path}");
+    }
+    server.ingest(&[event("a", "1", "2026-01-01T11:00:00Z", json!({}))]);
+    assert!(server.metric("hedgerow_capture_events_total") >= 1.0);
+    assert!(server.metric("hedgerow_memory_rows") >= 1.0);
+}
