@@ -75,7 +75,9 @@ pub(crate) fn authenticate_with_body(
     body: &serde_json::Value,
 ) -> Result<Caller, ApiError> {
     match body.get("personal_api_key").and_then(serde_json::Value::as_str) {
-        Some(secret) if bearer_token(headers).is_none() && !secret.is_empty() => authenticate_secret(app, secret, "body"),
+        Some(secret) if bearer_token(headers).is_none() && !secret.is_empty() => {
+            authenticate_secret(app, secret, "body")
+        }
         _ => authenticate(app, headers, params),
     }
 }
@@ -143,12 +145,13 @@ impl Caller {
     /// The project called `name` in the path (a number or `@current`), or the one whose token the query names.
     pub(crate) fn tenant(&self, app: &App, name: &str, params: &Params, scope: Scope) -> Result<Tenant, ApiError> {
         self.require(scope)?;
-        let by_token = match params.non_empty("token").or_else(|| params.non_empty("api_key")) {
-            None => None,
-            Some(token) => Some(app.meta.project_by_token(token)?.ok_or_else(|| {
-                ApiError::AuthenticationFailed("Incorrect authentication credentials.".to_owned())
-            })?),
-        };
+        let by_token =
+            match params.non_empty("token").or_else(|| params.non_empty("api_key")) {
+                None => None,
+                Some(token) => Some(app.meta.project_by_token(token)?.ok_or_else(|| {
+                    ApiError::AuthenticationFailed("Incorrect authentication credentials.".to_owned())
+                })?),
+            };
         let wanted = match &by_token {
             Some(project) => Some(project.id),
             None if name == "@current" => self.user.current_project,

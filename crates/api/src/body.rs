@@ -21,7 +21,9 @@ pub(crate) fn json_object(app: &App, headers: &HeaderMap, body: &[u8]) -> Result
         Ok(value @ Value::Object(_)) => Ok(value),
         _ if !headers.contains_key(http::header::AUTHORIZATION) => Err(ApiError::NotAuthenticated),
         Ok(_) => Err(ApiError::bad_request("Invalid data. Expected a dictionary.")),
-        Err(error) => Err(ApiError::Invalid { detail: format!("JSON parse error - {error}"), attr: None, code: "parse_error" }),
+        Err(error) => {
+            Err(ApiError::Invalid { detail: format!("JSON parse error - {error}"), attr: None, code: "parse_error" })
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! are on every answer, errors included, because a browser reports an answer without them as no answer at all.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -69,13 +70,7 @@ async fn capture(
     }
 }
 
-async fn accept(
-    app: &App,
-    peer: SocketAddr,
-    endpoint: Endpoint,
-    query: &str,
-    request: Request,
-) -> Result<(), Refusal> {
+async fn accept(app: &App, peer: SocketAddr, endpoint: Endpoint, query: &str, request: Request) -> Result<(), Refusal> {
     let (head, body) = request.into_parts();
     let (body, _in_flight) = read_body(app, &head.headers, body).await?;
     tracing::Span::current().record("body_bytes", body.len());
@@ -100,8 +95,7 @@ async fn accept(
         };
     };
     tracing::Span::current().record("project", project.id.0).record("events", checked.events);
-    let received =
-        Received { at: app.now(), ip: app.client_ip(peer, &head.headers), uuid_seed: app.random.u128() };
+    let received = Received { at: app.now(), ip: app.client_ip(peer, &head.headers), uuid_seed: app.random.u128() };
     let header = Envelope { project: project.id, received, request }.header();
     app.log.append([Bytes::from(header), body.clone()]).await.map_err(Refusal::Log)?;
     app.metrics.capture_accepted(checked.events, body.len());
@@ -120,10 +114,12 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<(Bytes,
     let too_large = || Refusal::Capture(CaptureError::TooLarge { what: "request body", limit_bytes: limit });
     let announced = text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
+        drain(app, body).await;
         return Err(too_large());
     }
     let kib = u32::try_from(announced.unwrap_or(limit).div_ceil(1_024)).unwrap_or(u32::MAX);
-    let permit = app.in_flight.clone().acquire_many_owned(kib).await.map_err(|_| Refusal::Log(AppendError::Closed))?;
+    let permit =
+        Arc::clone(&app.in_flight).acquire_many_owned(kib).await.map_err(|_| Refusal::Log(AppendError::Closed))?;
     let mut body = body;
     let mut read = BytesMut::new();
     loop {
@@ -135,12 +131,26 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<(Bytes,
         };
         let Ok(data) = frame.into_data() else { continue };
         if read.len() + data.len() > limit {
+            drop(read);
+            drain(app, body).await;
             return Err(too_large());
         }
         if read.is_empty() && announced == Some(data.len()) {
             return Ok((data, permit));
         }
         read.extend_from_slice(&data);
+    }
+}
+
+/// Lets a client finish sending what will be refused, within reason: most read no answer before they are done.
+async fn drain(app: &App, mut body: Body) {
+    const PATIENCE_BYTES: usize = 64 << 20;
+    let mut drained = 0;
+    while drained < PATIENCE_BYTES {
+        match tokio::time::timeout(app.settings.body_stall, body.frame()).await {
+            Ok(Some(Ok(frame))) => drained += frame.data_ref().map_or(0, Bytes::len),
+            _ => return,
+        }
     }
 }
 

@@ -145,7 +145,9 @@ impl From<query::QueryError> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
-            Self::Internal(source) => tracing::error!(error = source.as_ref() as &dyn std::error::Error, "request failed"),
+            Self::Internal(source) => {
+                tracing::error!(error = source.as_ref() as &dyn std::error::Error, "request failed")
+            }
             Self::Unavailable(source) => {
                 tracing::warn!(error = source.as_ref() as &dyn std::error::Error, "storage is unavailable");
             }

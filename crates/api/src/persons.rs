@@ -18,8 +18,7 @@ use crate::params::Params;
 use crate::wire::{timestamp_text_z, write_json};
 
 /// Properties a person is named by, the first that is not empty.
-const NAME_PROPERTIES: [&str; 8] =
-    ["email", "Email", "$email", "name", "Name", "username", "Username", "UserName"];
+const NAME_PROPERTIES: [&str; 8] = ["email", "Email", "$email", "name", "Name", "username", "Username", "UserName"];
 
 /// Lists persons, newest first, or those with a distinct id, an email, or a search text.
 pub(crate) async fn list(

@@ -1,10 +1,10 @@
 //! The table of contents: every path, grouped by who uses it.
 
+use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use axum::Router;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use tracing::Instrument as _;
 
@@ -63,7 +63,11 @@ async fn options(request: Request, next: Next) -> Response {
     }
     let allow = response.headers().get(header::ALLOW).cloned();
     let allow = allow.unwrap_or_else(|| HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    (StatusCode::OK, [(header::ALLOW, allow), (header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], "{}")
+    (
+        StatusCode::OK,
+        [(header::ALLOW, allow), (header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
+        "{}",
+    )
         .into_response()
 }
 
@@ -77,7 +81,8 @@ async fn not_found(uri: Uri) -> Response {
 
 /// Gives every request an id, a span, a log line and its place in the metrics.
 async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let id = request_id(&app, &request);
     let start = app.clock.instant();
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), method = %request.method(), route);
@@ -94,6 +99,7 @@ fn request_id(app: &App, request: &Request) -> HeaderValue {
     let sane = |id: &&HeaderValue| id.len() <= 64 && id.to_str().is_ok_and(|id| !id.is_empty());
     match request.headers().get("x-request-id").filter(sane) {
         Some(id) => id.clone(),
-        None => HeaderValue::from_str(&format!("{:032x}", app.random.u128())).expect("hexadecimal digits are a header value"),
+        None => HeaderValue::from_str(&format!("{:032x}", app.random.u128()))
+            .expect("hexadecimal digits are a header value"),
     }
 }

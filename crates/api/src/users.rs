@@ -13,11 +13,7 @@ use crate::projects::basic;
 use crate::wire::{timestamp_text_z, write_json};
 
 /// Shows the user behind the key, with their current project and organisation.
-pub(crate) async fn me(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(crate) async fn me(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
     let params = Params::parse(uri.query().unwrap_or_default());
     let caller = authenticate(&app, &headers, &params)?;
     caller.require(Scope::USER_READ)?;

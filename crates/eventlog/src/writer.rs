@@ -132,7 +132,7 @@ impl Writer {
 
     fn write_and_sync(&mut self, first: u64) -> io::Result<u64> {
         let active = self.active.as_mut().ok_or_else(|| io::Error::other("there is no segment to write to"))?;
-        let mut writer = GroupWriter::new(active.file.as_ref(), active.key, 0, active.end, &mut self.buffer);
+        let mut writer = GroupWriter::new(active.file.as_ref(), active.key, first - 1, active.end, &mut self.buffer);
         for (sequence, pending) in (first..).zip(&self.group) {
             writer.push(sequence, &pending.record)?;
         }

@@ -123,7 +123,13 @@ struct Groups {
 }
 
 impl Groups {
-    fn index(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, kind: &str, now: Timestamp) -> Result<Option<usize>, MetaError> {
+    fn index(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        kind: &str,
+        now: Timestamp,
+    ) -> Result<Option<usize>, MetaError> {
         let key = (project, kind.to_owned());
         if let Some(index) = self.indexes.get(&key) {
             return Ok(*index);
@@ -141,7 +147,8 @@ impl Groups {
     ) -> Result<[Option<String>; GROUP_TYPES_MAX], MetaError> {
         let mut keys: [Option<String>; GROUP_TYPES_MAX] = Default::default();
         for (kind, key) in groups_of(&event.properties) {
-            if let Some(place) = self.index(tx, project, &kind, event.timestamp)?.and_then(|index| keys.get_mut(index)) {
+            if let Some(place) = self.index(tx, project, &kind, event.timestamp)?.and_then(|index| keys.get_mut(index))
+            {
                 *place = Some(key);
             }
         }
@@ -149,7 +156,12 @@ impl Groups {
     }
 
     /// Applies a `$groupidentify` to its group.
-    fn change(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, event: &CapturedEvent<'_>) -> Result<(), MetaError> {
+    fn change(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        event: &CapturedEvent<'_>,
+    ) -> Result<(), MetaError> {
         let Some((kind, key, Some(set))) = group_change(event) else { return Ok(()) };
         let Some(index) = self.index(tx, project, &kind, event.timestamp)? else { return Ok(()) };
         let stored = tx.group(project, index, &key)?;

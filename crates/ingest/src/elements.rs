@@ -25,12 +25,16 @@ pub(crate) fn take_chain(properties: &mut Properties<'_>) -> String {
 fn encode(element: &Properties<'_>) -> String {
     let mut classes = match element.get("attr__class").map(RawValue::get) {
         Some(raw) if raw.starts_with('[') => serde_json::from_str::<Vec<String>>(raw).unwrap_or_default(),
-        _ => element.get_str("attr__class").map(|text| text.split_whitespace().map(str::to_owned).collect()).unwrap_or_default(),
+        _ => element
+            .get_str("attr__class")
+            .map(|text| text.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default(),
     };
     classes.sort();
     let mut attributes: Vec<(String, String)> = Vec::new();
     for (key, value) in element.iter().filter(|(key, _)| key.starts_with("attr__")) {
-        let value = if key == "attr__class" && value.get().starts_with('[') { classes.join(",") } else { text_of(value) };
+        let value =
+            if key == "attr__class" && value.get().starts_with('[') { classes.join(",") } else { text_of(value) };
         attributes.push((key.to_owned(), value));
     }
     let number = |key: &str| element.get(key).map_or_else(|| "0".to_owned(), text_of);
@@ -89,12 +93,18 @@ mod tests {
 
     #[test]
     fn t59_a_ready_chain_is_moved() {
-        assert_eq!(chain(r#"{"$elements_chain":"button:text=\"x\""}"#), (r#"button:text="x""#.to_owned(), "{}".to_owned()));
+        assert_eq!(
+            chain(r#"{"$elements_chain":"button:text=\"x\""}"#),
+            (r#"button:text="x""#.to_owned(), "{}".to_owned())
+        );
     }
 
     #[test]
     fn what_is_not_an_element_is_left_out() {
         assert_eq!(chain(r#"{"$elements":"x"}"#).0, "");
-        assert_eq!(chain(r#"{"$elements":[5,{"tag_name":"p","attr__id":7}]}"#).0, r#"p:attr__id="7"nth-child="0"nth-of-type="0""#);
+        assert_eq!(
+            chain(r#"{"$elements":[5,{"tag_name":"p","attr__id":7}]}"#).0,
+            r#"p:attr__id="7"nth-child="0"nth-of-type="0""#
+        );
     }
 }

@@ -62,7 +62,9 @@ pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Result<Prepared<'_>, Warn
     if is_true(event.properties.get("$cookieless_mode")) {
         return Err(Warning::CookielessDisabled);
     }
-    if name == "$groupidentify" && text(&event.properties, "$group_key").is_some_and(|key| key.chars().count() > GROUP_KEY_CHARS_MAX) {
+    if name == "$groupidentify"
+        && text(&event.properties, "$group_key").is_some_and(|key| key.chars().count() > GROUP_KEY_CHARS_MAX)
+    {
         return Err(Warning::GroupKeyTooLong);
     }
     match malformed_merge_field(name, &event.properties) {
@@ -94,7 +96,9 @@ fn profile_of(name: &str, properties: &Properties<'_>) -> (Profile, Option<Warni
     match properties.get("$process_person_profile").map(RawValue::get) {
         Some("false") => (Profile::Personless, None),
         Some("true") => (Profile::Full, None),
-        None if name == "$feature_flag_called" && properties.get("$groups").is_none_or(|groups| matches!(groups.get(), "{}" | "null")) => {
+        None if name == "$feature_flag_called"
+            && properties.get("$groups").is_none_or(|groups| matches!(groups.get(), "{}" | "null")) =>
+        {
             (Profile::IfExists, None)
         }
         None => (Profile::Full, None),
@@ -103,7 +107,12 @@ fn profile_of(name: &str, properties: &Properties<'_>) -> (Profile, Option<Warni
 }
 
 /// The row of a prepared event.
-pub(crate) fn row(project: ProjectId, received: Timestamp, prepared: Prepared<'_>, resolution: &Resolution) -> EventRow {
+pub(crate) fn row(
+    project: ProjectId,
+    received: Timestamp,
+    prepared: Prepared<'_>,
+    resolution: &Resolution,
+) -> EventRow {
     let Prepared { event, wishes, .. } = prepared;
     let mut properties = event.properties;
     let personless = resolution.mode != PersonMode::Full;
@@ -149,7 +158,9 @@ pub(crate) fn row(project: ProjectId, received: Timestamp, prepared: Prepared<'_
 
 /// The group memberships that an event states: type and key.
 pub(crate) fn groups_of(properties: &Properties<'_>) -> Vec<(String, String)> {
-    let Some(groups) = properties.get("$groups").and_then(|raw| Properties::parse(raw.get()).ok()) else { return Vec::new() };
+    let Some(groups) = properties.get("$groups").and_then(|raw| Properties::parse(raw.get()).ok()) else {
+        return Vec::new();
+    };
     groups.iter().filter_map(|(kind, key)| Some((scrubbed(kind), scrubbed(&as_text(key)?)))).collect()
 }
 

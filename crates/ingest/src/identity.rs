@@ -34,13 +34,23 @@ pub(crate) fn malformed_merge_field(event: &str, properties: &Properties<'_>) ->
     if !matches!(event, "$identify" | "$create_alias" | "$merge_dangerously") {
         return None;
     }
-    ["$anon_distinct_id", "alias"].into_iter().find(|key| {
-        properties.get(key).is_some_and(|value| !value.get().starts_with('"') && value.get() != "null")
-    })
+    ["$anon_distinct_id", "alias"]
+        .into_iter()
+        .find(|key| properties.get(key).is_some_and(|value| !value.get().starts_with('"') && value.get() != "null"))
 }
 
-const ILLEGAL_IN_ANY_CASE: [&str; 10] =
-    ["anonymous", "guest", "distinctid", "distinct_id", "id", "not_authenticated", "email", "undefined", "true", "false"];
+const ILLEGAL_IN_ANY_CASE: [&str; 10] = [
+    "anonymous",
+    "guest",
+    "distinctid",
+    "distinct_id",
+    "id",
+    "not_authenticated",
+    "email",
+    "undefined",
+    "true",
+    "false",
+];
 const ILLEGAL: [&str; 7] = ["[object Object]", "NaN", "None", "none", "null", "0", "undefined"];
 
 /// Whether an id is a placeholder that careless clients share, so that merging on it would join strangers.

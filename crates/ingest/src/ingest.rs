@@ -43,7 +43,9 @@ pub enum IngestError {
     #[error("rows could not be stored")]
     Store(#[from] StoreError),
     /// Log and metadata do not belong together.
-    #[error("event log ends at record {durable}, but records up to {applied} were applied: the log is not the one that belongs to this metadata")]
+    #[error(
+        "event log ends at record {durable}, but records up to {applied} were applied: the log is not the one that belongs to this metadata"
+    )]
     Mismatch {
         /// Last record of the log.
         durable: u64,

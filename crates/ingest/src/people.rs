@@ -82,7 +82,12 @@ impl Person {
 
 impl People {
     /// Finds or makes the person of an event and lets the event change it.
-    pub(crate) fn resolve(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, prepared: &Prepared<'_>) -> Result<Owner, MetaError> {
+    pub(crate) fn resolve(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        prepared: &Prepared<'_>,
+    ) -> Result<Owner, MetaError> {
         let event = &prepared.event;
         let known = self.find(tx, project, &event.distinct_id)?;
         let personless = match prepared.profile {
@@ -100,7 +105,11 @@ impl People {
             _ => self.find_or_create(tx, project, prepared)?,
         };
         let person = &mut self.persons[at];
-        Ok(Owner { person_id: person.record.uuid, mode: PersonMode::Full, properties: person.snapshot(&prepared.wishes) })
+        Ok(Owner {
+            person_id: person.record.uuid,
+            mode: PersonMode::Full,
+            properties: person.snapshot(&prepared.wishes),
+        })
     }
 
     fn personless(
@@ -122,7 +131,12 @@ impl People {
         Ok(Owner { person_id: person_uuid(project, distinct_id), mode: PersonMode::Propertyless, properties })
     }
 
-    fn find_or_create(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, prepared: &Prepared<'_>) -> Result<usize, MetaError> {
+    fn find_or_create(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        prepared: &Prepared<'_>,
+    ) -> Result<usize, MetaError> {
         let event = &prepared.event;
         match self.find(tx, project, &event.distinct_id)? {
             Some(at) => {
@@ -195,7 +209,13 @@ impl People {
         Ok(at)
     }
 
-    fn attach(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, at: usize, distinct_id: &str) -> Result<(), MetaError> {
+    fn attach(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        at: usize,
+        distinct_id: &str,
+    ) -> Result<(), MetaError> {
         let record = &self.persons[at].record;
         tx.add_distinct_id(project, record.id, distinct_id)?;
         let derived = person_uuid(project, distinct_id);
@@ -206,7 +226,13 @@ impl People {
         Ok(())
     }
 
-    fn merge_persons(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, from: usize, into: usize) -> Result<(), MetaError> {
+    fn merge_persons(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        from: usize,
+        into: usize,
+    ) -> Result<(), MetaError> {
         let (source, target) = (&self.persons[from], &self.persons[into]);
         self.merges.push(tx.merge_persons(project, &source.record, &target.record)?);
         let properties = merged(&source.properties, &target.properties);
@@ -225,19 +251,22 @@ impl People {
         Ok(())
     }
 
-    fn find(&mut self, tx: &mut IngestTx<'_>, project: ProjectId, distinct_id: &str) -> Result<Option<usize>, MetaError> {
+    fn find(
+        &mut self,
+        tx: &mut IngestTx<'_>,
+        project: ProjectId,
+        distinct_id: &str,
+    ) -> Result<Option<usize>, MetaError> {
         let key = (project, distinct_id.to_owned());
         if let Some(known) = self.by_distinct_id.get(&key) {
             return Ok(*known);
         }
         let found = match tx.person_by_distinct_id(project, distinct_id)? {
             None => None,
-            Some(record) => {
-                match self.by_id.get(&record.id) {
-                    Some(at) => Some(*at),
-                    None => Some(self.load(record)?),
-                }
-            }
+            Some(record) => match self.by_id.get(&record.id) {
+                Some(at) => Some(*at),
+                None => Some(self.load(record)?),
+            },
         };
         self.by_distinct_id.insert(key, found);
         Ok(found)

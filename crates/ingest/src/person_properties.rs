@@ -8,16 +8,54 @@ use uuid::Uuid;
 
 /// Device, app and web properties that are copied from events to persons. Changes of these alone are not worth a write.
 const DEVICE: [&str; 19] = [
-    "$app_build", "$app_name", "$app_namespace", "$app_version", "$browser", "$browser_version", "$device_type",
-    "$current_url", "$pathname", "$os", "$os_name", "$os_version", "$referring_domain", "$referrer", "$screen_height",
-    "$screen_width", "$viewport_height", "$viewport_width", "$raw_user_agent",
+    "$app_build",
+    "$app_name",
+    "$app_namespace",
+    "$app_version",
+    "$browser",
+    "$browser_version",
+    "$device_type",
+    "$current_url",
+    "$pathname",
+    "$os",
+    "$os_name",
+    "$os_version",
+    "$referring_domain",
+    "$referrer",
+    "$screen_height",
+    "$screen_width",
+    "$viewport_height",
+    "$viewport_width",
+    "$raw_user_agent",
 ];
 
 /// Campaign properties that are copied from events to persons.
 const CAMPAIGN: [&str; 25] = [
-    "utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_name", "utm_term", "gclid", "gad_source", "gclsrc",
-    "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "twclid", "li_fat_id", "mc_cid", "igshid", "ttclid", "rdt_cid",
-    "irclid", "_kx", "epik", "qclid", "sccid",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_content",
+    "utm_name",
+    "utm_term",
+    "gclid",
+    "gad_source",
+    "gclsrc",
+    "dclid",
+    "gbraid",
+    "wbraid",
+    "fbclid",
+    "msclkid",
+    "twclid",
+    "li_fat_id",
+    "mc_cid",
+    "igshid",
+    "ttclid",
+    "rdt_cid",
+    "irclid",
+    "_kx",
+    "epik",
+    "qclid",
+    "sccid",
 ];
 
 /// What one event wants of its person.
@@ -50,7 +88,10 @@ impl<'a> Wishes<'a> {
             }
             // The name of the system went by two keys; persons know one.
             let key = if key == "$os_name" { "$os" } else { key };
-            if key == "$os" && properties.contains("$os") && properties.get("$os").map(RawValue::get) != Some(value.get()) {
+            if key == "$os"
+                && properties.contains("$os")
+                && properties.get("$os").map(RawValue::get) != Some(value.get())
+            {
                 continue;
             }
             let initial = format!("$initial_{}", key.strip_prefix('$').unwrap_or(key));
@@ -130,13 +171,16 @@ fn is_lifted(key: &str) -> bool {
 }
 
 fn is_noisy(key: &str) -> bool {
-    DEVICE.contains(&key)
-        || (key.starts_with("$geoip_") && !matches!(key, "$geoip_country_name" | "$geoip_city_name"))
+    DEVICE.contains(&key) || (key.starts_with("$geoip_") && !matches!(key, "$geoip_country_name" | "$geoip_city_name"))
 }
 
 /// The object under `key`; anything else counts as empty.
 fn object<'a>(properties: &Properties<'a>, key: &str) -> Properties<'a> {
-    properties.get(key).and_then(|raw| Properties::parse(raw.get()).ok()).map(Properties::into_owned).unwrap_or_default()
+    properties
+        .get(key)
+        .and_then(|raw| Properties::parse(raw.get()).ok())
+        .map(Properties::into_owned)
+        .unwrap_or_default()
 }
 
 /// The keys named by a list, or by an object.
@@ -145,7 +189,9 @@ fn keys(raw: Option<&RawValue>) -> Vec<String> {
     if let Ok(list) = serde_json::from_str::<Vec<serde_json::Value>>(raw.get()) {
         return list.into_iter().filter_map(|key| key.as_str().map(str::to_owned)).collect();
     }
-    Properties::parse(raw.get()).map(|object| object.iter().map(|(key, _)| key.to_owned()).collect()).unwrap_or_default()
+    Properties::parse(raw.get())
+        .map(|object| object.iter().map(|(key, _)| key.to_owned()).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn records(&mut self, count: usize) -> Option<Vec<Resolved>> {
         let texts: Vec<Arc<str>> = (0..self.u32()?).map(|_| self.text().map(Arc::from)).collect::<Option<_>>()?;
-        let records = (0..count).map(|_| (0..self.u32()?).map(|_| self.event(&texts)).collect()).collect::<Option<_>>()?;
+        let records =
+            (0..count).map(|_| (0..self.u32()?).map(|_| self.event(&texts)).collect()).collect::<Option<_>>()?;
         self.rest.is_empty().then_some(records)
     }
 
@@ -155,7 +156,11 @@ mod tests {
     fn what_was_resolved_comes_back() {
         let none = [None; GROUP_TYPES_MAX];
         let records = vec![
-            vec![resolution(1, r#"{"a":1}"#, none), None, resolution(2, r#"{"a":1}"#, [Some("acme"), None, None, None, Some("é")])],
+            vec![
+                resolution(1, r#"{"a":1}"#, none),
+                None,
+                resolution(2, r#"{"a":1}"#, [Some("acme"), None, None, None, Some("é")]),
+            ],
             vec![],
             vec![resolution(3, "{}", none)],
         ];

@@ -10,7 +10,7 @@ CREATE TABLE projects (
     ingested_event BOOLEAN NOT NULL, created_at BIGINT NOT NULL
 );
 CREATE TABLE personal_api_keys (
-    id TEXT PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id), secure_value TEXT NOT NULL UNIQUE,
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id BIGINT NOT NULL REFERENCES users (id), secure_value TEXT NOT NULL UNIQUE,
     label TEXT NOT NULL, mask_value TEXT NOT NULL, created_at BIGINT NOT NULL, last_used_at BIGINT,
     scopes TEXT, scoped_teams TEXT NOT NULL, scoped_organizations TEXT NOT NULL
 );

@@ -42,7 +42,10 @@ impl Meta {
     pub fn positions(&self) -> Result<Positions, MetaError> {
         self.read(|c| {
             let of = |name: &str| -> Result<Sequence, MetaError> {
-                Ok(Sequence(c.prepare_cached("SELECT value FROM positions WHERE name = $1")?.query_row(params![name], |row| row.get(0))?))
+                Ok(Sequence(
+                    c.prepare_cached("SELECT value FROM positions WHERE name = $1")?
+                        .query_row(params![name], |row| row.get(0))?,
+                ))
             };
             Ok(Positions { applied: of("applied")?, flushed: of("flushed")? })
         })
@@ -51,17 +54,25 @@ impl Meta {
     /// The batch after `flushed`, to be rebuilt at start; none when there is no further one.
     pub fn resolved_after(&self, after: Sequence) -> Result<Option<ResolvedBatch>, MetaError> {
         self.read(|c| {
-            let mut statement = c.prepare_cached("SELECT first, last, blob FROM resolved WHERE first > $1 ORDER BY first LIMIT 1")?;
+            let mut statement =
+                c.prepare_cached("SELECT first, last, blob FROM resolved WHERE first > $1 ORDER BY first LIMIT 1")?;
             let mut rows = statement.query(params![after.0])?;
             Ok(match rows.next()? {
                 None => None,
-                Some(row) => Some(ResolvedBatch { first: Sequence(row.get(0)?), last: Sequence(row.get(1)?), blob: row.get(2)? }),
+                Some(row) => {
+                    Some(ResolvedBatch { first: Sequence(row.get(0)?), last: Sequence(row.get(1)?), blob: row.get(2)? })
+                }
             })
         })
     }
 
     /// Makes a seal visible: its segments, deletions and flushed position, or nothing of them.
-    pub fn commit_seal(&self, added: &[SegmentEntry], deleted: &[DeletedRows], flushed: Sequence) -> Result<(), MetaError> {
+    pub fn commit_seal(
+        &self,
+        added: &[SegmentEntry],
+        deleted: &[DeletedRows],
+        flushed: Sequence,
+    ) -> Result<(), MetaError> {
         self.write(|tx| {
             for segment in added {
                 tx.prepare_cached(
@@ -79,7 +90,8 @@ impl Meta {
                 ])?;
             }
             for rows in deleted {
-                tx.prepare_cached("UPDATE segments SET deleted = $1 WHERE id = $2")?.execute(params![rows.bitmap, rows.segment.0])?;
+                tx.prepare_cached("UPDATE segments SET deleted = $1 WHERE id = $2")?
+                    .execute(params![rows.bitmap, rows.segment.0])?;
             }
             tx.prepare_cached("UPDATE positions SET value = $1 WHERE name = 'flushed'")?.execute(params![flushed.0])?;
             tx.prepare_cached("DELETE FROM resolved WHERE last <= $1")?.execute(params![flushed.0])?;

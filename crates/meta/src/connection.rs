@@ -39,7 +39,10 @@ impl Meta {
         })
     }
 
-    pub(crate) fn write<T, E: From<rusqlite::Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub(crate) fn write<T, E: From<rusqlite::Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut connection = self.writer.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = work(&transaction)?;
@@ -52,7 +55,10 @@ impl Meta {
         let connection = match idle {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+                let connection = Connection::open_with_flags(
+                    &self.path,
+                    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+                )?;
                 connection.busy_timeout(std::time::Duration::from_secs(10))?;
                 connection
             }
@@ -82,7 +88,7 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         return Err(OpenError::Newer { found, known });
     }
     let transaction = connection.transaction().map_err(MetaError::from)?;
-    for script in MIGRATIONS.iter().skip(found as usize) {
+    for script in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         transaction.execute_batch(script).map_err(MetaError::from)?;
     }
     transaction.pragma_update(None, "user_version", known).map_err(MetaError::from)?;

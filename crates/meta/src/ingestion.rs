@@ -68,7 +68,11 @@ fn person_record(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
 
 impl IngestTx<'_> {
     /// The person that owns `distinct_id`.
-    pub fn person_by_distinct_id(&mut self, project: ProjectId, distinct_id: &str) -> Result<Option<PersonRecord>, MetaError> {
+    pub fn person_by_distinct_id(
+        &mut self,
+        project: ProjectId,
+        distinct_id: &str,
+    ) -> Result<Option<PersonRecord>, MetaError> {
         let sql = format!(
             "SELECT {PERSON_COLUMNS} FROM distinct_ids d JOIN persons p ON p.id = d.person_id
              WHERE d.project = $1 AND d.distinct_id = $2"
@@ -100,7 +104,15 @@ impl IngestTx<'_> {
                  VALUES ($1, $2, $3, $4, $5, $6, $7, 0) RETURNING id",
             )?
             .query_row(
-                params![project.0, number, uuid, properties, email_of(properties), is_identified, created_at.as_micros()],
+                params![
+                    project.0,
+                    number,
+                    uuid,
+                    properties,
+                    email_of(properties),
+                    is_identified,
+                    created_at.as_micros()
+                ],
                 |row| row.get(0),
             )?;
         for distinct_id in distinct_ids {
@@ -135,7 +147,12 @@ impl IngestTx<'_> {
     }
 
     /// Moves every distinct id of `from` to `into`, deletes `from`, and makes its id read as `into`.
-    pub fn merge_persons(&mut self, project: ProjectId, from: &PersonRecord, into: &PersonRecord) -> Result<PersonMerge, MetaError> {
+    pub fn merge_persons(
+        &mut self,
+        project: ProjectId,
+        from: &PersonRecord,
+        into: &PersonRecord,
+    ) -> Result<PersonMerge, MetaError> {
         self.tx
             .prepare_cached("UPDATE distinct_ids SET person_id = $1 WHERE person_id = $2")?
             .execute(params![into.id, from.id])?;
@@ -162,7 +179,8 @@ impl IngestTx<'_> {
 
     /// Whether events of `distinct_id` were stored without a person.
     pub fn was_personless(&mut self, project: ProjectId, distinct_id: &str) -> Result<bool, MetaError> {
-        let mut statement = self.tx.prepare_cached("SELECT 1 FROM personless WHERE project = $1 AND distinct_id = $2")?;
+        let mut statement =
+            self.tx.prepare_cached("SELECT 1 FROM personless WHERE project = $1 AND distinct_id = $2")?;
         Ok(statement.exists(params![project.0, distinct_id])?)
     }
 
@@ -175,7 +193,12 @@ impl IngestTx<'_> {
     }
 
     /// The index of a group type, assigned at first sight; none when the project has five others.
-    pub fn group_type_index(&mut self, project: ProjectId, name: &str, now: Timestamp) -> Result<Option<usize>, MetaError> {
+    pub fn group_type_index(
+        &mut self,
+        project: ProjectId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Option<usize>, MetaError> {
         let known = self
             .tx
             .prepare_cached("SELECT type_index FROM group_types WHERE project = $1 AND name = $2")?
@@ -207,7 +230,9 @@ impl IngestTx<'_> {
     pub fn group(&mut self, project: ProjectId, index: usize, key: &str) -> Result<Option<GroupRecord>, MetaError> {
         Ok(self
             .tx
-            .prepare_cached("SELECT properties, created_at FROM groups WHERE project = $1 AND type_index = $2 AND key = $3")?
+            .prepare_cached(
+                "SELECT properties, created_at FROM groups WHERE project = $1 AND type_index = $2 AND key = $3",
+            )?
             .query_row(params![project.0, index, key], |row| {
                 Ok(GroupRecord { properties: row.get(0)?, created_at: Timestamp::from_micros(row.get(1)?) })
             })
@@ -215,7 +240,13 @@ impl IngestTx<'_> {
     }
 
     /// Creates or replaces a group.
-    pub fn save_group(&mut self, project: ProjectId, index: usize, key: &str, group: &GroupRecord) -> Result<(), MetaError> {
+    pub fn save_group(
+        &mut self,
+        project: ProjectId,
+        index: usize,
+        key: &str,
+        group: &GroupRecord,
+    ) -> Result<(), MetaError> {
         self.tx
             .prepare_cached(
                 "INSERT INTO groups (project, type_index, key, properties, created_at) VALUES ($1, $2, $3, $4, $5)

@@ -100,7 +100,8 @@ impl Meta {
     /// A user's keys, newest first.
     pub fn keys(&self, user: i64) -> Result<Vec<PersonalKey>, MetaError> {
         self.read(|c| {
-            let sql = format!("SELECT {KEY_COLUMNS} FROM personal_api_keys k WHERE user_id = $1 ORDER BY created_at DESC, k.id");
+            let sql =
+                format!("SELECT {KEY_COLUMNS} FROM personal_api_keys k WHERE user_id = $1 ORDER BY k.number DESC");
             let keys: Vec<PersonalKey> =
                 c.prepare_cached(&sql)?.query_map(params![user], key)?.collect::<Result<_, _>>()?;
             Ok(keys)
@@ -108,7 +109,13 @@ impl Meta {
     }
 
     /// Creates a key and returns its secret, which is not kept.
-    pub fn create_key(&self, user: i64, new: &NewKey, now: Timestamp, random: &Random) -> Result<(PersonalKey, String), MetaError> {
+    pub fn create_key(
+        &self,
+        user: i64,
+        new: &NewKey,
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<(PersonalKey, String), MetaError> {
         let secret = tokens::generate("phx_", random);
         let key = self.write(|tx| insert_key(tx, user, new, &secret, now, random))?;
         self.keys.lock().clear();
@@ -173,7 +180,8 @@ pub(crate) fn insert_key(
     now: Timestamp,
     random: &Random,
 ) -> Result<PersonalKey, MetaError> {
-    let count: usize = tx.query_row("SELECT COUNT(*) FROM personal_api_keys WHERE user_id = $1", params![user], |row| row.get(0))?;
+    let count: usize =
+        tx.query_row("SELECT COUNT(*) FROM personal_api_keys WHERE user_id = $1", params![user], |row| row.get(0))?;
     if count >= KEYS_MAX {
         return Err(MetaError::TooManyKeys { limit: KEYS_MAX });
     }

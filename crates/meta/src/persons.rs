@@ -58,7 +58,11 @@ const IDS_PER_STATEMENT: usize = 500;
 
 impl Meta {
     /// Those of `uuids` that are persons or were merged into one, by the uuid asked for.
-    pub fn persons_by_uuids(&self, project: ProjectId, uuids: &[Uuid]) -> Result<HashMap<Uuid, PersonSummary>, MetaError> {
+    pub fn persons_by_uuids(
+        &self,
+        project: ProjectId,
+        uuids: &[Uuid],
+    ) -> Result<HashMap<Uuid, PersonSummary>, MetaError> {
         self.read(|c| {
             let mut found = HashMap::new();
             for chunk in uuids.chunks(IDS_PER_STATEMENT) {
@@ -80,7 +84,8 @@ impl Meta {
     /// The person that `uuid` reads as: itself, or the one it was merged into.
     pub fn surviving_person(&self, project: ProjectId, uuid: Uuid) -> Result<Uuid, MetaError> {
         self.read(|c| {
-            let mut statement = c.prepare_cached("SELECT into_uuid FROM person_overrides WHERE project = $1 AND from_uuid = $2")?;
+            let mut statement =
+                c.prepare_cached("SELECT into_uuid FROM person_overrides WHERE project = $1 AND from_uuid = $2")?;
             Ok(statement.query_row(params![project.0, uuid], |row| row.get(0)).optional()?.unwrap_or(uuid))
         })
     }
@@ -135,7 +140,8 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
 }
 
 fn with_distinct_ids(connection: &Connection, mut person: Person) -> Result<Person, MetaError> {
-    let mut statement = connection.prepare_cached("SELECT distinct_id FROM distinct_ids WHERE person_id = $1 ORDER BY id")?;
+    let mut statement =
+        connection.prepare_cached("SELECT distinct_id FROM distinct_ids WHERE person_id = $1 ORDER BY id")?;
     person.distinct_ids = statement.query_map(params![person.id], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(person)
 }
@@ -150,19 +156,24 @@ fn find_summaries(
     let places: Vec<String> = (0..IDS_PER_STATEMENT).map(|at| format!("${}", at + 2)).collect();
     let places = places.join(",");
     let first_id = "(SELECT d.distinct_id FROM distinct_ids d WHERE d.person_id = p.id ORDER BY d.id LIMIT 1)";
-    let own = format!("SELECT p.uuid, p.properties, p.is_identified, {first_id} FROM persons p WHERE p.project = $1 AND p.uuid IN ({places})");
+    let own = format!(
+        "SELECT p.uuid, p.properties, p.is_identified, {first_id} FROM persons p WHERE p.project = $1 AND p.uuid IN ({places})"
+    );
     let merged = format!(
         "SELECT o.from_uuid, p.properties, p.is_identified, {first_id} FROM person_overrides o
          JOIN persons p ON p.project = o.project AND p.uuid = o.into_uuid WHERE o.project = $1 AND o.from_uuid IN ({places})"
     );
     let padding = std::iter::repeat(Uuid::nil());
     let mut values = vec![Value::from(project.0)];
-    values.extend(uuids.iter().copied().chain(padding).take(IDS_PER_STATEMENT).map(|uuid| Value::Blob(uuid.as_bytes().to_vec())));
+    values.extend(
+        uuids.iter().copied().chain(padding).take(IDS_PER_STATEMENT).map(|uuid| Value::Blob(uuid.as_bytes().to_vec())),
+    );
     for sql in [merged, own] {
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values.iter()))?;
         while let Some(row) = rows.next()? {
-            let summary = PersonSummary { properties: row.get(1)?, is_identified: row.get(2)?, first_distinct_id: row.get(3)? };
+            let summary =
+                PersonSummary { properties: row.get(1)?, is_identified: row.get(2)?, first_distinct_id: row.get(3)? };
             found.insert(row.get(0)?, summary);
         }
     }

@@ -198,7 +198,8 @@ impl Meta {
     /// Whether a user is a member of an organisation.
     pub fn is_member(&self, user: i64, organization: Uuid) -> Result<bool, MetaError> {
         self.read(|c| {
-            Ok(c.prepare_cached("SELECT 1 FROM users WHERE id = $1 AND organization = $2")?.exists(params![user, organization])?)
+            Ok(c.prepare_cached("SELECT 1 FROM users WHERE id = $1 AND organization = $2")?
+                .exists(params![user, organization])?)
         })
     }
 
@@ -208,7 +209,11 @@ impl Meta {
             let mut statement = c.prepare_cached("SELECT id, name, created_at FROM organizations WHERE id = $1")?;
             Ok(statement
                 .query_row(params![id], |row| {
-                    Ok(Organization { id: row.get(0)?, name: row.get(1)?, created_at: Timestamp::from_micros(row.get(2)?) })
+                    Ok(Organization {
+                        id: row.get(0)?,
+                        name: row.get(1)?,
+                        created_at: Timestamp::from_micros(row.get(2)?),
+                    })
                 })
                 .optional()?)
         })
@@ -221,7 +226,13 @@ impl Meta {
     }
 }
 
-fn insert_project(tx: &Transaction<'_>, new: &NewProject, token: &str, now: Timestamp, random: &Random) -> Result<Project, MetaError> {
+fn insert_project(
+    tx: &Transaction<'_>,
+    new: &NewProject,
+    token: &str,
+    now: Timestamp,
+    random: &Random,
+) -> Result<Project, MetaError> {
     let sql = format!(
         "INSERT INTO projects (uuid, organization, api_token, name, timezone, anonymize_ips, ingested_event, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {PROJECT_COLUMNS}"

@@ -112,7 +112,8 @@ impl<'a> Properties<'a> {
     /// The object as compact JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut out = String::with_capacity(2 + self.entries.iter().map(|(k, v)| k.len() + v.get().len() + 4).sum::<usize>());
+        let mut out =
+            String::with_capacity(2 + self.entries.iter().map(|(k, v)| k.len() + v.get().len() + 4).sum::<usize>());
         out.push('{');
         for (at, (key, value)) in self.entries.iter().enumerate() {
             if at > 0 {

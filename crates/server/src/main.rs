@@ -47,6 +47,10 @@ fn start_logging(filter: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| anyhow::anyhow!("log filter {filter:?} is not understood: {error}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() { builder.init() } else { builder.json().init() }
+    if std::io::stderr().is_terminal() {
+        builder.init()
+    } else {
+        builder.json().init()
+    }
     Ok(())
 }

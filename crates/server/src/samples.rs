@@ -39,10 +39,18 @@ fn ingest_samples(log: &EventLog, ingest: &StatsHandle) -> Vec<Sample> {
         gauge("hedgerow_ingest_applied_sequence", "Last log record that is queryable.", stats.applied as f64),
         gauge("hedgerow_ingest_flushed_sequence", "Last log record that is sealed.", stats.flushed as f64),
         counter("hedgerow_ingest_events_total", "Events stored.", stats.events as f64),
-        counter("hedgerow_ingest_dropped_total", "Events dropped after acknowledgement, by PostHog's rules.", stats.dropped as f64),
+        counter(
+            "hedgerow_ingest_dropped_total",
+            "Events dropped after acknowledgement, by PostHog's rules.",
+            stats.dropped as f64,
+        ),
         counter("hedgerow_ingest_batches_total", "Batches committed.", stats.batches as f64),
         counter("hedgerow_ingest_failures_total", "Batches that failed and were tried again.", stats.failures as f64),
-        counter("hedgerow_ingest_undecodable_total", "Log records that could not be decoded.", stats.undecodable as f64),
+        counter(
+            "hedgerow_ingest_undecodable_total",
+            "Log records that could not be decoded.",
+            stats.undecodable as f64,
+        ),
         counter("hedgerow_ingest_merges_total", "Person ids merged into others.", stats.merges as f64),
         counter("hedgerow_ingest_warnings_total", "Ingestion warnings.", warnings as f64),
         counter("hedgerow_seals_total", "Seals committed to the catalog.", stats.seals as f64),
@@ -58,8 +66,16 @@ fn store_samples(store: &Store) -> Vec<Sample> {
         gauge("hedgerow_segment_bytes", "Bytes of sealed segments.", stats.segment_bytes as f64),
         gauge("hedgerow_segment_rows", "Rows of sealed segments, deleted ones included.", stats.segment_rows as f64),
         gauge("hedgerow_deleted_rows", "Rows of sealed segments that are deleted.", stats.deleted_rows as f64),
-        counter("hedgerow_replaced_total", "Events that replaced an earlier copy of themselves.", stats.replaced as f64),
-        counter("hedgerow_replacement_reads_total", "Segments read to confirm a replacement.", stats.confirmations as f64),
+        counter(
+            "hedgerow_replaced_total",
+            "Events that replaced an earlier copy of themselves.",
+            stats.replaced as f64,
+        ),
+        counter(
+            "hedgerow_replacement_reads_total",
+            "Segments read to confirm a replacement.",
+            stats.confirmations as f64,
+        ),
     ]
 }
 

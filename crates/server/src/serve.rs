@@ -89,8 +89,7 @@ impl Data {
         tracing::info!(recovery = ?opened.recovery, "event log opened");
         let meta = Arc::new(meta);
         let catalog = meta.catalog().context(at(dir))?;
-        let contents =
-            Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let contents = Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
         let store = Store::open(files, dir.join("segments"), store_settings(settings), contents).context(at(dir))?;
         let store = Arc::new(store);
         let (mut ingest, sealer) = Ingest::open(
@@ -248,7 +247,10 @@ impl Workers {
         let log_end = Arc::clone(&workers.log_end);
         let ingest_stop = workers.ingest_stop.clone();
         let thread = |name| format!("the thread {name} cannot be started");
-        workers.tasks.start(LOG_THREAD, move || *log_end.lock() = Some(writer.run())).with_context(|| thread(LOG_THREAD))?;
+        workers
+            .tasks
+            .start(LOG_THREAD, move || *log_end.lock() = Some(writer.run()))
+            .with_context(|| thread(LOG_THREAD))?;
         workers.tasks.start(INGEST_THREAD, move || ingest.run(&ingest_stop)).with_context(|| thread(INGEST_THREAD))?;
         workers.tasks.start(SEAL_THREAD, move || sealer.run()).with_context(|| thread(SEAL_THREAD))?;
         Ok(workers)

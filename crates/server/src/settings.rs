@@ -249,7 +249,13 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_bad_values_are_refused() {
-        for file in ["colour = 1", "log-segment-bytes = 1", "unknown-token = \"x\"", "trusted-proxies = [\"x\"]", "listen = \"x\""] {
+        for file in [
+            "colour = 1",
+            "log-segment-bytes = 1",
+            "unknown-token = \"x\"",
+            "trusted-proxies = [\"x\"]",
+            "listen = \"x\"",
+        ] {
             assert!(merged(ServeFlags::default(), file).is_err(), "{file}");
         }
     }

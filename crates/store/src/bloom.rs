@@ -60,6 +60,10 @@ impl Bloom {
     }
 
     /// The block of an identity, and its bit in each word.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "halves and quarters of a hash, and a product below the number of blocks"
+    )]
     fn place(&self, identity: Identity) -> (usize, [u32; 8]) {
         let (high, low) = ((identity.0 >> 64) as u64, identity.0 as u64);
         let block = ((u128::from(high) * self.blocks.len() as u128) >> 64) as usize;

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    ArrayRef, FixedSizeBinaryBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
-};
+use arrow::array::{ArrayRef, FixedSizeBinaryBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use model::{EventRow, GROUP_TYPES_MAX};
@@ -60,7 +58,10 @@ pub fn schema() -> SchemaRef {
 }
 
 /// `rows` as columns.
-pub(crate) fn batch_of<'a>(rows: impl ExactSizeIterator<Item = &'a EventRow> + Clone) -> Result<RecordBatch, ArrowError> {
+#[expect(clippy::needless_pass_by_value, reason = "an iterator is consumed by nature")]
+pub(crate) fn batch_of<'a>(
+    rows: impl ExactSizeIterator<Item = &'a EventRow> + Clone,
+) -> Result<RecordBatch, ArrowError> {
     let text = |of: fn(&EventRow) -> &str| -> ArrayRef {
         let mut builder = StringBuilder::new();
         rows.clone().for_each(|row| builder.append_value(of(row)));

@@ -83,7 +83,13 @@ pub(crate) fn plan(project: ProjectId, memory: &Memory) -> Result<Vec<Plan>, Sto
 }
 
 /// Writes one planned file and its filter, synced, names included.
-pub(crate) fn write(files: &dyn Files, root: &Path, id: SegmentId, plan: &Plan, sealed: &mut SealedProject) -> Result<SegmentEntry, StoreError> {
+pub(crate) fn write(
+    files: &dyn Files,
+    root: &Path,
+    id: SegmentId,
+    plan: &Plan,
+    sealed: &mut SealedProject,
+) -> Result<SegmentEntry, StoreError> {
     let mut writer = ArrowWriter::try_new(Vec::new(), schema(), Some(properties(plan.batch.num_rows())?))?;
     writer.write(&plan.batch)?;
     let bytes = writer.into_inner()?;
@@ -127,7 +133,9 @@ fn properties(rows: usize) -> Result<WriterProperties, StoreError> {
         .set_dictionary_enabled(false)
         .set_created_by("hedgerow".to_owned());
     let columns = parquet_columns()?;
-    for at in [column::EVENT, column::PERSON_MODE, column::DISTINCT_ID, column::PERSON_PROPERTIES, column::ELEMENTS_CHAIN] {
+    for at in
+        [column::EVENT, column::PERSON_MODE, column::DISTINCT_ID, column::PERSON_PROPERTIES, column::ELEMENTS_CHAIN]
+    {
         builder = builder.set_column_dictionary_enabled(columns[at].clone(), true);
     }
     for column in &columns[column::GROUP_0..] {

@@ -108,7 +108,11 @@ impl Segment {
         let segment = Arc::clone(self);
         let mask = self.mask(projection);
         self.groups_in(range).into_iter().flat_map(move |(group, first_row)| {
-            let builder = segment.builder().with_row_groups(vec![group]).with_projection(mask.clone()).with_batch_size(BATCH_ROWS);
+            let builder = segment
+                .builder()
+                .with_row_groups(vec![group])
+                .with_projection(mask.clone())
+                .with_batch_size(BATCH_ROWS);
             let id = segment.entry.id;
             let deleted = Arc::clone(&deleted);
             let mut next_row = first_row;
@@ -202,7 +206,12 @@ impl Segment {
         Ok(rows)
     }
 
-    fn scan_identities(&self, group: Option<usize>, first_row: u64, mut each: impl FnMut(Identity, u32)) -> Result<(), StoreError> {
+    fn scan_identities(
+        &self,
+        group: Option<usize>,
+        first_row: u64,
+        mut each: impl FnMut(Identity, u32),
+    ) -> Result<(), StoreError> {
         let mask = self.mask(&[column::UUID, column::EVENT, column::DISTINCT_ID]);
         let mut builder = self.builder().with_projection(mask).with_batch_size(BATCH_ROWS);
         if let Some(group) = group {
@@ -296,7 +305,9 @@ fn selection_of(rows: &[usize], total: usize) -> RowSelection {
 fn uuid_in_statistics(group: &RowGroupMetaData, uuid: Uuid) -> bool {
     match group.column(column::UUID).statistics() {
         Some(Statistics::FixedLenByteArray(statistics)) => match (statistics.min_opt(), statistics.max_opt()) {
-            (Some(min), Some(max)) => min.data() <= uuid.as_bytes().as_slice() && uuid.as_bytes().as_slice() <= max.data(),
+            (Some(min), Some(max)) => {
+                min.data() <= uuid.as_bytes().as_slice() && uuid.as_bytes().as_slice() <= max.data()
+            }
             _ => true,
         },
         _ => true,

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, FixedSizeBinaryArray, FixedSizeBinaryBuilder, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, FixedSizeBinaryArray, FixedSizeBinaryBuilder, RecordBatch, TimestampMicrosecondArray,
+};
 use arrow::compute::{max, min};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
@@ -193,7 +195,11 @@ fn find_in_memory(first: u32, batch: &RecordBatch, uuid: Uuid, deleted: &Roaring
 }
 
 /// `batch` with the person ids in column `person` read as the persons they were merged into.
-fn remapped(batch: RecordBatch, person: Option<usize>, merges: &HashMap<Uuid, Uuid>) -> Result<RecordBatch, StoreError> {
+fn remapped(
+    batch: RecordBatch,
+    person: Option<usize>,
+    merges: &HashMap<Uuid, Uuid>,
+) -> Result<RecordBatch, StoreError> {
     let Some(at) = person.filter(|_| !merges.is_empty() && batch.num_rows() > 0) else { return Ok(batch) };
     let ids: &FixedSizeBinaryArray = uuids(&batch, at);
     if !(0..ids.len()).any(|row| merges.contains_key(&uuid_at(ids, row))) {

@@ -145,7 +145,12 @@ impl Store {
     /// # Errors
     ///
     /// When a segment's file is missing or is not the one the catalog describes.
-    pub fn open(files: Arc<dyn Files>, root: impl Into<PathBuf>, settings: Settings, contents: Contents) -> Result<Self, StoreError> {
+    pub fn open(
+        files: Arc<dyn Files>,
+        root: impl Into<PathBuf>,
+        settings: Settings,
+        contents: Contents,
+    ) -> Result<Self, StoreError> {
         let root = root.into();
         files.create_dir_all(&root)?;
         let mut state = State::default();
@@ -159,8 +164,9 @@ impl Store {
             .flat_map(|project| project.segments.iter().map(|segment| (segment.entry.id, segment.entry.project)))
             .collect();
         for rows in contents.deleted {
-            let bitmap = RoaringBitmap::deserialize_from(rows.bitmap.as_slice())
-                .map_err(|error| StoreError::Damaged { segment: rows.segment, reason: format!("deleted rows: {error}") })?;
+            let bitmap = RoaringBitmap::deserialize_from(rows.bitmap.as_slice()).map_err(|error| {
+                StoreError::Damaged { segment: rows.segment, reason: format!("deleted rows: {error}") }
+            })?;
             if let Some(project) = owners.get(&rows.segment).and_then(|project| state.projects.get_mut(project)) {
                 project.deleted.insert(rows.segment, Arc::new(bitmap));
             }
@@ -238,7 +244,8 @@ impl Store {
             rows.reverse();
             rows.retain(|(identity, _)| seen.insert(*identity));
             rows.reverse();
-            let segments = self.state.read().projects.get(&project).map(|state| state.segments.clone()).unwrap_or_default();
+            let segments =
+                self.state.read().projects.get(&project).map(|state| state.segments.clone()).unwrap_or_default();
             let replaced_in_segments = self.find_in_segments(&segments, &rows)?;
             prepared.push(Prepared { project, rows, replaced_in_segments });
         }
@@ -254,8 +261,11 @@ impl Store {
         let mut cached_bytes = 0;
         for segment in segments.iter().rev() {
             let bloom = segment.bloom(self.files.as_ref())?;
-            let wanted: Vec<(Identity, Uuid)> =
-                rows.iter().filter(|(identity, _)| bloom.may_hold(*identity)).map(|(identity, row)| (*identity, row.uuid)).collect();
+            let wanted: Vec<(Identity, Uuid)> = rows
+                .iter()
+                .filter(|(identity, _)| bloom.may_hold(*identity))
+                .map(|(identity, row)| (*identity, row.uuid))
+                .collect();
             cached_bytes += bloom.bytes();
             if cached_bytes > self.settings.filter_cache_bytes {
                 *segment.bloom.lock() = None;
@@ -402,7 +412,12 @@ impl Store {
 
 impl Turn {
     /// Adds prepared rows to what is visible and takes away what they replace; returns how many that were.
-    fn show(&mut self, visible: &mut ProjectState, prepared: Prepared<'_>, columns: arrow::array::RecordBatch) -> Result<usize, StoreError> {
+    fn show(
+        &mut self,
+        visible: &mut ProjectState,
+        prepared: Prepared<'_>,
+        columns: arrow::array::RecordBatch,
+    ) -> Result<usize, StoreError> {
         let mut replaced = 0;
         let first = visible.active.push(columns)?;
         let index = self.active.index.entry(prepared.project).or_default();

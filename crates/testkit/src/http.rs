@@ -64,7 +64,8 @@ pub(crate) fn send(
     }
     let mut response = agent.run(request.body(body.to_vec()).expect("a valid request"))?;
     let headers = response.headers().iter();
-    let headers = headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let headers = headers.collect();
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(1 << 30).read_to_string()?;

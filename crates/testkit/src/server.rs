@@ -102,8 +102,13 @@ impl Server {
     /// # Errors
     ///
     /// When no answer came.
-    #[expect(clippy::result_large_err, reason = "the client's own error, in tests")]
-    pub fn try_send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, ureq::Error> {
+    pub fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
         http::send(&self.agent, method, &url, headers, body)
     }
@@ -208,7 +213,6 @@ impl Client {
     /// # Errors
     ///
     /// When no answer came: the request may have been handled or not.
-    #[expect(clippy::result_large_err, reason = "the client's own error, in tests")]
     pub fn post(&self, url: &str, body: &[u8]) -> Result<u16, ureq::Error> {
         http::send(&self.0, "POST", url, &[("content-type", "application/json")], body).map(|answer| answer.status)
     }

@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn values_are_unescaped_and_may_hold_newlines() {
-        let elements = decode_chain("a.b:attr__class=\"b\"href=\"/buy\"nth-child=\"2\"nth-of-type=\"x\"text=\"Buy \\\"now\\\"\n!\"");
+        let elements = decode_chain(
+            "a.b:attr__class=\"b\"href=\"/buy\"nth-child=\"2\"nth-of-type=\"x\"text=\"Buy \\\"now\\\"\n!\"",
+        );
         assert_eq!(elements[0].text.as_deref(), Some("Buy \"now\"\n!"));
         assert_eq!(elements[0].href.as_deref(), Some("/buy"));
         assert_eq!(elements[0].nth_of_type, None);

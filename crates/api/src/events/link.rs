@@ -72,6 +72,8 @@ mod tests {
     fn a4_ties_are_continued_by_id_and_only_they() {
         let id = Uuid::from_u128(7);
         assert!(link("", MovingBound::AFTER, Some(id)).ends_with("&after_id=00000000-0000-0000-0000-000000000007"));
-        assert!(!link("before_id=00000000-0000-0000-0000-000000000007", MovingBound::BEFORE, None).contains("before_id"));
+        assert!(
+            !link("before_id=00000000-0000-0000-0000-000000000007", MovingBound::BEFORE, None).contains("before_id")
+        );
     }
 }

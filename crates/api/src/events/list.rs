@@ -63,7 +63,8 @@ pub(crate) async fn list(
 
 fn warned(mut response: Response, warnings: &[String]) -> Response {
     if !warnings.is_empty() {
-        let text: String = warnings.join("; ").chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+        let text: String =
+            warnings.join("; ").chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
         if let Ok(value) = HeaderValue::from_str(&text) {
             response.headers_mut().insert("x-posthog-warn", value);
         }
@@ -185,13 +186,15 @@ fn read_order(params: &Params) -> Result<Order, ApiError> {
 }
 
 fn read_limit(params: &Params, warnings: &mut Vec<String>) -> Result<usize, ApiError> {
-    let Some(text) = params.get("limit").map(str::trim).filter(|text| !text.is_empty()) else { return Ok(LIMIT_DEFAULT) };
+    let Some(text) = params.get("limit").map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(LIMIT_DEFAULT);
+    };
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ApiError::invalid("limit", format!("'{text}' is not an integer.")));
     }
     // All digits, so a failure to parse means a number beyond any page size.
-    match text.parse::<i64>().unwrap_or(if text.starts_with('-') { -1 } else { i64::MAX }) {
+    match text.parse::<i64>().unwrap_or_else(|_| if text.starts_with('-') { -1 } else { i64::MAX }) {
         ..=0 => Ok(LIMIT_DEFAULT),
         wish => match usize::try_from(wish) {
             Ok(limit) if limit <= LIMIT_MAX => Ok(limit),

@@ -32,9 +32,9 @@ pub(crate) async fn values(
     } else {
         let zone = TimeZone::get(&tenant.project.timezone).unwrap_or(TimeZone::UTC);
         let (first, last) = last_seven_days(app.now(), &zone)?;
-        let properties = params.iter().filter_map(|(name, value)| {
-            Some(Filter::property_parameter(name.strip_prefix("properties_")?, value))
-        });
+        let properties = params
+            .iter()
+            .filter_map(|(name, value)| Some(Filter::property_parameter(name.strip_prefix("properties_")?, value)));
         let subject = if params.is_true("is_column") { Subject::Column } else { Subject::Property };
         let query = ValuesQuery {
             project: tenant.project.id,

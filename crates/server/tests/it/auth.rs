@@ -30,7 +30,11 @@ fn g1_credentials_are_taken_from_header_and_query() {
     assert!(wrong.body.contains("query string"), "{}", wrong.body);
     for scheme in ["Bearer", "bearer", "Bearer  "] {
         let header = format!("{scheme} {KEY} ");
-        assert_eq!(server.send("GET", "/api/projects/1/events/", &[("authorization", &header)], b"").status, 200, "{scheme}");
+        assert_eq!(
+            server.send("GET", "/api/projects/1/events/", &[("authorization", &header)], b"").status,
+            200,
+            "{scheme}"
+        );
     }
     let query = format!("/api/projects/1/events/?personal_api_key={KEY}");
     assert_eq!(server.send("GET", &query, &[], b"").status, 200);
@@ -64,7 +68,10 @@ fn g2_scopes_and_restrictions() {
     let reader = key(&server, &["query:read"], &[]);
     let unsupported = "This action does not support personal API key access".to_owned();
     assert_eq!(detail(&server, &reader, "/api/personal_api_keys/"), (403, unsupported));
-    assert_eq!(detail(&server, &reader, "/api/users/@me/"), (403, "API key missing required scope 'user:read'".to_owned()));
+    assert_eq!(
+        detail(&server, &reader, "/api/users/@me/"),
+        (403, "API key missing required scope 'user:read'".to_owned())
+    );
 }
 
 #[test]
@@ -87,8 +94,13 @@ fn other_methods_formats_and_paths_are_refused_in_posthogs_words() {
     assert_eq!((answer.status, answer.json()), (405, expected));
     assert_eq!(server.project("events/?format=xml").json()["code"], json!("not_found"));
     let bearer = format!("Bearer {KEY}");
-    let accept = |value: &str| server.send("GET", "/api/projects/1/events/", &[("authorization", &bearer), ("accept", value)], b"");
-    assert_eq!((accept("image/png").status, accept("image/png").json()["code"].clone()), (406, json!("not_acceptable")));
+    let accept = |value: &str| {
+        server.send("GET", "/api/projects/1/events/", &[("authorization", &bearer), ("accept", value)], b"")
+    };
+    assert_eq!(
+        (accept("image/png").status, accept("image/png").json()["code"].clone()),
+        (406, json!("not_acceptable"))
+    );
     assert_eq!(accept("text/html, */*;q=0.1").status, 200);
     assert_eq!(accept("text/csv").status, 400);
     assert_eq!(server.get("/api/nowhere/").json()["code"], json!("not_found"));

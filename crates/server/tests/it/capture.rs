@@ -14,7 +14,8 @@ fn one(name: &str) -> Value {
 
 fn stored(server: &Server) -> Vec<String> {
     server.settle();
-    let mut names: Vec<String> = fields(&server.project("events/").results(), "event").into_iter().map(str::to_owned).collect();
+    let mut names: Vec<String> =
+        fields(&server.project("events/").results(), "event").into_iter().map(str::to_owned).collect();
     names.sort();
     names
 }
@@ -35,7 +36,10 @@ fn t01_an_event_is_stored_as_sent() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     server.settle();
     let event = &server.project("events/").results()[0];
-    assert_eq!((&event["event"], &event["distinct_id"], &event["timestamp"]), (&json!("a"), &json!("u1"), &json!("2026-01-01T12:00:00+00:00")));
+    assert_eq!(
+        (&event["event"], &event["distinct_id"], &event["timestamp"]),
+        (&json!("a"), &json!("u1"), &json!("2026-01-01T12:00:00+00:00"))
+    );
     assert_eq!(event["properties"], json!({"k": 1, "$ip": "127.0.0.1"}));
     assert_eq!(event["id"].as_str().unwrap().as_bytes()[14], b'7', "a generated uuid has version 7");
 }
@@ -43,7 +47,20 @@ fn t01_an_event_is_stored_as_sent() {
 #[test]
 fn t02_every_path_takes_events_with_and_without_slash() {
     let server = server();
-    let paths = ["/e", "/e/", "/capture", "/capture/", "/track", "/track/", "/engage", "/engage/", "/batch", "/batch/", "/i/v0/e", "/i/v0/e/"];
+    let paths = [
+        "/e",
+        "/e/",
+        "/capture",
+        "/capture/",
+        "/track",
+        "/track/",
+        "/engage",
+        "/engage/",
+        "/batch",
+        "/batch/",
+        "/i/v0/e",
+        "/i/v0/e/",
+    ];
     for path in paths {
         assert_eq!(answer(&server, path, &[], one(path).to_string().as_bytes()), OK, "{path}");
     }
@@ -61,16 +78,22 @@ fn t06_to_t12_encodings() {
     let form = [("content-type", "application/x-www-form-urlencoded")];
     assert_eq!(answer(&server, "/e/", &form, format!("data={}", encode(base64)).as_bytes()), OK);
     assert_eq!(answer(&server, "/i/v0/e/", &form, format!("data={}", encode(&one("form").to_string())).as_bytes()), OK);
-    assert_eq!(answer(&server, "/e/", &form, b"hello"), "400 failed to decode request: expected form data in POST request payload");
+    assert_eq!(
+        answer(&server, "/e/", &form, b"hello"),
+        "400 failed to decode request: expected form data in POST request payload"
+    );
     let beacon = server.send("POST", "/e/?beacon=1", &[], one("beacon").to_string().as_bytes());
     assert_eq!((beacon.status, beacon.body.as_str()), (204, ""));
     assert!(answer(&server, "/e/", &[], b"\x1f\x8b\x08garbage").starts_with("400 failed to decode request: invalid"));
-    assert_eq!(stored(&server), ["b64", "b64", "beacon", "form"]
-        .into_iter()
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .flat_map(|name| std::iter::repeat_n(name.to_owned(), if name == "b64" { 2 } else { 1 }))
-        .collect::<Vec<_>>());
+    assert_eq!(
+        stored(&server),
+        ["b64", "b64", "beacon", "form"]
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .flat_map(|name| std::iter::repeat_n(name.to_owned(), if name == "b64" { 2 } else { 1 }))
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -96,15 +119,30 @@ fn t13_to_t26_and_t30_to_t40_refusals_store_nothing() {
         (event(r#""uuid":"abc""#), "400 "),
         (event(r#""token":"phc_test""#), "400 "),
         (r#"{"event":"x","distinct_id":"u1"}"#.to_owned(), "401 event submitted without an api_key"),
-        (r#"[{"event":"x","distinct_id":"u","token":"t1"},{"event":"x","distinct_id":"u","token":"t2"}]"#.to_owned(), "401 batch submitted with inconsistent api_key values"),
-        (r#"{"api_key":"phx_abc","event":"x","distinct_id":"u"}"#.to_owned(), "401 API key is not valid: personal_api_key"),
+        (
+            r#"[{"event":"x","distinct_id":"u","token":"t1"},{"event":"x","distinct_id":"u","token":"t2"}]"#.to_owned(),
+            "401 batch submitted with inconsistent api_key values",
+        ),
+        (
+            r#"{"api_key":"phx_abc","event":"x","distinct_id":"u"}"#.to_owned(),
+            "401 API key is not valid: personal_api_key",
+        ),
         (format!(r#"{{"api_key":"{long}","event":"x","distinct_id":"u"}}"#), "401 API key is not valid: too_long"),
         (r#"{"api_key":"🦀","event":"x","distinct_id":"u"}"#.to_owned(), "401 API key is not valid: not_ascii"),
         (r#"{"api_key":"","event":"x","distinct_id":"u"}"#.to_owned(), "401 API key is not valid: empty"),
-        (r#"{"api_key":"phc_test","event":"","distinct_id":"u"}"#.to_owned(), "400 event submitted with an empty event name"),
+        (
+            r#"{"api_key":"phc_test","event":"","distinct_id":"u"}"#.to_owned(),
+            "400 event submitted with an empty event name",
+        ),
         (r#"{"api_key":"phc_test","event":"x"}"#.to_owned(), "400 event submitted without a distinct_id"),
-        (r#"{"api_key":"phc_test","event":"x","distinct_id":" \t"}"#.to_owned(), "400 event submitted without a distinct_id"),
-        (r#"{"api_key":"phc_test","batch":[{"event":"x","distinct_id":"u"},{"event":"x"}]}"#.to_owned(), "400 event submitted without a distinct_id"),
+        (
+            r#"{"api_key":"phc_test","event":"x","distinct_id":" \t"}"#.to_owned(),
+            "400 event submitted without a distinct_id",
+        ),
+        (
+            r#"{"api_key":"phc_test","batch":[{"event":"x","distinct_id":"u"},{"event":"x"}]}"#.to_owned(),
+            "400 event submitted without a distinct_id",
+        ),
         (event(r#""properties":{"$cookieless_mode":"yes"}"#), "400 event submitted with invalid cookieless mode"),
     ];
     for (body, expected) in cases {
@@ -133,7 +171,10 @@ fn d1_unknown_token() {
 #[test]
 fn d3_bad_query_parameters_are_ignored() {
     let server = server();
-    assert_eq!(answer(&server, "/e/?_=abc&beacon=true&ver=1&compression=zip", &[], one("a").to_string().as_bytes()), OK);
+    assert_eq!(
+        answer(&server, "/e/?_=abc&beacon=true&ver=1&compression=zip", &[], one("a").to_string().as_bytes()),
+        OK
+    );
 }
 
 #[test]
@@ -147,7 +188,8 @@ fn t27_a_body_over_the_limit_is_refused_while_it_arrives() {
 fn t28_preflight_and_t29_errors_carry_cors_headers() {
     let server = server();
     let origin = ("origin", "https://a.example");
-    let preflight = server.send("OPTIONS", "/e/", &[origin, ("access-control-request-headers", "content-type,x-foo")], b"");
+    let preflight =
+        server.send("OPTIONS", "/e/", &[origin, ("access-control-request-headers", "content-type,x-foo")], b"");
     assert_eq!((preflight.status, preflight.body.as_str()), (200, ""));
     assert_eq!(preflight.header("access-control-allow-origin"), Some("https://a.example"));
     assert_eq!(preflight.header("access-control-allow-credentials"), Some("true"));
@@ -184,7 +226,9 @@ fn t41_to_t51_timestamps() {
     batch("t50", "2025-01-02T03:04:05.123456789", None, json!({}));
     server.settle();
     let listed = server.project("events/?before=2027-01-01").results();
-    let at = |name: &str| listed.iter().find(|event| event["event"] == name).unwrap()["timestamp"].as_str().unwrap().to_owned();
+    let at = |name: &str| {
+        listed.iter().find(|event| event["event"] == name).unwrap()["timestamp"].as_str().unwrap().to_owned()
+    };
     for (name, expected) in [
         ("t41", "2026-01-01T10:59:50+00:00"),
         ("t42", "2026-01-01T11:00:10+00:00"),

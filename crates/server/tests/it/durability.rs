@@ -136,7 +136,6 @@ fn kills_under_load_lose_nothing_and_double_nothing() {
     let stored = server.follow("/api/projects/1/events/?limit=2000");
     let journal = journal.into_inner().unwrap();
     let verdict = journal.judge(&fields(&stored, "id"));
-    #[expect(clippy::print_stderr, reason = "the figures that make the result worth something")]
     {
         eprintln!(
             "{KILLS} kills: {} attempted, {} acknowledged, {} stored, {} lost, {} doubled; {} segments, {} replaced since the last start",

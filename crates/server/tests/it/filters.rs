@@ -10,8 +10,11 @@ const NOON: &str = "2026-01-01T11:00:00Z";
 /// A server with one event per element of `properties`, named `0`, `1`, ….
 fn with_properties(properties: &[Value]) -> Server {
     let server = server();
-    let events: Vec<Value> =
-        properties.iter().enumerate().map(|(at, p)| event(&at.to_string(), &format!("d{at}"), NOON, p.clone())).collect();
+    let events: Vec<Value> = properties
+        .iter()
+        .enumerate()
+        .map(|(at, p)| event(&at.to_string(), &format!("d{at}"), NOON, p.clone()))
+        .collect();
     server.ingest(&events);
     server
 }
@@ -32,7 +35,9 @@ fn leaf(operator: &str, value: Value) -> Value {
 fn c1_event_names_are_exact() {
     let server = server();
     server.ingest(&[event("event_name", "1", NOON, json!({})), event("other", "1", NOON, json!({}))]);
-    for (query, count) in [("event=event_name", 1), ("event=EVENT_NAME", 0), ("event=", 2), ("distinct_id=", 0), ("distinct_id=1", 2)] {
+    for (query, count) in
+        [("event=event_name", 1), ("event=EVENT_NAME", 0), ("event=", 2), ("distinct_id=", 0), ("distinct_id=1", 2)]
+    {
         assert_eq!(server.project(&format!("events/?{query}")).results().len(), count, "{query}");
     }
 }
@@ -117,9 +122,14 @@ fn d4_regular_expressions() {
 #[test]
 fn d5_order_is_numeric_where_both_are_numbers() {
     let server = with_properties(&[json!({"a": 5}), json!({"a": "10"}), json!({"a": "abc"}), json!({})]);
-    for (operator, value, expected) in
-        [("gt", json!(9), "1"), ("lt", json!(9), "0"), ("gte", json!(5), "0 1"), ("lte", json!(5), "0"), ("between", json!([5, 10]), "0 1"), ("not_between", json!([6, 9]), "0 1")]
-    {
+    for (operator, value, expected) in [
+        ("gt", json!(9), "1"),
+        ("lt", json!(9), "0"),
+        ("gte", json!(5), "0 1"),
+        ("lte", json!(5), "0"),
+        ("between", json!([5, 10]), "0 1"),
+        ("not_between", json!([6, 9]), "0 1"),
+    ] {
         assert_eq!(matching(&server, &leaf(operator, value)), expected, "{operator}");
     }
     for value in [json!([10, 5]), json!(5)] {
@@ -145,7 +155,8 @@ fn d9_booleans_and_their_text() {
 
 #[test]
 fn d10_groups_nest() {
-    let server = with_properties(&[json!({"a": "1"}), json!({"b": "2", "c": "4"}), json!({"b": "2", "c": "3"}), json!({})]);
+    let server =
+        with_properties(&[json!({"a": "1"}), json!({"b": "2", "c": "4"}), json!({"b": "2", "c": "3"}), json!({})]);
     let filter = json!({"type": "OR", "values": [
         {"key": "a", "value": "1"},
         {"type": "AND", "values": [{"key": "b", "value": "2"}, {"key": "c", "value": "3", "operator": "is_not"}]},
@@ -174,14 +185,20 @@ fn d13_person_properties_as_of_the_event() {
         event("b", "2", NOON, json!({})),
         event("c", "3", NOON, json!({"$set": {"email": "ann@posthog.com"}})),
     ]);
-    assert_eq!(matching(&server, &json!([{"type": "person", "key": "email", "value": "tom@posthog.com"}])), "$identify a b");
+    assert_eq!(
+        matching(&server, &json!([{"type": "person", "key": "email", "value": "tom@posthog.com"}])),
+        "$identify a b"
+    );
 }
 
 #[test]
 fn what_is_not_served_yet_is_refused_and_never_ignored() {
     let server = with_properties(&[json!({"a": "1"})]);
     for query in [
-        "select=%5B%22event%22%5D", "where=%5B%221%22%5D", "action_id=1", "format=csv",
+        "select=%5B%22event%22%5D",
+        "where=%5B%221%22%5D",
+        "action_id=1",
+        "format=csv",
         "properties=%5B%7B%22key%22%3A%22id%22%2C%22value%22%3A7%2C%22type%22%3A%22cohort%22%7D%5D",
     ] {
         let refused = server.project(&format!("events/?{query}"));
@@ -191,7 +208,9 @@ fn what_is_not_served_yet_is_refused_and_never_ignored() {
         let leaf = json!([{"key": "tag_name", "value": "1", "type": kind, "group_type_index": 0}]);
         assert_eq!(server.project(&format!("events/?properties={}", encode(&leaf.to_string()))).status, 400, "{kind}");
     }
-    for operator in ["is_date_after", "is_date_before", "is_date_exact", "semver_gt", "is_cleaned_path_exact", "nonsense"] {
+    for operator in
+        ["is_date_after", "is_date_before", "is_date_exact", "semver_gt", "is_cleaned_path_exact", "nonsense"]
+    {
         let path = format!("events/?properties={}", encode(&leaf(operator, json!("1")).to_string()));
         assert_eq!(server.project(&path).status, 400, "{operator}");
     }

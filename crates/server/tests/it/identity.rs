@@ -40,7 +40,12 @@ fn t61_and_t62_groups() {
     let server = server();
     server.ingest(&[
         event("a", "u1", T, json!({"$groups": {"company": "acme"}})),
-        event("$groupidentify", "u1", T, json!({"$group_type": "company", "$group_key": "acme", "$group_set": {"name": "A"}})),
+        event(
+            "$groupidentify",
+            "u1",
+            T,
+            json!({"$group_type": "company", "$group_key": "acme", "$group_set": {"name": "A"}}),
+        ),
     ]);
     let types: serde_json::Map<String, Value> = (0..5).map(|at| (format!("type{at}"), json!("x"))).collect();
     server.ingest(&[event("many", "u1", "2026-01-01T11:30:00Z", json!({"$groups": types}))]);
@@ -55,7 +60,12 @@ fn t61_and_t62_groups() {
 fn t58_to_t65_events_are_cleaned() {
     let server = server();
     server.ingest(&[
-        event(&"e".repeat(250), "u1", T, json!({"$session_id": "01890000-0000-7000-8000-00000000ABCD", "$heatmap_data": {"x": 1}})),
+        event(
+            &"e".repeat(250),
+            "u1",
+            T,
+            json!({"$session_id": "01890000-0000-7000-8000-00000000ABCD", "$heatmap_data": {"x": 1}}),
+        ),
         event("$$client_ingestion_warning", "u1", T, json!({"$$client_ingestion_warning_message": "m"})),
     ]);
     let listed = server.project("events/").results();
@@ -106,7 +116,10 @@ fn t70_an_identified_person_is_not_merged_away_and_t71_unless_dangerously() {
     server.ingest(&[identify("A", "anon", json!({})), event("b", "B", T, json!({}))]);
     server.ingest(&[identify("B", "A", json!({"k": 1}))]);
     assert_ne!(person(&server, "A")["uuid"], person(&server, "B")["uuid"]);
-    assert_eq!((&person(&server, "B")["is_identified"], &person(&server, "B")["properties"]["k"]), (&json!(true), &json!(1)));
+    assert_eq!(
+        (&person(&server, "B")["is_identified"], &person(&server, "B")["properties"]["k"]),
+        (&json!(true), &json!(1))
+    );
     server.ingest(&[event("$merge_dangerously", "B", T, json!({"alias": "A"}))]);
     assert_eq!(person(&server, "A")["uuid"], person(&server, "B")["uuid"]);
     assert_eq!(events_of(&server, "anon").len(), 4);
@@ -141,7 +154,10 @@ fn t74_personless_events_have_a_derived_person_id_and_no_person() {
     let listed = server.project("events/?person_id=04244017-c829-574d-8faa-aa8e7378e88f").results();
     assert_eq!((listed.len(), &listed[0]["person"]), (1, &Value::Null));
     let properties = &listed[0]["properties"];
-    assert_eq!((properties.get("$set"), properties.get("$group_0"), &properties["$groups"]), (None, None, &json!({"company": "acme"})));
+    assert_eq!(
+        (properties.get("$set"), properties.get("$group_0"), &properties["$groups"]),
+        (None, None, &json!({"company": "acme"}))
+    );
     assert_eq!(properties["$process_person_profile"], json!(false));
 }
 

@@ -1,6 +1,7 @@
 //! Hedgerow from outside: the real binary, spoken to over HTTP. Tests carry the id of the case they show.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
 
 mod auth;
 mod capture;

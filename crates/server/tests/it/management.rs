@@ -15,12 +15,26 @@ fn projects_are_created_and_listed() {
     let created = server.post("/api/projects/", &json!({"name": " Shop ", "timezone": "Europe/Berlin"}));
     assert_eq!(created.status, 201);
     let created = created.json();
-    assert_eq!((&created["id"], &created["name"], &created["timezone"]), (&json!(2), &json!("Shop"), &json!("Europe/Berlin")));
+    assert_eq!(
+        (&created["id"], &created["name"], &created["timezone"]),
+        (&json!(2), &json!("Shop"), &json!("Europe/Berlin"))
+    );
     assert!(created["api_token"].as_str().unwrap().starts_with("phc_"));
     let list = server.get("/api/projects/").json();
     assert_eq!((&list["count"], &list["next"], &list["previous"]), (&json!(2), &Value::Null, &Value::Null));
     assert_eq!(list["results"][0]["name"], json!("Default project"));
-    for key in ["id", "uuid", "organization", "project_id", "api_token", "completed_snippet_onboarding", "has_completed_onboarding_for", "ingested_event", "is_demo", "access_control"] {
+    for key in [
+        "id",
+        "uuid",
+        "organization",
+        "project_id",
+        "api_token",
+        "completed_snippet_onboarding",
+        "has_completed_onboarding_for",
+        "ingested_event",
+        "is_demo",
+        "access_control",
+    ] {
         assert!(keys(&list["results"][0]).contains(&key), "{key}");
     }
     assert_eq!(server.get("/api/projects/2").json()["test_account_filters"], json!([]));
@@ -96,7 +110,14 @@ fn the_current_user_has_a_team_and_an_organization() {
 fn persons_are_listed_page_by_page() {
     let server = server();
     let events: Vec<Value> = (0..25)
-        .map(|at| event("a", &format!("u{at:02}"), &format!("2026-01-01T11:00:{at:02}Z"), json!({"$set": {"email": format!("u{at:02}@example.com")}})))
+        .map(|at| {
+            event(
+                "a",
+                &format!("u{at:02}"),
+                &format!("2026-01-01T11:00:{at:02}Z"),
+                json!({"$set": {"email": format!("u{at:02}@example.com")}}),
+            )
+        })
         .collect();
     server.ingest(&events);
     let people = server.follow("/api/projects/1/persons/?limit=10");
@@ -108,9 +129,15 @@ fn persons_are_listed_page_by_page() {
     assert_eq!((last["results"].as_array().unwrap().len(), &last["next"]), (5, &Value::Null));
     assert!(last["previous"].as_str().unwrap().contains("offset=10"));
     let found = |query: &str| server.project(&format!("persons/?{query}")).results().len();
-    assert_eq!((found("email=u07@example.com"), found("search=U0"), found("search=u07"), found("distinct_id=u07")), (1, 10, 1, 1));
+    assert_eq!(
+        (found("email=u07@example.com"), found("search=U0"), found("search=u07"), found("distinct_id=u07")),
+        (1, 10, 1, 1)
+    );
     let person = &server.project("persons/?distinct_id=u07").results()[0];
-    assert_eq!((&person["name"], &person["id"], &person["type"]), (&json!("u07@example.com"), &person["uuid"], &json!("person")));
+    assert_eq!(
+        (&person["name"], &person["id"], &person["type"]),
+        (&json!("u07@example.com"), &person["uuid"], &json!("person"))
+    );
     for query in ["properties=%5B%5D", "cohort=1", "limit=x"] {
         assert_eq!(server.project(&format!("persons/?{query}")).status, 400, "{query}");
     }

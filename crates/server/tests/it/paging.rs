@@ -28,7 +28,10 @@ fn a1_pages_follow_next() {
     let second = server.get(&next);
     assert_eq!(second.results().len(), 100);
     let next = second.json()["next"].as_str().unwrap().to_owned();
-    assert!(next.ends_with(&format!("/events/?distinct_id=1&before={}", encode("2020-12-30T12:03:53.829294+00:00"))), "{next}");
+    assert!(
+        next.ends_with(&format!("/events/?distinct_id=1&before={}", encode("2020-12-30T12:03:53.829294+00:00"))),
+        "{next}"
+    );
     let third = server.get(&next);
     assert_eq!(numbers(&third.results()), (0..50).rev().collect::<Vec<_>>());
     assert_eq!(third.json()["next"], Value::Null);
@@ -125,7 +128,8 @@ fn a7_offset_is_used_once() {
 fn a8_the_trailing_slash_is_kept_as_sent() {
     let server = server();
     server.ingest(&spread(3, SECOND));
-    for (path, link) in [("events?limit=1", "/events?limit=1&before="), ("events/?limit=1", "/events/?limit=1&before=")] {
+    for (path, link) in [("events?limit=1", "/events?limit=1&before="), ("events/?limit=1", "/events/?limit=1&before=")]
+    {
         assert!(server.project(path).json()["next"].as_str().unwrap().contains(link), "{path}");
     }
 }

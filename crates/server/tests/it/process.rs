@@ -62,7 +62,12 @@ fn sigterm_stops_cleanly_and_nothing_is_lost() {
 fn a_kill_loses_nothing_and_rows_come_back_the_same() {
     let mut server = server();
     server.ingest(&many(300));
-    server.ingest(&[event("$identify", "u1", "2026-01-01T11:00:00Z", json!({"$anon_distinct_id": "u2", "$set": {"email": "x@y.z"}}))]);
+    server.ingest(&[event(
+        "$identify",
+        "u1",
+        "2026-01-01T11:00:00Z",
+        json!({"$anon_distinct_id": "u2", "$set": {"email": "x@y.z"}}),
+    )]);
     let before = server.follow("/api/projects/1/events/?limit=100");
     for _ in 0..3 {
         server.kill9();

@@ -10,14 +10,21 @@ const NOON: &str = "2026-01-01T11:00:00Z";
 fn e1_autocapture_has_elements_and_other_events_have_none() {
     let server = server();
     let elements = json!([{"tag_name": "button", "$el_text": "something"}, {"tag_name": "div"}]);
-    server.ingest(&[event("$autocapture", "1", NOON, json!({"$elements": elements})), event("plain", "1", "2026-01-01T10:00:00Z", json!({}))]);
+    server.ingest(&[
+        event("$autocapture", "1", NOON, json!({"$elements": elements})),
+        event("plain", "1", "2026-01-01T10:00:00Z", json!({})),
+    ]);
     let events = server.project("events/").results();
     let shown = events[0]["elements"].as_array().unwrap();
-    assert_eq!((&shown[0]["tag_name"], &shown[0]["text"], &shown[0]["event"]), (&json!("button"), &json!("something"), &Value::Null));
+    assert_eq!(
+        (&shown[0]["tag_name"], &shown[0]["text"], &shown[0]["event"]),
+        (&json!("button"), &json!("something"), &Value::Null)
+    );
     assert_eq!((&shown[0]["order"], &shown[1]["order"]), (&json!(0), &json!(1)));
     assert_eq!((&events[1]["elements"], &events[1]["elements_chain"]), (&json!([]), &json!("")));
     let keys: Vec<&String> = events[0].as_object().unwrap().keys().collect();
-    let mut expected = ["id", "distinct_id", "properties", "event", "timestamp", "person", "elements", "elements_chain"];
+    let mut expected =
+        ["id", "distinct_id", "properties", "event", "timestamp", "person", "elements", "elements_chain"];
     expected.sort_unstable();
     assert_eq!(keys, expected);
 }
@@ -39,7 +46,12 @@ fn e2_persons_show_their_oldest_id_and_few_properties() {
 #[test]
 fn e3_chains_are_decoded() {
     let server = server();
-    server.ingest(&[event("a", "1", NOON, json!({"$elements_chain": "a.md:hover.x:nth-child=\"1\";div:attr__style=\"a;b\""}))]);
+    server.ingest(&[event(
+        "a",
+        "1",
+        NOON,
+        json!({"$elements_chain": "a.md:hover.x:nth-child=\"1\";div:attr__style=\"a;b\""}),
+    )]);
     let event = &server.project("events/").results()[0];
     assert_eq!(event["elements"][0]["attr_class"], json!(["md:hover", "x"]));
     assert_eq!(event["elements"][0]["nth_child"], json!(1));
@@ -55,7 +67,13 @@ fn properties_come_back_as_they_were_sent() {
     assert_eq!(server.send("POST", "/e/", &[], body.as_bytes()).status, 200);
     server.settle();
     let listed = server.project("events/").body;
-    for part in [r#""price":1.10"#, r#""big":12345678901234567890123"#, r#""text":"\"quoted\" é \u0000""#, r#""nested":{"b":[1,null,{}]}"#, r#""n":null"#] {
+    for part in [
+        r#""price":1.10"#,
+        r#""big":12345678901234567890123"#,
+        r#""text":"\"quoted\" é \u0000""#,
+        r#""nested":{"b":[1,null,{}]}"#,
+        r#""n":null"#,
+    ] {
         assert!(listed.contains(part), "{part} is not in {listed}");
     }
 }
@@ -68,7 +86,9 @@ fn f1_retrieve_shows_one_event() {
     let id = listed["id"].as_str().unwrap();
     let mut expected = listed.clone();
     expected["person"] = Value::Null;
-    for path in [format!("events/{id}"), format!("events/{id}/"), format!("events/{}", id.replace('-', "").to_uppercase())] {
+    for path in
+        [format!("events/{id}"), format!("events/{id}/"), format!("events/{}", id.replace('-', "").to_uppercase())]
+    {
         assert_eq!(server.project(&path).json(), expected, "{path}");
     }
     assert_eq!(server.project(&format!("events/{id}/?include_person=true")).json(), listed);
@@ -79,11 +99,17 @@ fn f2_retrieve_refuses_what_is_no_uuid_and_misses_what_is_not_there() {
     let server = server();
     for id in ["123456", "im_a_string"] {
         let answer = server.project(&format!("events/{id}"));
-        assert_eq!((answer.status, answer.body.as_str()), (400, r#"{"detail":"Invalid UUID","code":"invalid","type":"validation_error"}"#));
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (400, r#"{"detail":"Invalid UUID","code":"invalid","type":"validation_error"}"#)
+        );
     }
     let id = "01890000-0000-7000-8000-00000000ABCD";
     let answer = server.project(&format!("events/{id}/"));
-    assert_eq!((answer.status, answer.json()["detail"].clone()), (404, json!(format!("No events exist for event UUID {id}"))));
+    assert_eq!(
+        (answer.status, answer.json()["detail"].clone()),
+        (404, json!(format!("No events exist for event UUID {id}")))
+    );
 }
 
 fn names(answer: &testkit::Answer) -> Vec<String> {
@@ -118,8 +144,17 @@ fn f3_values_are_distinct_and_recent() {
     let mut found = names(&answer);
     assert_eq!(found[0], "asdf");
     found.sort();
-    let mut expected =
-        ["asdf", "qwerty", "true", "false", r#"{"first_name": "Mary", "last_name": "Smith"}"#, "565", "item1", "item2", "item3"];
+    let mut expected = [
+        "asdf",
+        "qwerty",
+        "true",
+        "false",
+        r#"{"first_name": "Mary", "last_name": "Smith"}"#,
+        "565",
+        "item1",
+        "item2",
+        "item3",
+    ];
     expected.sort_unstable();
     assert_eq!(found, expected);
     let envelope = server.project("events/values/?key=random_prop&envelope=1").json();

@@ -22,9 +22,13 @@ fn listed(server: &Server, query: &str) -> Vec<String> {
 #[test]
 fn b1_relative_bounds() {
     let server = three_days();
-    for (query, count) in
-        [("after=4d&before=1d", 2), ("after=6d&before=2h", 3), ("before=4d", 1), ("after=-4d&before=-1d", 2), ("after=all", 3)]
-    {
+    for (query, count) in [
+        ("after=4d&before=1d", 2),
+        ("after=6d&before=2h", 3),
+        ("before=4d", 1),
+        ("after=-4d&before=-1d", 2),
+        ("after=all", 3),
+    ] {
         assert_eq!(listed(&server, query).len(), count, "{query}");
     }
 }
@@ -63,7 +67,10 @@ fn b5_dates_without_offset_are_in_the_projects_zone() {
     let token = project["api_token"].as_str().unwrap();
     server.ingest_as(
         token,
-        &[event("02:00", "1", "2020-01-10T02:00:00Z", json!({})), event("06:00", "1", "2020-01-10T06:00:00Z", json!({}))],
+        &[
+            event("02:00", "1", "2020-01-10T02:00:00Z", json!({})),
+            event("06:00", "1", "2020-01-10T06:00:00Z", json!({})),
+        ],
     );
     let listed = |query: &str| {
         let path = format!("/api/projects/{}/events/?{query}", project["id"]);

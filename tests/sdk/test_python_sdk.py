@@ -1,0 +1,63 @@
+"""The official Python SDK, unchanged but for its host: what it sends is listed at once, once, and for good."""
+
+import collections
+import logging
+
+import pytest
+from posthog import Posthog
+
+from conftest import TOKEN
+
+EVENTS = 1_000
+IDS = 50
+
+
+@pytest.mark.parametrize("gzip", [False, True], ids=["default", "gzip"])
+def test_a_thousand_events_arrive_exactly_once(server, gzip, caplog):
+    caplog.set_level(logging.WARNING)
+    failures = []
+    client = Posthog(TOKEN, host=server.url, gzip=gzip, on_error=lambda error, batch: failures.append(error))
+    sent = {
+        client.capture("viewed", distinct_id=f"anon-{n % IDS}", properties={"n": n}, groups={"company": f"c{n % 3}"})
+        for n in range(EVENTS)
+    }
+    assert len(sent) == EVENTS
+    for n in range(IDS):
+        identify = {"$anon_distinct_id": f"anon-{n}", "$set": {"email": f"user-{n}@example.com"}}
+        client.capture("$identify", distinct_id=f"user-{n}", properties=identify)
+    client.alias("user-0", "alias-0")
+    client.group_identify("company", "c0", {"name": "Acme"})
+    # Returns once everything sent was acknowledged.
+    client.flush()
+    total = EVENTS + IDS + 2
+    listed, seconds = server.wait_for(total, 1.0)
+    assert listed == total, f"{listed} of {total} events listed within a second of the acknowledgement"
+    client.shutdown()
+    assert failures == []
+    assert [record for record in caplog.records if record.name.startswith("posthog")] == []
+
+    def check():
+        rows = server.follow("/api/projects/@current/events/?limit=77")
+        counts = collections.Counter(row["id"] for row in rows)
+        assert max(counts.values()) == 1, "a row came twice"
+        assert sent <= counts.keys(), "an event is missing"
+        assert len(rows) == total
+        viewed = [row for row in rows if row["event"] == "viewed"]
+        assert sorted(row["properties"]["n"] for row in viewed) == list(range(EVENTS))
+        assert all(row["properties"]["$group_0"] == f"c{row['properties']['n'] % 3}" for row in viewed)
+        # Anonymous events read as the identified person.
+        assert all(row["person"]["properties"]["email"].startswith("user-") for row in viewed)
+        people = server.follow("/api/projects/@current/persons/?limit=20")
+        assert len([person for person in people if person["is_identified"]]) == IDS
+        first = server.get("/api/projects/@current/persons/?distinct_id=anon-0")["results"][0]
+        assert {"anon-0", "user-0"} <= set(first["distinct_ids"])
+        mine = server.follow(f"/api/projects/@current/events/?person_id={first['uuid']}&limit=7")
+        assert len([row for row in mine if row["event"] == "viewed"]) == EVENTS // IDS
+
+    check()
+    server.kill9()
+    server.start()
+    check()
+    assert server.terminate() == 0
+    server.start()
+    check()
