@@ -50,7 +50,7 @@ pub struct Contents {
 }
 
 /// Rows to publish together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Batch {
     /// In the order they arrived; of the same identity the last stays.
     pub rows: Vec<EventRow>,
@@ -111,6 +111,9 @@ pub struct Store {
     turn: Mutex<Turn>,
     replaced: AtomicU64,
     confirmations: AtomicU64,
+    /// A deliberately broken store, which tests must catch: every row is taken for a new event.
+    #[cfg(test)]
+    blind: std::sync::atomic::AtomicBool,
 }
 
 /// What only the publisher and the sealer touch.
@@ -182,6 +185,8 @@ impl Store {
             turn: Mutex::default(),
             replaced: AtomicU64::new(0),
             confirmations: AtomicU64::new(0),
+            #[cfg(test)]
+            blind: std::sync::atomic::AtomicBool::new(false),
         };
         store.remove_orphans(&owners)?;
         Ok(store)
@@ -235,7 +240,7 @@ impl Store {
     fn prepare<'a>(&self, rows: &'a [EventRow]) -> Result<Vec<Prepared<'a>>, StoreError> {
         let mut projects: HashMap<ProjectId, Vec<(Identity, &'a EventRow)>> = HashMap::new();
         for row in rows {
-            let identity = Identity::of(&row.distinct_id, &row.event, row.uuid);
+            let identity = self.identity_of(row);
             projects.entry(row.project).or_default().push((identity, row));
         }
         let mut prepared = Vec::with_capacity(projects.len());
@@ -250,6 +255,15 @@ impl Store {
             prepared.push(Prepared { project, rows, replaced_in_segments });
         }
         Ok(prepared)
+    }
+
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests break it"))]
+    fn identity_of(&self, row: &EventRow) -> Identity {
+        #[cfg(test)]
+        if self.blind.load(Ordering::Relaxed) {
+            return Identity(std::ptr::from_ref(row).addr() as u128);
+        }
+        Identity::of(&row.distinct_id, &row.event, row.uuid)
     }
 
     fn find_in_segments(
@@ -445,3 +459,6 @@ impl Turn {
         Ok(replaced)
     }
 }
+
+#[cfg(test)]
+mod tests;

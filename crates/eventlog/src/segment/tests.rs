@@ -57,6 +57,26 @@ fn every_preparation_gives_another_key() {
 }
 
 #[test]
+fn a_header_can_be_read_wherever_a_preparation_is_cut_off() {
+    for seed in 0..600 {
+        for damaged in SLOTS {
+            let disk = SimDisk::new(seed);
+            let path = Path::new("segment");
+            let file = disk.create(path).unwrap();
+            disk.sync_dir(Path::new("")).unwrap();
+            prepare(file.as_ref(), 7, EPOCH, 4_096).unwrap();
+            file.write_all_at(b"!", damaged + 20).unwrap();
+            file.sync_data().unwrap();
+            disk.stop_after(seed % 7);
+            let done = prepare(file.as_ref(), 7, EPOCH + 1, 4_096).is_ok();
+            let file = disk.power_cycle().open(path).unwrap();
+            let Found::Key(key) = read_header(file.as_ref(), 7).unwrap() else { panic!("seed {seed}: no header") };
+            assert!(key.epoch == EPOCH + 1 || (key.epoch == EPOCH && !done), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn a_short_or_empty_file_has_no_header() {
     let file = file();
     assert_eq!(read_header(file.as_ref(), 7).unwrap(), Found::Nothing);

@@ -155,6 +155,19 @@ fn a_log_that_is_opened_again_and_again_does_not_grow() {
 }
 
 #[test]
+fn the_next_segment_is_made_before_it_is_needed() {
+    let mut opened = open(disk()).unwrap();
+    let mut written = 1_024;
+    let mut id = 0;
+    while opened.log.status().segments == 1 {
+        id += 1;
+        append(&mut opened, record(id, 664)).unwrap();
+        written += 664 + 40;
+    }
+    assert!(written + 664 + 40 < SETTINGS.segment_bytes, "one more would have fitted");
+}
+
+#[test]
 fn only_whole_segments_are_trimmed_and_never_the_last() {
     let disk = disk();
     let mut opened = open(disk.clone()).unwrap();
