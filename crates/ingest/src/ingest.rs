@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use env::Clock;
-use eventlog::{EventLog, ReadError, Tail};
+use eventlog::{EventLog, ReadError, Tail, Wait};
 use meta::{Meta, MetaError};
 use model::Sequence;
 use store::{Batch, Pressure, Store, StoreError};
@@ -86,6 +86,9 @@ pub struct Ingest {
     /// Committed, but not yet published because the store failed.
     unpublished: Option<Batch>,
     oldest_unsealed: Option<Instant>,
+    /// A crash, for tests: the next batch is committed and then never published.
+    #[cfg(test)]
+    dies_after_commit: bool,
 }
 
 impl Ingest {
@@ -127,6 +130,8 @@ impl Ingest {
             stats,
             unpublished: None,
             oldest_unsealed: None,
+            #[cfg(test)]
+            dies_after_commit: false,
         };
         Ok((ingest, sealer))
     }
@@ -188,6 +193,8 @@ impl Ingest {
             Ok::<_, MetaError>(applied)
         });
         match committed {
+            #[cfg(test)]
+            Ok(_) if self.dies_after_commit => Ok(Progress::Applied),
             Ok(applied) => {
                 self.count(&applied);
                 self.publish(Batch { rows: applied.rows, merges: applied.merges, through: last })?;
@@ -238,9 +245,9 @@ impl Ingest {
             match self.step() {
                 Ok(Progress::Applied) => {}
                 Ok(Progress::Idle) if stopping => return,
-                Ok(Progress::Idle) => {
-                    self.tail.wait_blocking(PATIENCE);
-                }
+                // A log that has ended wakes everybody at once; being told to stop follows.
+                Ok(Progress::Idle) if self.tail.wait_blocking(PATIENCE) == Wait::Ended => stop.wait(PATIENCE),
+                Ok(Progress::Idle) => {}
                 Err(error) => {
                     self.stats.0.lock().failures += 1;
                     tracing::error!(error = &error as &dyn std::error::Error, "batch not applied, trying again");
@@ -267,3 +274,6 @@ impl Ingest {
         self.oldest_unsealed = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

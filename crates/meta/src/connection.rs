@@ -95,3 +95,6 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     transaction.commit().map_err(MetaError::from)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

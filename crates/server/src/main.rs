@@ -1,5 +1,6 @@
 //! The `hedgerow` binary: settings in, exit code out.
 
+mod ballast;
 mod banner;
 mod listen;
 mod samples;

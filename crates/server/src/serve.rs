@@ -23,7 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::samples;
 use crate::settings::ServeSettings;
 use crate::tasks::Tasks;
-use crate::{banner, listen};
+use crate::{ballast, banner, listen};
 
 /// Why `serve` ended other than by being asked to, by exit code.
 #[derive(Debug)]
@@ -72,6 +72,9 @@ impl Data {
         let dir = settings.data_dir.as_path();
         let files: Arc<dyn Files> = Arc::new(RealFiles);
         let lock = lock(files.as_ref(), dir).map_err(Stop::DataDirectory)?;
+        if let Err(error) = ballast::adjust(files.as_ref(), dir, settings.ballast_bytes, settings.disk_reserve_bytes) {
+            tracing::warn!(%error, "ballast neither made nor removed");
+        }
         let meta = Meta::open(&dir.join("meta.sqlite")).context(at(dir)).map_err(Stop::DataDirectory)?;
         let created = bootstrap(&meta, settings)?;
         Self::open_events(settings, files, meta, lock, created).map_err(Stop::DataDirectory)

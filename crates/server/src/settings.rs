@@ -83,6 +83,10 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_DISK_RESERVE_BYTES", value_name = "BYTES")]
     disk_reserve_bytes: Option<u64>,
 
+    /// Size of a file that is given up when the disk is full, so that a start has room; 0 for none (default: 268435456)
+    #[arg(long, env = "HEDGEROW_BALLAST_BYTES", value_name = "BYTES")]
+    ballast_bytes: Option<u64>,
+
     /// Threads that run queries (default: the number of processors)
     #[arg(long, env = "HEDGEROW_QUERY_THREADS", value_name = "N")]
     query_threads: Option<usize>,
@@ -115,6 +119,7 @@ pub(crate) struct ServeSettings {
     pub(crate) log_segment_bytes: u64,
     pub(crate) log_quota_bytes: u64,
     pub(crate) disk_reserve_bytes: u64,
+    pub(crate) ballast_bytes: u64,
     pub(crate) query_threads: usize,
     pub(crate) query_memory_bytes: usize,
     pub(crate) query_timeout: Duration,
@@ -125,7 +130,7 @@ pub(crate) struct ServeSettings {
 const DEFAULT_TRUSTED_PROXIES: [&str; 7] =
     ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "169.254.0.0/16"];
 
-/// The smallest log segment: one must hold the largest request.
+/// The smallest log segment. Below about 20 MiB, bodies that do not fit a segment are answered 413.
 const LOG_SEGMENT_BYTES_MIN: u64 = 64 * 1_024;
 
 impl ServeSettings {
@@ -163,6 +168,7 @@ impl ServeSettings {
             log_segment_bytes: flags.log_segment_bytes.or(file.log_segment_bytes).unwrap_or(64 << 20),
             log_quota_bytes: flags.log_quota_bytes.or(file.log_quota_bytes).unwrap_or(4 << 30),
             disk_reserve_bytes: flags.disk_reserve_bytes.or(file.disk_reserve_bytes).unwrap_or(512 << 20),
+            ballast_bytes: flags.ballast_bytes.or(file.ballast_bytes).unwrap_or(256 << 20),
             query_threads: flags.query_threads.or(file.query_threads).unwrap_or(processors),
             query_memory_bytes: flags.query_memory_bytes.or(file.query_memory_bytes).unwrap_or(512 << 20),
             query_timeout: millis(flags.query_timeout_ms.or(file.query_timeout_ms), 60_000),

@@ -1,14 +1,10 @@
-//! Which identities a segment may hold: a split-block Bloom filter, kept in a file beside the segment.
+//! Which identities a segment may hold: a split-block Bloom filter.
 //!
 //! Each identity sets one bit in each of the eight words of one 32-byte block. At 16 bits per identity about one probe in a
-//! thousand is a false alarm. File: magic, then the XXH3-64 of the blocks, then the blocks. It is derived from the
-//! segment and made again when it cannot be read.
-
-use xxhash_rust::xxh3::xxh3_64;
+//! thousand is a false alarm.
 
 use crate::identity::Identity;
 
-const MAGIC: &[u8; 8] = b"HGRWIDS\x01";
 const BITS_PER_IDENTITY: usize = 16;
 const BLOCK_BYTES: usize = 32;
 /// Odd multipliers, one per word, of the split-block Bloom filter in the Parquet format's specification.
@@ -43,16 +39,12 @@ impl Bloom {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let blocks: Vec<u8> = self.blocks.iter().flatten().flat_map(|word| word.to_le_bytes()).collect();
-        [MAGIC.as_slice(), &xxh3_64(&blocks).to_le_bytes(), &blocks].concat()
+        self.blocks.iter().flatten().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// None when the bytes are not those of a filter, or damaged.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(MAGIC)?;
-        let (checksum, blocks) = rest.split_first_chunk::<8>()?;
-        let whole = !blocks.is_empty() && blocks.len() % BLOCK_BYTES == 0;
-        if !whole || xxh3_64(blocks) != u64::from_le_bytes(*checksum) {
+    /// None when the bytes cannot be those of a filter.
+    pub(crate) fn decode(blocks: &[u8]) -> Option<Self> {
+        if blocks.is_empty() || !blocks.len().is_multiple_of(BLOCK_BYTES) {
             return None;
         }
         let words: Vec<u32> = blocks.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();

@@ -20,4 +20,9 @@ impl Identity {
         hash.update(event.as_bytes());
         Self(hash.digest128())
     }
+
+    /// The first 64 bits of the hash.
+    pub(crate) fn leading_bits(self) -> u64 {
+        u64::try_from(self.0 >> 64).unwrap_or(u64::MAX)
+    }
 }

@@ -9,6 +9,7 @@
 mod bloom;
 mod error;
 mod file;
+mod identities;
 mod identity;
 mod memory;
 mod schema;

@@ -17,8 +17,8 @@ use parquet::file::properties::WriterProperties;
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::bloom::Bloom;
 use crate::error::StoreError;
+use crate::identities;
 use crate::memory::Memory;
 use crate::schema::{column, schema};
 use crate::segment::{Segment, directory, identities_of, parquet_columns, paths, uuids};
@@ -105,19 +105,16 @@ pub(crate) fn write(
         checksum: xxh3_64(&bytes),
     };
     let identities = identities_of(&plan.batch, [column::UUID, column::EVENT, column::DISTINCT_ID]);
-    let bloom = Bloom::of(identities.into_iter());
     let directory = directory(root, plan.project);
     files.create_dir_all(&directory)?;
-    let (path, bloom_path) = paths(root, plan.project, id);
+    let (path, identities_path) = paths(root, plan.project, id);
     let file = files.create(&path)?;
     file.write_all_at(&bytes, 0)?;
     file.sync_data()?;
-    let bloom_file = files.create(&bloom_path)?;
-    bloom_file.write_all_at(&bloom.encode(), 0)?;
-    bloom_file.sync_data()?;
+    let identities = identities::write(files, &identities_path, &identities)?;
     files.sync_dir(&directory)?;
-    let segment = Segment::of_file(file, entry.clone(), bloom_path)?;
-    *segment.bloom.lock() = Some(Arc::new(bloom));
+    let segment = Segment::of_file(file, entry.clone(), identities_path)?;
+    segment.cache(Some(identities));
     sealed.segments.push(Arc::new(segment));
     for (at, row) in plan.rows.iter().enumerate() {
         sealed.places.insert(*row, (id, u32::try_from(at).unwrap_or(u32::MAX)));

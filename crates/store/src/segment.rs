@@ -17,9 +17,9 @@ use parquet::file::statistics::Statistics;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
-use crate::bloom::Bloom;
 use crate::error::StoreError;
 use crate::file::SegmentFile;
+use crate::identities::{self, Identities};
 use crate::identity::Identity;
 use crate::schema::{column, schema};
 use crate::snapshot::TimeRange;
@@ -33,8 +33,8 @@ pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
     file: SegmentFile,
     metadata: ArrowReaderMetadata,
-    bloom_path: PathBuf,
-    pub(crate) bloom: Mutex<Option<Arc<Bloom>>>,
+    identities_path: PathBuf,
+    identities: Mutex<Option<Identities>>,
 }
 
 pub(crate) fn directory(root: &Path, project: ProjectId) -> PathBuf {
@@ -49,12 +49,16 @@ pub(crate) fn paths(root: &Path, project: ProjectId, id: SegmentId) -> (PathBuf,
 impl Segment {
     /// Opens a segment of the catalog. Reads its footer, not its rows.
     pub(crate) fn open(files: &dyn Files, root: &Path, entry: SegmentEntry) -> Result<Self, StoreError> {
-        let (path, bloom_path) = paths(root, entry.project, entry.id);
+        let (path, identities_path) = paths(root, entry.project, entry.id);
         let file = files.open(&path)?;
-        Self::of_file(file, entry, bloom_path)
+        Self::of_file(file, entry, identities_path)
     }
 
-    pub(crate) fn of_file(file: Arc<dyn File>, entry: SegmentEntry, bloom_path: PathBuf) -> Result<Self, StoreError> {
+    pub(crate) fn of_file(
+        file: Arc<dyn File>,
+        entry: SegmentEntry,
+        identities_path: PathBuf,
+    ) -> Result<Self, StoreError> {
         let bytes = file.len()?;
         if bytes != entry.file_bytes {
             let reason = format!("it has {bytes} bytes, the catalog says {}", entry.file_bytes);
@@ -63,7 +67,7 @@ impl Segment {
         let file = SegmentFile { file, bytes };
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(entry.id, &error))?;
-        Ok(Self { entry, file, metadata, bloom_path, bloom: Mutex::new(None) })
+        Ok(Self { entry, file, metadata, identities_path, identities: Mutex::new(None) })
     }
 
     pub(crate) fn time_range(&self) -> TimeRange {
@@ -228,30 +232,37 @@ impl Segment {
         Ok(())
     }
 
-    /// The filter of identities, from memory, from its file, or made again from the segment.
-    pub(crate) fn bloom(&self, files: &dyn Files) -> Result<Arc<Bloom>, StoreError> {
-        if let Some(bloom) = self.bloom.lock().as_ref() {
-            return Ok(Arc::clone(bloom));
+    /// Its identities: as held in memory, from their file, or made again from the segment.
+    pub(crate) fn identities(&self, files: &dyn Files) -> Result<Identities, StoreError> {
+        if let Some(identities) = self.identities.lock().as_ref() {
+            return Ok(identities.clone());
         }
-        let bloom = match self.read_bloom(files) {
-            Some(bloom) => bloom,
-            None => {
-                tracing::warn!(segment = self.entry.id.0, "identity filter is missing or damaged, making it again");
-                let mut identities = Vec::new();
-                self.scan_identities(None, 0, |identity, _| identities.push(identity))?;
-                Bloom::of(identities.into_iter())
-            }
+        let identities = match identities::open(files, &self.identities_path, self.entry.rows) {
+            Some(identities) => identities,
+            None => self.restore_identities(files)?,
         };
-        let bloom = Arc::new(bloom);
-        *self.bloom.lock() = Some(Arc::clone(&bloom));
-        Ok(bloom)
+        *self.identities.lock() = Some(identities.clone());
+        Ok(identities)
     }
 
-    fn read_bloom(&self, files: &dyn Files) -> Option<Bloom> {
-        let file = files.open(&self.bloom_path).ok()?;
-        let mut bytes = vec![0; usize::try_from(file.len().ok()?).ok()?];
-        file.read_exact_at(&mut bytes, 0).ok()?;
-        Bloom::decode(&bytes)
+    fn restore_identities(&self, files: &dyn Files) -> Result<Identities, StoreError> {
+        tracing::warn!(segment = self.entry.id.0, "identities are missing or damaged, making them again");
+        let mut all = Vec::new();
+        self.scan_identities(None, 0, |identity, _| all.push(identity))?;
+        match files.remove(&self.identities_path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let identities = identities::write(files, &self.identities_path, &all)?;
+        if let Some(directory) = self.identities_path.parent() {
+            files.sync_dir(directory)?;
+        }
+        Ok(identities)
+    }
+
+    /// Keeps `identities` in memory, or lets go of them.
+    pub(crate) fn cache(&self, identities: Option<Identities>) {
+        *self.identities.lock() = identities;
     }
 
     fn mask(&self, projection: &[usize]) -> ProjectionMask {

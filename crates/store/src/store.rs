@@ -274,15 +274,16 @@ impl Store {
         let mut found = Vec::new();
         let mut cached_bytes = 0;
         for segment in segments.iter().rev() {
-            let bloom = segment.bloom(self.files.as_ref())?;
-            let wanted: Vec<(Identity, Uuid)> = rows
-                .iter()
-                .filter(|(identity, _)| bloom.may_hold(*identity))
-                .map(|(identity, row)| (*identity, row.uuid))
-                .collect();
-            cached_bytes += bloom.bytes();
+            let identities = segment.identities(self.files.as_ref())?;
+            let mut wanted: Vec<(Identity, Uuid)> = Vec::new();
+            for (identity, row) in rows {
+                if identities.hold(*identity)? {
+                    wanted.push((*identity, row.uuid));
+                }
+            }
+            cached_bytes += identities.bloom.bytes();
             if cached_bytes > self.settings.filter_cache_bytes {
-                *segment.bloom.lock() = None;
+                segment.cache(None);
             }
             if !wanted.is_empty() {
                 self.confirmations.fetch_add(1, Ordering::Relaxed);

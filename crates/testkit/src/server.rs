@@ -238,6 +238,8 @@ fn spawn(binary: &Path, dir: &Path, options: &Options) -> (Child, String) {
     let mut command = Command::new(binary);
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir.join("data")).current_dir(dir);
     command.env("HEDGEROW_PROJECT_TOKEN", TOKEN).env("HEDGEROW_PERSONAL_API_KEY", KEY);
+    // Hundreds of servers start in the tests; none of them needs ballast.
+    command.env("HEDGEROW_BALLAST_BYTES", "0");
     command.envs(options.variables.iter().map(|(name, value)| (name, value)));
     if let Some(clock) = options.clock {
         command.args(["--clock", clock]);

@@ -56,11 +56,12 @@ impl Kept {
     }
 
     fn seal(&mut self, store: &Store) -> Sealed {
-        store.seal(|count| {
-            self.next_segment += count;
-            Ok::<_, StoreError>(SegmentId(self.next_segment - count + 1))
-        })
-        .unwrap()
+        store
+            .seal(|count| {
+                self.next_segment += count;
+                Ok::<_, StoreError>(SegmentId(self.next_segment - count + 1))
+            })
+            .unwrap()
     }
 
     fn commit(&mut self, sealed: &Sealed) {
@@ -138,7 +139,8 @@ impl Dice {
 fn random_batch(dice: &mut Dice, through: Sequence) -> Batch {
     let rows = (0..dice.below(30)).map(|_| {
         let uuid = u128::from(dice.below(60));
-        let (event, id) = (["a", "b"][usize::try_from(dice.below(2)).unwrap()], ["x", "y"][usize::try_from(dice.below(2)).unwrap()]);
+        let (event, id) =
+            (["a", "b"][usize::try_from(dice.below(2)).unwrap()], ["x", "y"][usize::try_from(dice.below(2)).unwrap()]);
         let at = i64::try_from(dice.below(400)).unwrap() * DAY;
         row(uuid, event, id, at, &format!("{{\"n\":{}}}", dice.below(1_000_000)))
     });
@@ -147,7 +149,11 @@ fn random_batch(dice: &mut Dice, through: Sequence) -> Batch {
     if dice.below(5) == 0 {
         let (from, into) = (dice.below(5), dice.below(5));
         if from != into {
-            merges.push(PersonMerge { project: PROJECT, from: Uuid::from_u128(from.into()), into: Uuid::from_u128(into.into()) });
+            merges.push(PersonMerge {
+                project: PROJECT,
+                from: Uuid::from_u128(from.into()),
+                into: Uuid::from_u128(into.into()),
+            });
         }
     }
     Batch { rows, merges, through }
@@ -222,8 +228,16 @@ fn rows_are_found_by_uuid_in_memory_and_in_segments() {
     let disk = SimDisk::new(1);
     let mut kept = Kept::default();
     let store = kept.open(&disk);
-    store.publish(&Batch { rows: (0..5_000).map(|n| row(n, "a", "x", 5, "{}")).collect(), merges: vec![], through: Sequence(1) }).unwrap();
-    let count = |uuid: u128| store.snapshot(PROJECT).find(Uuid::from_u128(uuid)).unwrap().iter().map(|b| b.num_rows()).sum::<usize>();
+    store
+        .publish(&Batch {
+            rows: (0..5_000).map(|n| row(n, "a", "x", 5, "{}")).collect(),
+            merges: vec![],
+            through: Sequence(1),
+        })
+        .unwrap();
+    let count = |uuid: u128| {
+        store.snapshot(PROJECT).find(Uuid::from_u128(uuid)).unwrap().iter().map(|b| b.num_rows()).sum::<usize>()
+    };
     assert_eq!((count(7), count(5_000)), (1, 0));
     store.freeze().unwrap();
     let sealed = kept.seal(&store);
@@ -272,7 +286,8 @@ fn a_lost_filter_is_made_again_and_unfinished_files_are_removed() {
     disk.create(&directory.join("0000000009.parquet")).unwrap();
     let store = kept.open(&disk);
     assert_eq!(disk.list(directory).unwrap().len(), 1, "the unfinished file is gone");
-    let published = store.publish(&Batch { rows: vec![row(1, "a", "x", 2, "{}")], merges: vec![], through: Sequence(2) }).unwrap();
+    let published =
+        store.publish(&Batch { rows: vec![row(1, "a", "x", 2, "{}")], merges: vec![], through: Sequence(2) }).unwrap();
     assert_eq!((published.replaced, store.snapshot(PROJECT).rows()), (1, 1));
 }
 
@@ -304,9 +319,20 @@ fn a_snapshot_is_one_instant() {
         });
         let mut next = 0;
         for n in 0..200 {
-            store.publish(&Batch { rows: (0..10).map(|at| row(n * 10 + at, "a", "x", 1, "{}")).collect(), merges: vec![], through: Sequence(1 + u64::try_from(n).unwrap()) }).unwrap();
+            store
+                .publish(&Batch {
+                    rows: (0..10).map(|at| row(n * 10 + at, "a", "x", 1, "{}")).collect(),
+                    merges: vec![],
+                    through: Sequence(1 + u64::try_from(n).unwrap()),
+                })
+                .unwrap();
             if n % 20 == 0 && store.freeze().is_some() {
-                let sealed = store.seal(|count| { next += count; Ok::<_, StoreError>(SegmentId(next - count + 1)) }).unwrap();
+                let sealed = store
+                    .seal(|count| {
+                        next += count;
+                        Ok::<_, StoreError>(SegmentId(next - count + 1))
+                    })
+                    .unwrap();
                 store.install(sealed);
             }
         }

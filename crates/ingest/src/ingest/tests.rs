@@ -1,0 +1,264 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use capture::{Endpoint, Envelope, Received, Request};
+use env::{Random, SimDisk};
+use meta::Bootstrap;
+use model::{ProjectId, Timestamp};
+use store::{Contents, TimeRange};
+
+use super::*;
+
+const NOW: i64 = 1_767_268_800_000_000;
+const PROJECT: ProjectId = ProjectId(1);
+
+/// A machine: a simulated disk for log and segments, a real directory for SQLite.
+struct Machine {
+    disk: SimDisk,
+    directory: tempfile::TempDir,
+    requests: u128,
+}
+
+/// One life of the process.
+struct Process {
+    meta: Arc<Meta>,
+    store: Arc<Store>,
+    log: EventLog,
+    writer: eventlog::Writer,
+    ingest: Ingest,
+    sealer: Sealer,
+}
+
+/// How far a seal gets before the process dies.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+enum SealReaches {
+    Freeze,
+    Files,
+    Catalog,
+    Install,
+    Trim,
+}
+
+impl Machine {
+    fn new(seed: u64) -> Self {
+        Self { disk: SimDisk::new(seed), directory: tempfile::tempdir().unwrap(), requests: 0 }
+    }
+
+    fn start(&self) -> Process {
+        let meta = Meta::open(&self.directory.path().join("meta.sqlite")).unwrap();
+        let chosen = Bootstrap { project_token: Some("phc_t".to_owned()), personal_api_key: None };
+        meta.bootstrap(Timestamp::from_micros(NOW), &chosen, &Random::seeded(1)).unwrap();
+        let settings = eventlog::Settings {
+            segment_bytes: 64 << 10,
+            reserve_bytes: 0,
+            record_bytes_max: 32 << 10,
+            ..eventlog::Settings::default()
+        };
+        let files: Arc<dyn env::Files> = Arc::new(self.disk.clone());
+        let opened = eventlog::open(Arc::clone(&files), &PathBuf::from("/log"), settings).unwrap();
+        let catalog = meta.catalog().unwrap();
+        let contents = Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let store = Arc::new(Store::open(files, "/segments", store::Settings::default(), contents).unwrap());
+        let meta = Arc::new(meta);
+        let clock = Clock::Frozen(NOW);
+        let (mut ingest, sealer) =
+            Ingest::open(Arc::clone(&meta), opened.log.clone(), Arc::clone(&store), clock, Settings::default())
+                .unwrap();
+        ingest.recover().unwrap();
+        Process { meta, store, log: opened.log, writer: opened.writer, ingest, sealer }
+    }
+
+    /// Accepts a request, as the HTTP surface would.
+    fn send(&mut self, process: &mut Process, body: &str) {
+        self.requests += 1;
+        let received = Received {
+            at: Timestamp::from_micros(NOW),
+            ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            uuid_seed: self.requests << 64,
+        };
+        let request = Request {
+            endpoint: Endpoint::Event,
+            query: "",
+            content_type: None,
+            content_encoding: None,
+            body: body.as_bytes(),
+        };
+        let header = Envelope { project: PROJECT, received, request }.header();
+        let mut append = Box::pin(process.log.append([header.into(), Bytes::copy_from_slice(body.as_bytes())]));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(append.as_mut().poll(&mut context).is_pending(), "acknowledged before it was written");
+        process.writer.commit_next();
+        assert!(matches!(append.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(_))));
+    }
+}
+
+impl Process {
+    fn apply_all(&mut self) {
+        while self.ingest.step().unwrap() == Progress::Applied {}
+    }
+
+    fn seal(&self, reaches: SealReaches) {
+        let Some(through) = self.store.freeze() else { return };
+        if reaches == SealReaches::Freeze {
+            return;
+        }
+        let sealed = self.store.seal(|count| self.meta.reserve_segment_ids(count).map_err(IngestError::from)).unwrap();
+        if reaches >= SealReaches::Catalog {
+            self.meta.commit_seal(&sealed.segments, &sealed.deleted, sealed.through).unwrap();
+        }
+        if reaches >= SealReaches::Install {
+            self.store.install(sealed);
+        }
+        if reaches >= SealReaches::Trim {
+            self.log.trim(through.0).unwrap();
+        }
+    }
+
+    /// Every row in full, sorted.
+    fn rows(&self) -> Vec<String> {
+        let all: Vec<usize> = (0..store::schema().fields().len()).collect();
+        let mut rows = Vec::new();
+        for part in self.store.snapshot(PROJECT).parts() {
+            for batch in part.read(&all, TimeRange::ALL) {
+                let batch = batch.unwrap();
+                rows.extend((0..batch.num_rows()).map(|row| format!("{:?}", batch.slice(row, 1))));
+            }
+        }
+        rows.sort();
+        rows
+    }
+
+    fn persons(&self) -> Vec<String> {
+        let query = meta::PersonQuery { limit: 1_000, ..meta::PersonQuery::default() };
+        self.meta.list_persons(PROJECT, &query).unwrap().0.iter().map(|person| format!("{person:?}")).collect()
+    }
+}
+
+fn batch(events: &[String]) -> String {
+    format!(r#"{{"api_key":"phc_t","batch":[{}]}}"#, events.join(","))
+}
+
+fn event(name: &str, id: &str, properties: &str) -> String {
+    format!(r#"{{"event":"{name}","distinct_id":"{id}","timestamp":"2026-01-01T11:00:00Z","properties":{properties}}}"#)
+}
+
+/// Requests in which persons keep changing, so that rows rebuilt from later persons would differ.
+fn story() -> Vec<String> {
+    vec![
+        batch(&[
+            event("a", "anon", r#"{"$set":{"step":1}}"#),
+            event("p", "quiet", r#"{"$process_person_profile":false}"#),
+        ]),
+        batch(&[event("b", "user", r#"{"$set":{"step":2,"plan":"free"},"$groups":{"company":"acme"}}"#)]),
+        batch(&[
+            event("$identify", "user", r#"{"$anon_distinct_id":"anon","$set":{"step":3}}"#),
+            event("c", "anon", "{}"),
+        ]),
+        batch(&[
+            event("$identify", "user", r#"{"$anon_distinct_id":"quiet","$set":{"step":4}}"#),
+            event("d", "quiet", "{}"),
+        ]),
+        batch(&[event(
+            "$groupidentify",
+            "user",
+            r#"{"$group_type":"company","$group_key":"acme","$group_set":{"name":"A"}}"#,
+        )]),
+    ]
+}
+
+/// Rows and persons of a process that never dies.
+fn undisturbed() -> (Vec<String>, Vec<String>) {
+    let mut machine = Machine::new(0);
+    let mut process = machine.start();
+    for request in story() {
+        machine.send(&mut process, &request);
+        process.apply_all();
+    }
+    (process.rows(), process.persons())
+}
+
+#[test]
+fn a_crash_at_any_point_changes_neither_rows_nor_persons() {
+    let (rows, persons) = undisturbed();
+    assert_eq!((rows.len(), persons.len()), (8, 1));
+    let seals =
+        [SealReaches::Freeze, SealReaches::Files, SealReaches::Catalog, SealReaches::Install, SealReaches::Trim];
+    for (seed, seal) in seals.into_iter().enumerate() {
+        for dies_at in 0..story().len() {
+            let mut machine = Machine::new(u64::try_from(seed).unwrap());
+            let mut process = machine.start();
+            for (at, request) in story().iter().enumerate() {
+                machine.send(&mut process, request);
+                if at == dies_at {
+                    process.ingest.dies_after_commit = true;
+                    process.ingest.step().unwrap();
+                    process.seal(seal);
+                    drop(process);
+                    machine.disk = if at % 2 == 0 { machine.disk.power_cycle() } else { machine.disk.kill() };
+                    process = machine.start();
+                }
+                process.apply_all();
+            }
+            assert_eq!(process.rows(), rows, "died at request {dies_at}, seal reached {seal:?}");
+            assert_eq!(process.persons(), persons, "died at request {dies_at}, seal reached {seal:?}");
+            process.sealer.seal().unwrap();
+            drop(process);
+            machine.disk = machine.disk.power_cycle();
+            let process = machine.start();
+            assert_eq!(process.rows(), rows, "after a seal and a power cut");
+        }
+    }
+}
+
+#[test]
+fn retries_are_one_event_also_after_a_seal_and_a_restart() {
+    let mut machine = Machine::new(7);
+    let mut process = machine.start();
+    let request = |k: u8| {
+        batch(&[format!(
+            r#"{{"event":"a","distinct_id":"u","uuid":"01890000-0000-7000-8000-000000000001","properties":{{"k":{k}}}}}"#
+        )])
+    };
+    for k in 0..4 {
+        machine.send(&mut process, &request(k));
+        process.apply_all();
+        if k % 2 == 0 {
+            process.seal(SealReaches::Trim);
+        }
+        drop(process);
+        machine.disk = machine.disk.power_cycle();
+        process = machine.start();
+        assert_eq!(process.rows().len(), 1, "copy {k}");
+    }
+}
+
+#[test]
+fn a_log_that_lost_applied_records_is_refused() {
+    let mut machine = Machine::new(3);
+    let mut process = machine.start();
+    machine.send(&mut process, &story()[0]);
+    process.apply_all();
+    drop(process);
+    let meta = Arc::new(Meta::open(&machine.directory.path().join("meta.sqlite")).unwrap());
+    let disk = SimDisk::new(9);
+    let files: Arc<dyn env::Files> = Arc::new(disk);
+    let settings = eventlog::Settings { reserve_bytes: 0, ..eventlog::Settings::default() };
+    let opened = eventlog::open(Arc::clone(&files), &PathBuf::from("/log"), settings).unwrap();
+    let store = Arc::new(Store::open(files, "/segments", store::Settings::default(), Contents::default()).unwrap());
+    let refused = Ingest::open(meta, opened.log, store, Clock::Frozen(NOW), Settings::default());
+    assert!(matches!(refused, Err(IngestError::Mismatch { durable: 0, .. })));
+}
+
+#[test]
+fn a_group_that_is_identified_keeps_its_older_properties() {
+    let mut machine = Machine::new(4);
+    let mut process = machine.start();
+    let identify = |set: &str| {
+        event("$groupidentify", "u", &format!(r#"{{"$group_type":"company","$group_key":"acme","$group_set":{set}}}"#))
+    };
+    machine.send(&mut process, &batch(&[identify(r#"{"name":"A"}"#), identify(r#"{"tier":2}"#), identify("5")]));
+    process.apply_all();
+    let group = process.meta.ingest(|tx| tx.group(PROJECT, 0, "acme")).unwrap().unwrap();
+    assert_eq!(group.properties, r#"{"name":"A","tier":2}"#);
+    assert_eq!(process.ingest.stats().now().warnings.values().sum::<u64>(), 1);
+}
