@@ -16,6 +16,8 @@ mod person_properties;
 mod resolved;
 mod sealer;
 mod stats;
+#[cfg(test)]
+mod testing;
 
 pub use ingest::{Ingest, IngestError, Progress, Settings};
 pub use sealer::{Sealer, SealerStop, StopHandle};

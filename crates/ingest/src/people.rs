@@ -310,3 +310,6 @@ impl People {
         Ok((self.merges, self.warnings))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Requests in, rows and persons out: batches applied to a real database, without log and store around them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::Bytes;
+use capture::{Endpoint, Envelope, Received, Request};
+use env::Random;
+use meta::{Bootstrap, Meta, MetaError, Person, PersonQuery};
+use model::{EventRow, PersonMerge, ProjectId, Sequence, Timestamp};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::batch::{Applied, apply, rebuild};
+use crate::resolved;
+use crate::stats::Warning;
+
+/// 2026-01-01T12:00:00Z.
+pub(crate) const NOW: i64 = 1_767_268_800_000_000;
+pub(crate) const PROJECT: ProjectId = ProjectId(1);
+
+/// An event as an SDK sends it, an hour before now.
+pub(crate) fn event(name: &str, distinct_id: &str, properties: Value) -> Value {
+    event_at("2026-01-01T11:00:00Z", name, distinct_id, properties)
+}
+
+pub(crate) fn event_at(timestamp: &str, name: &str, distinct_id: &str, properties: Value) -> Value {
+    json!({"event": name, "distinct_id": distinct_id, "timestamp": timestamp, "properties": properties})
+}
+
+pub(crate) fn identify(distinct_id: &str, anonymous: &str, set: Value) -> Value {
+    event("$identify", distinct_id, json!({"$anon_distinct_id": anonymous, "$set": set}))
+}
+
+pub(crate) fn personless(name: &str, distinct_id: &str) -> Value {
+    event(name, distinct_id, json!({"$process_person_profile": false}))
+}
+
+/// The log record of a request with these events. Equal numbers give equal records.
+pub(crate) fn record(number: u64, events: &[Value]) -> Bytes {
+    let body = json!({"api_key": "phc_test", "batch": events}).to_string();
+    let received = Received {
+        at: Timestamp::from_micros(NOW),
+        ip: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+        uuid_seed: u128::from(number) << 64,
+    };
+    let request = Request {
+        endpoint: Endpoint::Event,
+        query: "",
+        content_type: None,
+        content_encoding: None,
+        body: body.as_bytes(),
+    };
+    let mut record = Envelope { project: PROJECT, received, request }.header();
+    record.extend_from_slice(body.as_bytes());
+    record.into()
+}
+
+/// A new database with project 1.
+pub(crate) fn database(directory: &tempfile::TempDir) -> Meta {
+    let meta = Meta::open(&directory.path().join("meta.sqlite")).unwrap();
+    let chosen = Bootstrap { project_token: Some("phc_test".to_owned()), personal_api_key: None };
+    meta.bootstrap(Timestamp::from_micros(NOW), &chosen, &Random::seeded(1)).unwrap();
+    meta
+}
+
+/// Everything that has happened to one installation.
+pub(crate) struct World {
+    pub(crate) meta: Meta,
+    _directory: tempfile::TempDir,
+    sequence: u64,
+    /// In the order they were stored, replaced copies included.
+    pub(crate) rows: Vec<EventRow>,
+    pub(crate) merges: Vec<PersonMerge>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) dropped: u64,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            meta: database(&directory),
+            _directory: directory,
+            sequence: 0,
+            rows: Vec::new(),
+            merges: Vec::new(),
+            warnings: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    /// Applies one request as one batch.
+    pub(crate) fn send(&mut self, events: &[Value]) -> &mut Self {
+        self.send_together(&[events.to_vec()])
+    }
+
+    /// Applies several requests as one batch, and checks that its rows can be rebuilt.
+    pub(crate) fn send_together(&mut self, requests: &[Vec<Value>]) -> &mut Self {
+        let records: Vec<(u64, Bytes)> =
+            (self.sequence + 1..).zip(requests).map(|(at, events)| (at, record(at, events))).collect();
+        let (first, last) = (Sequence(self.sequence + 1), Sequence(self.sequence + records.len() as u64));
+        self.sequence = last.0;
+        let (applied, blob) = self
+            .meta
+            .ingest(|tx| {
+                let applied: Applied = apply(tx, &records)?;
+                let blob = resolved::encode(&applied.resolved);
+                tx.applied(first, last, &blob)?;
+                Ok::<_, MetaError>((applied, blob))
+            })
+            .unwrap();
+        let rebuilt = rebuild(&records, resolved::decode(&blob, records.len()).unwrap());
+        assert_eq!(rebuilt.as_ref(), Some(&applied.rows), "replay gives other rows");
+        self.rows.extend(applied.rows);
+        self.merges.extend(applied.merges);
+        self.warnings.extend(applied.warnings);
+        self.dropped += applied.dropped;
+        self
+    }
+
+    pub(crate) fn persons(&self) -> Vec<Person> {
+        let (persons, more) = self.meta.list_persons(PROJECT, &PersonQuery { limit: 1_000, ..PersonQuery::default() }).unwrap();
+        assert!(!more);
+        persons
+    }
+
+    /// The owner of a distinct id.
+    pub(crate) fn owner(&self, distinct_id: &str) -> Option<Person> {
+        let query = PersonQuery { distinct_id: Some(distinct_id.to_owned()), limit: 2, ..PersonQuery::default() };
+        let (mut found, _) = self.meta.list_persons(PROJECT, &query).unwrap();
+        assert!(found.len() < 2, "a distinct id has two owners");
+        found.pop()
+    }
+
+    /// Properties of the owner of a distinct id, without the one that every person has.
+    pub(crate) fn properties(&self, distinct_id: &str) -> Value {
+        let person = self.owner(distinct_id).unwrap();
+        let mut properties: Value = serde_json::from_str(&person.properties).unwrap();
+        assert!(properties.as_object_mut().unwrap().remove("$creator_event_uuid").is_some());
+        properties
+    }
+
+    /// The person an id stored on a row reads as by now.
+    pub(crate) fn read_as(&self, person_id: Uuid) -> Uuid {
+        let mut current = person_id;
+        for merge in &self.merges {
+            if merge.from == current {
+                current = merge.into;
+            }
+        }
+        assert_eq!(self.meta.surviving_person(PROJECT, person_id).unwrap(), current, "store and metadata disagree");
+        current
+    }
+
+    /// The last stored row of an event.
+    pub(crate) fn row(&self, event: &str) -> &EventRow {
+        self.rows.iter().rfind(|row| row.event == event).unwrap_or_else(|| panic!("no row of {event}"))
+    }
+
+    /// The stored properties of the last row of an event.
+    pub(crate) fn stored(&self, event: &str) -> Value {
+        serde_json::from_str(&self.row(event).properties).unwrap()
+    }
+
+    /// The person snapshot of the last row of an event, without the creator.
+    pub(crate) fn snapshot(&self, event: &str) -> Value {
+        let mut snapshot: Value = serde_json::from_str(&self.row(event).person_properties).unwrap();
+        snapshot.as_object_mut().unwrap().remove("$creator_event_uuid");
+        snapshot
+    }
+}
