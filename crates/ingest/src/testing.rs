@@ -119,7 +119,8 @@ impl World {
     }
 
     pub(crate) fn persons(&self) -> Vec<Person> {
-        let (persons, more) = self.meta.list_persons(PROJECT, &PersonQuery { limit: 1_000, ..PersonQuery::default() }).unwrap();
+        let (persons, more) =
+            self.meta.list_persons(PROJECT, &PersonQuery { limit: 1_000, ..PersonQuery::default() }).unwrap();
         assert!(!more);
         persons
     }

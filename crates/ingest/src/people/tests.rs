@@ -257,7 +257,8 @@ fn identifying_again_marks_the_person_identified() {
 #[test]
 fn persons_begin_with_their_first_event() {
     let mut world = World::new();
-    let mut first = event_at("2024-02-29T00:00:00Z", "a", "u", json!({"$set": {"x": 1}, "$set_once": {"x": 2, "y": 2}}));
+    let mut first =
+        event_at("2024-02-29T00:00:00Z", "a", "u", json!({"$set": {"x": 1}, "$set_once": {"x": 2, "y": 2}}));
     first["uuid"] = json!("01890000-0000-7000-8000-000000000001");
     world.send(&[first, event_at("2023-01-01T00:00:00Z", "b", "u", json!({}))]);
     let person = world.owner("u").unwrap();
@@ -278,7 +279,10 @@ fn a_person_changed_by_a_thousand_events_of_a_batch_is_written_once() {
     assert_eq!(stored.version, 1, "versions count writes");
     let snapshots: Vec<Value> =
         world.rows.iter().skip(1).map(|row| serde_json::from_str(&row.person_properties).unwrap()).collect();
-    assert!(snapshots.iter().zip(0..).all(|(snapshot, k)| snapshot["k"] == json!(k)), "each event has its own snapshot");
+    assert!(
+        snapshots.iter().zip(0..).all(|(snapshot, k)| snapshot["k"] == json!(k)),
+        "each event has its own snapshot"
+    );
 }
 
 /// A reproducible choice.
