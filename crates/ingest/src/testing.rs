@@ -1,4 +1,5 @@
 //! Requests in, rows and persons out: batches applied to a real database, without log and store around them.
+#![expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
 
 use std::net::{IpAddr, Ipv4Addr};
 

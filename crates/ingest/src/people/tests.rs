@@ -19,7 +19,8 @@ fn alias(distinct_id: &str, alias: &str) -> Value {
 /// Every stored row of a distinct id reads as the owner of that id, or as the id's own derivative if nobody owns it.
 fn assert_history_follows_owners(world: &World) {
     for row in &world.rows {
-        let owner = world.owner(&row.distinct_id).map_or(person_uuid(PROJECT, &row.distinct_id), |owner| owner.uuid);
+        let owner =
+            world.owner(&row.distinct_id).map_or_else(|| person_uuid(PROJECT, &row.distinct_id), |owner| owner.uuid);
         assert_eq!(world.read_as(row.person_id), owner, "{} of {}", row.event, row.distinct_id);
     }
 }
