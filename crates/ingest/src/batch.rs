@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use capture::{Envelope, Limits};
 use meta::{GroupRecord, IngestTx, MetaError};
-use model::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMerge, ProjectId, Properties, Sequence, Timestamp};
+use model::{
+    CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMerge, PersonMode, ProjectId, Properties, Sequence, Timestamp,
+};
 
 use crate::event::{Prepared, Resolution, group_change, groups_of, prepare, row};
 use crate::people::People;
@@ -106,11 +108,16 @@ fn resolve(
 ) -> Result<Resolution, MetaError> {
     let owner = people.resolve(tx, project, prepared)?;
     groups.change(tx, project, &prepared.event)?;
+    // Groups are part of a profile: an event without one is in none.
+    let keys = match owner.mode {
+        PersonMode::Full => groups.keys_of(tx, project, &prepared.event)?,
+        PersonMode::Propertyless | PersonMode::ForceUpgrade => Default::default(),
+    };
     Ok(Resolution {
         person_id: owner.person_id,
         mode: owner.mode,
         person_properties: owner.properties,
-        groups: groups.keys_of(tx, project, &prepared.event)?,
+        groups: keys,
         anonymize_ip: groups.anonymizes_ips(tx, project)?,
     })
 }

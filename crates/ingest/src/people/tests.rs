@@ -324,8 +324,8 @@ fn random_events(dice: &mut Dice, count: usize) -> Vec<Value> {
 
 #[test]
 fn how_events_are_cut_into_batches_makes_no_difference() {
-    for seed in 1..=24 {
-        let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+    for seed in 1..=24_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let events = random_events(&mut dice, 60);
         let (mut apart, mut together) = (World::new(), World::new());
         for event in &events {
