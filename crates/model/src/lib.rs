@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod event;
+pub mod json;
 mod person;
 mod properties;
 mod segment;

@@ -19,7 +19,7 @@ pub(crate) use value::PropertyValue;
 
 use value::EqualSet;
 
-use crate::json::{self, Elements};
+use model::json::{self, Elements};
 
 /// A condition on an event's properties and on its person's. The default holds for every event.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,6 @@ mod decode;
 mod engine;
 mod error;
 mod filter;
-mod json;
 mod list;
 mod plan;
 mod table;

@@ -16,7 +16,7 @@ use model::{ProjectId, Timestamp};
 
 use crate::engine::{Core, Engine};
 use crate::filter::{Filter, NEEDLE_BYTES_MAX, Place, PropertyValue, Test};
-use crate::json::Key;
+use model::json::Key;
 use crate::plan::{self, column};
 use crate::table::{self, Part};
 use crate::{QueryError, decode};

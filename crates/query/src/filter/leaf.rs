@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use regex::{Regex, RegexBuilder};
 
 use super::value::{EqualSet, Operand, PropertyValue};
-use crate::json::Key;
+use model::json::Key;
 
 /// Longest regular expression a filter may use, in bytes.
 pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 10;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::leaf::{self, Leaf, Place, Source, Test};
 use super::value::{EqualSet, Number, Operand, PropertyValue};
 use super::{Filter, FilterError, Node};
-use crate::json::{self, Elements, Members};
+use model::json::{self, Elements, Members};
 
 /// Leaves in one filter.
 const LEAVES_MAX: usize = 500;

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
-use crate::json;
+use model::json;
 
 /// A property's value: canonical text, and whether JSON wrote it as a number.
 #[derive(Debug, Clone, PartialEq)]

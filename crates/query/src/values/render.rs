@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::filter::PropertyValue;
-use crate::json::{self, Elements, Members};
+use model::json::{self, Elements, Members};
 
 /// Nested levels that are taken apart; what lies deeper is shown as it was written.
 const DEPTH_MAX: usize = 64;

@@ -12,19 +12,22 @@ use memchr::memmem::Finder;
 
 /// A key to look up in many objects.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub struct Key {
     text: String,
     quoted: Finder<'static>,
 }
 
 impl Key {
-    pub(crate) fn new(text: &str) -> Self {
+    /// The key spelled `text`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), quoted: Finder::new(&format!("\"{text}\"")).into_owned() }
     }
 
     /// The raw JSON value of this key in `object`; of duplicate keys the last wins. Cost: one pass over the text,
     /// usually at the speed of a substring search when the key is missing.
-    pub(crate) fn find<'a>(&self, object: &'a str) -> Option<&'a str> {
+    #[must_use]
+    pub fn find<'a>(&self, object: &'a str) -> Option<&'a str> {
         let bytes = object.as_bytes();
         // Without a backslash every key is spelled as it reads, so a missing `"key"` settles it.
         if self.quoted.find(bytes).is_none() && memchr::memchr(b'\\', bytes).is_none() {
@@ -40,13 +43,15 @@ impl Key {
 
 /// The members of an object in order: the key between its quotes, still escaped, and the raw value.
 #[derive(Debug)]
-pub(crate) struct Members<'a> {
+pub struct Members<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Members<'a> {
-    pub(crate) fn of(object: &'a str) -> Self {
+    /// Those of `object`, a JSON object.
+    #[must_use]
+    pub fn of(object: &'a str) -> Self {
         let start = skip_space(object.as_bytes(), 0);
         let at = if byte(object.as_bytes(), start) == Some(b'{') { start + 1 } else { object.len() };
         Self { text: object, at }
@@ -77,13 +82,15 @@ impl<'a> Iterator for Members<'a> {
 
 /// The elements of an array in order, raw.
 #[derive(Debug)]
-pub(crate) struct Elements<'a> {
+pub struct Elements<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Elements<'a> {
-    pub(crate) fn of(array: &'a str) -> Self {
+    /// Those of `array`, a JSON array.
+    #[must_use]
+    pub fn of(array: &'a str) -> Self {
         let start = skip_space(array.as_bytes(), 0);
         let at = if byte(array.as_bytes(), start) == Some(b'[') { start + 1 } else { array.len() };
         Self { text: array, at }
@@ -105,13 +112,15 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 /// Whether `text` is one JSON value.
-pub(crate) fn is_valid(text: &str) -> bool {
+#[must_use]
+pub fn is_valid(text: &str) -> bool {
     serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok()
 }
 
 /// The text of a raw JSON string, given what stands between its quotes. An escape that means nothing, such as half of
 /// a surrogate pair, becomes the replacement character.
-pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn unescape(raw: &str) -> Cow<'_, str> {
     if memchr::memchr(b'\\', raw.as_bytes()).is_none() {
         return Cow::Borrowed(raw);
     }
@@ -143,13 +152,13 @@ pub(crate) fn unescape(raw: &str) -> Cow<'_, str> {
 
 /// Appends `value` to `out` in one spelling: no space outside strings, strings escaped only where JSON demands it.
 /// Numbers keep their spelling, keys their order.
-pub(crate) fn write_compact(out: &mut String, value: &str) {
+pub fn write_compact(out: &mut String, value: &str) {
     let bytes = value.as_bytes();
     let mut at = 0;
     while let Some(next) = byte(bytes, at) {
         if next == b'"' {
             let end = skip_string(bytes, at);
-            model::write_json_string(out, &unescape(value.get(at + 1..end.saturating_sub(1)).unwrap_or_default()));
+            crate::write_json_string(out, &unescape(value.get(at + 1..end.saturating_sub(1)).unwrap_or_default()));
             at = end;
             continue;
         }
