@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{ProjectId, Properties, Timestamp};
+use crate::{PersonNumber, ProjectId, Properties, Timestamp};
 
 /// Group types a project can have; a further one gets no index and no column.
 pub const GROUP_TYPES_MAX: usize = 5;
@@ -80,6 +80,8 @@ pub struct EventRow {
     pub created_at: Timestamp,
     /// The person as resolved at ingestion; merges since then are applied on reading.
     pub person_id: Uuid,
+    /// The number of `person_id`.
+    pub person_number: PersonNumber,
     /// Whether that person is a stored one.
     pub person_mode: PersonMode,
     /// Event properties: a JSON object.

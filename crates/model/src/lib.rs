@@ -13,9 +13,9 @@ mod segment;
 mod time;
 
 pub use event::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode};
-pub use person::{PERSON_NAMESPACE, PersonMerge, person_uuid};
+pub use person::{MergeId, PERSON_NAMESPACE, PersonMerge, PersonNumber, person_uuid};
 pub use properties::{Properties, PropertiesError, write_json_string};
-pub use segment::{DeletedRows, SegmentEntry, SegmentId};
+pub use segment::{DeletedRows, Level, SegmentEntry, SegmentId};
 pub use time::{Day, Timestamp};
 
 /// A project: the unit of tenancy. PostHog calls it a team in some places and a project in others.

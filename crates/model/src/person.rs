@@ -15,15 +15,32 @@ pub fn person_uuid(project: ProjectId, distinct_id: &str) -> Uuid {
     Uuid::new_v5(&PERSON_NAMESPACE, format!("{project}:{distinct_id}").as_bytes())
 }
 
+/// A person's dense number within its project, from 1: what rows are counted, grouped and joined by.
+///
+/// Every person id that an event can carry has one, stored persons and derived ids alike, and keeps it for ever.
+/// Numbers are given out in order and never reused, so a set of persons is a small bitmap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct PersonNumber(pub u32);
+
+/// Counts merges over all projects, from 1. Never reused, so "every merge up to here" stays meaningful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct MergeId(pub u64);
+
 /// One person id that must read as another from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PersonMerge {
+    /// Its place among all merges.
+    pub id: MergeId,
     /// The project both belong to.
     pub project: ProjectId,
     /// The id stored on older rows.
     pub from: Uuid,
+    /// The number of that id.
+    pub from_number: PersonNumber,
     /// The surviving person.
     pub into: Uuid,
+    /// Its number.
+    pub into_number: PersonNumber,
 }
 
 #[cfg(test)]
