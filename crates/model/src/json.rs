@@ -24,6 +24,12 @@ impl Key {
         Self { text: text.to_owned(), quoted: Finder::new(&format!("\"{text}\"")).into_owned() }
     }
 
+    /// The key as it reads.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The raw JSON value of this key in `object`; of duplicate keys the last wins. Cost: one pass over the text,
     /// usually at the speed of a substring search when the key is missing.
     #[must_use]

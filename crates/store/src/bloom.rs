@@ -1,11 +1,9 @@
-//! Which identities a segment may hold: a split-block Bloom filter.
+//! What a segment may hold: a split-block Bloom filter over 64-bit hashes.
 //!
-//! Each identity sets one bit in each of the eight words of one 32-byte block. At 16 bits per identity about one probe in a
+//! Each hash sets one bit in each of the eight words of one 32-byte block. At 16 bits per hash about one probe in a
 //! thousand is a false alarm.
 
-use crate::identity::Identity;
-
-const BITS_PER_IDENTITY: usize = 16;
+const BITS_PER_HASH: usize = 16;
 const BLOCK_BYTES: usize = 32;
 /// Odd multipliers, one per word, of the split-block Bloom filter in the Parquet format's specification.
 const SALT: [u32; 8] =
@@ -17,11 +15,11 @@ pub(crate) struct Bloom {
 }
 
 impl Bloom {
-    pub(crate) fn of(identities: impl ExactSizeIterator<Item = Identity>) -> Self {
-        let blocks = (identities.len() * BITS_PER_IDENTITY).div_ceil(BLOCK_BYTES * 8).max(1);
+    pub(crate) fn of(hashes: &[u64]) -> Self {
+        let blocks = (hashes.len() * BITS_PER_HASH).div_ceil(BLOCK_BYTES * 8).max(1);
         let mut bloom = Self { blocks: vec![[0; 8]; blocks] };
-        for identity in identities {
-            let (block, mask) = bloom.place(identity);
+        for hash in hashes {
+            let (block, mask) = bloom.place(*hash);
             for (word, bit) in bloom.blocks[block].iter_mut().zip(mask) {
                 *word |= bit;
             }
@@ -29,8 +27,8 @@ impl Bloom {
         bloom
     }
 
-    pub(crate) fn may_hold(&self, identity: Identity) -> bool {
-        let (block, mask) = self.place(identity);
+    pub(crate) fn may_hold(&self, hash: u64) -> bool {
+        let (block, mask) = self.place(hash);
         self.blocks[block].iter().zip(mask).all(|(word, bit)| word & bit != 0)
     }
 
@@ -51,14 +49,11 @@ impl Bloom {
         Some(Self { blocks: words.as_chunks::<8>().0.to_vec() })
     }
 
-    /// The block of an identity, and its bit in each word.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "halves and quarters of a hash, and a product below the number of blocks"
-    )]
-    fn place(&self, identity: Identity) -> (usize, [u32; 8]) {
-        let (high, low) = ((identity.0 >> 64) as u64, identity.0 as u64);
-        let block = ((u128::from(high) * self.blocks.len() as u128) >> 64) as usize;
-        (block, SALT.map(|salt| 1 << ((low as u32).wrapping_mul(salt) >> 27)))
+    /// The block of a hash, and its bit in each word.
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash, and a product below the number of blocks")]
+    fn place(&self, hash: u64) -> (usize, [u32; 8]) {
+        let block = ((u128::from(hash) * self.blocks.len() as u128) >> 64) as usize;
+        // The low half; the block is chosen by the high one.
+        (block, SALT.map(|salt| 1 << ((hash as u32).wrapping_mul(salt) >> 27)))
     }
 }

@@ -1,14 +1,24 @@
 //! What makes two events the same one: project, distinct id, event name and uuid.
 //!
-//! Identities are compared by a 128-bit hash alone. Among a hundred billion events of one project, the chance that any
-//! two of them collide is below one in 10^16.
+//! In memory identities are compared by a 128-bit hash alone. Among a hundred billion events of one project, the chance
+//! that any two of them collide is below one in 10^16. Segments are asked in two steps: by a hash of the uuid, which
+//! says no to nearly everything, and then by the rows themselves.
 
 use uuid::Uuid;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// Hash of an identity within its project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Identity(pub(crate) u128);
+
+/// What a segment is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probe {
+    pub(crate) uuid: Uuid,
+    pub(crate) uuid_hash: u64,
+    /// A few bits of the identity: tells apart most events that share a uuid.
+    pub(crate) check: u16,
+}
 
 impl Identity {
     pub(crate) fn of(distinct_id: &str, event: &str, uuid: Uuid) -> Self {
@@ -21,8 +31,13 @@ impl Identity {
         Self(hash.digest128())
     }
 
-    /// The first 64 bits of the hash.
-    pub(crate) fn leading_bits(self) -> u64 {
-        u64::try_from(self.0 >> 64).unwrap_or(u64::MAX)
+    pub(crate) fn probe(self, uuid: Uuid) -> Probe {
+        let check = u16::try_from(self.0 & 0xffff).unwrap_or_default();
+        Probe { uuid, uuid_hash: uuid_hash(uuid), check }
     }
+}
+
+/// Hash of a uuid alone.
+pub(crate) fn uuid_hash(uuid: Uuid) -> u64 {
+    xxh3_64(uuid.as_bytes())
 }

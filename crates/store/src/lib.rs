@@ -2,25 +2,35 @@
 //!
 //! Rows are visible at once and leave memory only when the segments that hold them are in the catalog. One event is one
 //! row: a later copy of the same identity marks the earlier row deleted, wherever it is. Readers take a snapshot and see
-//! memory, segments, deletions and person merges of one instant.
+//! memory, segments, deletions and person merges of one instant. Compaction replaces segments by fewer ones, ordered by
+//! event, without changing what a reader sees.
 
 #![warn(missing_docs)]
 
 mod bloom;
+mod codec;
+mod compact;
 mod error;
 mod file;
-mod identities;
 mod identity;
+mod index;
 mod memory;
+mod merges;
+mod property;
 mod schema;
 mod seal;
 mod segment;
+mod selection;
 mod snapshot;
 mod state;
 mod store;
+mod write;
 
+pub use compact::{Compacted, Job};
 pub use error::StoreError;
-pub use schema::{column, schema};
+pub use property::values::{PropertyColumn, PropertyValues};
+pub use schema::{Column, dictionary};
 pub use seal::Sealed;
-pub use snapshot::{Part, PartKind, Snapshot, TimeRange};
-pub use store::{Batch, Contents, Pressure, Published, Settings, Stats, Store};
+pub use selection::Selection;
+pub use snapshot::{Chunk, HourCount, Part, PartKind, Snapshot, TimeRange};
+pub use store::{Batch, Contents, Pressure, Published, Removals, Settings, Stats, Store};

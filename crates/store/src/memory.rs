@@ -6,13 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{concat_batches, max};
+use arrow::datatypes::TimestampMicrosecondType;
 use arrow::error::ArrowError;
+use model::Timestamp;
 use roaring::RoaringBitmap;
 
 use crate::identity::Identity;
-use crate::schema::schema;
+use crate::schema::{Column, memory_schema};
 
 /// Batches of more rows than this are left alone.
 const MERGED_ROWS_MAX: usize = 8_192;
@@ -26,6 +28,8 @@ pub(crate) struct Memory {
     /// Rows that were replaced since.
     pub(crate) deleted: Arc<RoaringBitmap>,
     pub(crate) rows: u32,
+    /// The latest timestamp.
+    pub(crate) newest: Option<Timestamp>,
 }
 
 /// Where an identity is in a [`Memory`]. Kept apart, because readers do not need it.
@@ -49,6 +53,8 @@ impl Memory {
     /// Appends `batch` and returns the number of its first row.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<u32, ArrowError> {
         let first = self.rows;
+        let timestamps = batch.column(Column::Timestamp.place()).as_primitive::<TimestampMicrosecondType>();
+        self.newest = self.newest.max(max(timestamps).map(Timestamp::from_micros));
         let added = u32::try_from(batch.num_rows()).expect("a batch is bounded far below four billion rows");
         self.batches.push((first, batch));
         self.rows += added;
@@ -57,7 +63,7 @@ impl Memory {
             if merged_rows > MERGED_ROWS_MAX || before.num_rows() > 2 * last.num_rows() {
                 break;
             }
-            let merged = concat_batches(&schema(), [before, last])?;
+            let merged = concat_batches(&memory_schema(), [before, last])?;
             self.batches.pop();
             if let Some((_, before)) = self.batches.last_mut() {
                 *before = merged;

@@ -1,40 +1,59 @@
 //! One sealed segment: its file, what is known of it without reading, and how its rows are read.
+//!
+//! Nothing is opened before it is needed: a start touches no segment. Files are removed when the last reader of a
+//! replaced segment is gone.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, BooleanArray, FixedSizeBinaryArray, RecordBatch, StringArray};
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::datatypes::{Field, Schema};
 use env::{File, Files};
 use model::{ProjectId, SegmentEntry, SegmentId};
 use parking_lot::Mutex;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
-};
-use parquet::arrow::{ArrowSchemaConverter, ProjectionMask};
-use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
-use roaring::RoaringBitmap;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::PageIndexPolicy;
 use uuid::Uuid;
 
+use crate::bloom::Bloom;
 use crate::error::StoreError;
 use crate::file::SegmentFile;
-use crate::identities::{self, Identities};
-use crate::identity::Identity;
-use crate::schema::{column, schema};
+use crate::identity::{Identity, Probe, uuid_hash};
+use crate::index::tails::{Tail, TailPlace};
+use crate::index::{self, Facts, Index, NewIndex, tails};
+use crate::property::{Kind, PlannedColumn, Rest, RestBuilder};
+use crate::schema::{Column, REST, dictionary};
+use crate::selection::Selection;
 use crate::snapshot::TimeRange;
+use crate::write::{FACT_COLUMNS, PLAN_KEY, collect_facts};
 
-/// Rows in a batch handed out.
-pub(crate) const BATCH_ROWS: usize = 8_192;
-
-/// A sealed segment. Holds its file open, so that a reader is never surprised by its removal.
+/// A sealed segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
+    path: PathBuf,
+    index_path: PathBuf,
+    opened: OnceLock<Opened>,
+    index: OnceLock<Index>,
+    facts: OnceLock<Arc<Facts>>,
+    filter: Mutex<Option<Arc<Bloom>>>,
+    /// One thread at a time opens or repairs.
+    opening: Mutex<()>,
+    /// Set when compaction has replaced it: the last one to let go removes the files.
+    remover: OnceLock<Arc<dyn Files>>,
+    is_obsolete: AtomicBool,
+}
+
+/// The Parquet file, its footer, and its property columns.
+#[derive(Debug)]
+pub(crate) struct Opened {
     file: SegmentFile,
     metadata: ArrowReaderMetadata,
-    identities_path: PathBuf,
-    identities: Mutex<Option<Identities>>,
+    pub(crate) columns: Vec<PlannedColumn>,
+    places: HashMap<String, usize>,
 }
 
 pub(crate) fn directory(root: &Path, project: ProjectId) -> PathBuf {
@@ -43,294 +62,413 @@ pub(crate) fn directory(root: &Path, project: ProjectId) -> PathBuf {
 
 pub(crate) fn paths(root: &Path, project: ProjectId, id: SegmentId) -> (PathBuf, PathBuf) {
     let directory = directory(root, project);
-    (directory.join(format!("{:010}.parquet", id.0)), directory.join(format!("{:010}.ids", id.0)))
+    (directory.join(format!("{:010}.parquet", id.0)), directory.join(format!("{:010}.idx", id.0)))
 }
 
 impl Segment {
-    /// Opens a segment of the catalog. Reads its footer, not its rows.
-    pub(crate) fn open(files: &dyn Files, root: &Path, entry: SegmentEntry) -> Result<Self, StoreError> {
-        let (path, identities_path) = paths(root, entry.project, entry.id);
-        let file = files.open(&path)?;
-        Self::of_file(file, entry, identities_path)
+    pub(crate) fn new(entry: SegmentEntry, root: &Path) -> Self {
+        let (path, index_path) = paths(root, entry.project, entry.id);
+        Self {
+            entry,
+            path,
+            index_path,
+            opened: OnceLock::new(),
+            index: OnceLock::new(),
+            facts: OnceLock::new(),
+            filter: Mutex::new(None),
+            opening: Mutex::new(()),
+            remover: OnceLock::new(),
+            is_obsolete: AtomicBool::new(false),
+        }
     }
 
-    pub(crate) fn of_file(
-        file: Arc<dyn File>,
-        entry: SegmentEntry,
-        identities_path: PathBuf,
-    ) -> Result<Self, StoreError> {
-        let bytes = file.len()?;
-        if bytes != entry.file_bytes {
-            let reason = format!("it has {bytes} bytes, the catalog says {}", entry.file_bytes);
-            return Err(StoreError::Damaged { segment: entry.id, reason });
-        }
-        let file = SegmentFile { file, bytes };
-        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-        let metadata = ArrowReaderMetadata::load(&file, options).map_err(|error| damaged(entry.id, &error))?;
-        Ok(Self { entry, file, metadata, identities_path, identities: Mutex::new(None) })
+    /// Keeps what the writer has in hand anyway.
+    pub(crate) fn preload(&self, _file: Arc<dyn File>, index: Index, filter: Bloom, facts: Facts) {
+        // Set once, here: nobody else has seen the segment yet.
+        self.index.set(index).ok();
+        self.facts.set(Arc::new(facts)).ok();
+        *self.filter.lock() = Some(Arc::new(filter));
+    }
+
+    /// Lets the files be removed once nobody reads them any more.
+    pub(crate) fn retire(&self, files: Arc<dyn Files>) {
+        self.remover.set(files).ok();
+        self.is_obsolete.store(true, Ordering::Release);
     }
 
     pub(crate) fn time_range(&self) -> TimeRange {
         TimeRange { first: self.entry.min_timestamp.as_micros(), last: self.entry.max_timestamp.as_micros() }
     }
 
-    fn builder(&self) -> ParquetRecordBatchReaderBuilder<SegmentFile> {
-        ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+    fn damaged(&self, error: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Damaged { segment: self.entry.id, reason: error.to_string() }
     }
 
-    fn row_groups(&self) -> &[RowGroupMetaData] {
-        self.metadata.metadata().row_groups()
-    }
-
-    /// Row groups that can hold rows of `range`, each with the number of its first row.
-    fn groups_in(&self, range: TimeRange) -> Vec<(usize, u64)> {
-        let mut first_row = 0;
-        let mut groups = Vec::new();
-        for (at, group) in self.row_groups().iter().enumerate() {
-            let overlaps = match group.column(column::TIMESTAMP).statistics() {
-                Some(Statistics::Int64(statistics)) => match (statistics.min_opt(), statistics.max_opt()) {
-                    (Some(min), Some(max)) => *min <= range.last && *max >= range.first,
-                    _ => true,
-                },
-                _ => true,
-            };
-            if overlaps {
-                groups.push((at, first_row));
-            }
-            first_row += u64::try_from(group.num_rows()).unwrap_or(0);
+    /// The file and its footer, read when first asked for.
+    pub(crate) fn opened(&self, files: &dyn Files) -> Result<&Opened, StoreError> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
         }
-        groups
-    }
-
-    /// Reads the columns at `projection`, without the rows in `deleted`.
-    pub(crate) fn read(
-        self: &Arc<Self>,
-        projection: &[usize],
-        range: TimeRange,
-        deleted: Arc<RoaringBitmap>,
-    ) -> impl Iterator<Item = Result<RecordBatch, StoreError>> + Send + use<> {
-        let segment = Arc::clone(self);
-        let mask = self.mask(projection);
-        self.groups_in(range).into_iter().flat_map(move |(group, first_row)| {
-            let builder = segment
-                .builder()
-                .with_row_groups(vec![group])
-                .with_projection(mask.clone())
-                .with_batch_size(BATCH_ROWS);
-            let id = segment.entry.id;
-            let deleted = Arc::clone(&deleted);
-            let mut next_row = first_row;
-            let (reader, failure) = match builder.build() {
-                Ok(reader) => (Some(reader), None),
-                Err(error) => (None, Some(Err(damaged(id, &error)))),
-            };
-            let batches = reader.into_iter().flatten().map(move |batch| {
-                let batch = batch.map_err(|error| damaged(id, &error))?;
-                let first = next_row;
-                next_row += batch.num_rows() as u64;
-                without(&batch, first, &deleted)
-            });
-            failure.into_iter().chain(batches)
-        })
-    }
-
-    /// Rows of `uuid`, without deleted ones.
-    pub(crate) fn find(&self, uuid: Uuid, deleted: &RoaringBitmap) -> Result<Vec<RecordBatch>, StoreError> {
-        let mut found = Vec::new();
-        let mut first_row = 0;
-        for (at, group) in self.row_groups().iter().enumerate() {
-            let rows = u64::try_from(group.num_rows()).unwrap_or(0);
-            if self.group_may_hold(at, group, uuid)? {
-                self.find_in_group(at, first_row, rows, uuid, deleted, &mut found)?;
-            }
-            first_row += rows;
+        let _one = self.opening.lock();
+        if self.opened.get().is_none() {
+            let opened = Opened::load(files.open(&self.path)?, &self.entry).map_err(|reason| self.damaged(&reason))?;
+            self.opened.set(opened).ok();
         }
-        Ok(found)
+        self.opened.get().ok_or_else(|| self.damaged(&"it cannot be opened"))
     }
 
-    fn group_may_hold(&self, at: usize, group: &RowGroupMetaData, uuid: Uuid) -> Result<bool, StoreError> {
-        if !uuid_in_statistics(group, uuid) {
+    /// The index, made again when it is missing or damaged.
+    pub(crate) fn index(&self, files: &dyn Files) -> Result<&Index, StoreError> {
+        if self.index.get().is_none() {
+            let opened = Index::open(files, &self.index_path, self.entry.rows);
+            let index = match opened {
+                Some(index) => index,
+                None => self.restore_index(files)?,
+            };
+            self.index.set(index).ok();
+        }
+        self.index.get().ok_or_else(|| self.damaged(&"its index cannot be opened"))
+    }
+
+    /// What is known without reading.
+    pub(crate) fn facts(&self, files: &dyn Files) -> Result<&Arc<Facts>, StoreError> {
+        if self.facts.get().is_none() {
+            let facts = match self.index(files)?.facts() {
+                Some(facts) => facts,
+                None => self.restore_index(files)?.facts().ok_or_else(|| self.damaged(&"its facts are unreadable"))?,
+            };
+            self.facts.set(Arc::new(facts)).ok();
+        }
+        self.facts.get().ok_or_else(|| self.damaged(&"its facts cannot be read"))
+    }
+
+    /// Whether an event like this may be here; `filter_bytes` grows by what the filter takes in memory.
+    pub(crate) fn may_hold(
+        &self,
+        files: &dyn Files,
+        probe: &Probe,
+        filters: &mut Option<Arc<Bloom>>,
+    ) -> Result<bool, StoreError> {
+        let index = self.index(files)?;
+        if !index.spans(probe.uuid) {
             return Ok(false);
         }
-        let bloom = self.builder().get_row_group_column_bloom_filter(at, column::UUID);
-        let bloom = bloom.map_err(|error| damaged(self.entry.id, &error))?;
-        Ok(bloom.is_none_or(|bloom| bloom.check(uuid.as_bytes().as_slice())))
+        if filters.is_none() {
+            *filters = Some(self.filter(files)?);
+        }
+        let may = filters.as_ref().is_some_and(|filter| filter.may_hold(probe.uuid_hash));
+        Ok(may && index.holds(probe)?)
     }
 
-    fn find_in_group(
-        &self,
-        at: usize,
-        first_row: u64,
-        rows: u64,
-        uuid: Uuid,
-        deleted: &RoaringBitmap,
-        found: &mut Vec<RecordBatch>,
-    ) -> Result<(), StoreError> {
-        let fail = |error: &dyn std::fmt::Display| damaged(self.entry.id, error);
-        let narrow = self.builder().with_row_groups(vec![at]).with_projection(self.mask(&[column::UUID]));
-        let mut row = 0;
-        let mut hits = Vec::new();
-        for batch in narrow.build().map_err(|error| fail(&error))? {
-            let batch = batch.map_err(|error| fail(&error))?;
-            for value in uuids(&batch, 0).iter() {
-                let gone = u32::try_from(first_row + row).is_ok_and(|row| deleted.contains(row));
-                if value == Some(uuid.as_bytes().as_slice()) && !gone {
-                    hits.push(usize::try_from(row).unwrap_or(usize::MAX));
-                }
-                row += 1;
-            }
+    fn filter(&self, files: &dyn Files) -> Result<Arc<Bloom>, StoreError> {
+        if let Some(filter) = self.filter.lock().as_ref() {
+            return Ok(Arc::clone(filter));
         }
-        if hits.is_empty() {
-            return Ok(());
-        }
-        let total = usize::try_from(rows).unwrap_or(usize::MAX);
-        let selection = selection_of(&hits, total);
-        let wide = self.builder().with_row_groups(vec![at]).with_row_selection(selection);
-        for batch in wide.build().map_err(|error| fail(&error))? {
-            found.push(batch.map_err(|error| fail(&error))?);
-        }
-        Ok(())
-    }
-
-    /// Row numbers of those of `wanted` that are here, by a scan of three columns.
-    pub(crate) fn rows_of(&self, wanted: &[(Identity, Uuid)]) -> Result<Vec<u32>, StoreError> {
-        let identities: std::collections::HashSet<Identity> = wanted.iter().map(|(identity, _)| *identity).collect();
-        let mut rows = Vec::new();
-        let mut first_row = 0;
-        for (at, group) in self.row_groups().iter().enumerate() {
-            if wanted.iter().any(|(_, uuid)| uuid_in_statistics(group, *uuid)) {
-                self.scan_identities(Some(at), first_row, |identity, row| {
-                    if identities.contains(&identity) {
-                        rows.push(row);
-                    }
-                })?;
-            }
-            first_row += u64::try_from(group.num_rows()).unwrap_or(0);
-        }
-        Ok(rows)
-    }
-
-    fn scan_identities(
-        &self,
-        group: Option<usize>,
-        first_row: u64,
-        mut each: impl FnMut(Identity, u32),
-    ) -> Result<(), StoreError> {
-        let mask = self.mask(&[column::UUID, column::EVENT, column::DISTINCT_ID]);
-        let mut builder = self.builder().with_projection(mask).with_batch_size(BATCH_ROWS);
-        if let Some(group) = group {
-            builder = builder.with_row_groups(vec![group]);
-        }
-        let mut row = first_row;
-        for batch in builder.build().map_err(|error| damaged(self.entry.id, &error))? {
-            let batch = batch.map_err(|error| damaged(self.entry.id, &error))?;
-            for identity in identities_of(&batch, [0, 1, 2]) {
-                each(identity, u32::try_from(row).unwrap_or(u32::MAX));
-                row += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Its identities: as held in memory, from their file, or made again from the segment.
-    pub(crate) fn identities(&self, files: &dyn Files) -> Result<Identities, StoreError> {
-        if let Some(identities) = self.identities.lock().as_ref() {
-            return Ok(identities.clone());
-        }
-        let identities = match identities::open(files, &self.identities_path, self.entry.rows) {
-            Some(identities) => identities,
-            None => self.restore_identities(files)?,
+        let filter = match self.index(files)?.filter() {
+            Some(filter) => filter,
+            None => self.restore_index(files)?.filter().ok_or_else(|| self.damaged(&"its filter is unreadable"))?,
         };
-        *self.identities.lock() = Some(identities.clone());
-        Ok(identities)
+        let filter = Arc::new(filter);
+        *self.filter.lock() = Some(Arc::clone(&filter));
+        Ok(filter)
     }
 
-    fn restore_identities(&self, files: &dyn Files) -> Result<Identities, StoreError> {
-        tracing::warn!(segment = self.entry.id.0, "identities are missing or damaged, making them again");
-        let mut all = Vec::new();
-        self.scan_identities(None, 0, |identity, _| all.push(identity))?;
-        match files.remove(&self.identities_path) {
+    /// Lets go of the filter; bytes that were freed.
+    pub(crate) fn forget_filter(&self) {
+        *self.filter.lock() = None;
+    }
+
+    pub(crate) fn filter_bytes(&self) -> usize {
+        self.filter.lock().as_ref().map_or(0, |filter| filter.bytes())
+    }
+
+    /// Whether an event with this uuid may be here.
+    pub(crate) fn may_hold_uuid(&self, files: &dyn Files, uuid: Uuid) -> Result<bool, StoreError> {
+        let index = self.index(files)?;
+        let hash = uuid_hash(uuid);
+        Ok(index.spans(uuid) && index.holds_uuid(hash)?)
+    }
+
+    fn restore_index(&self, files: &dyn Files) -> Result<Index, StoreError> {
+        let _one = self.opening.lock();
+        tracing::warn!(segment = self.entry.id.0, "the index is missing or damaged, making it again");
+        let opened = match self.opened.get() {
+            Some(opened) => opened,
+            None => {
+                let opened =
+                    Opened::load(files.open(&self.path)?, &self.entry).map_err(|reason| self.damaged(&reason))?;
+                self.opened.set(opened).ok();
+                self.opened.get().ok_or_else(|| self.damaged(&"it cannot be opened"))?
+            }
+        };
+        let new = self.derive_index(opened)?;
+        match files.remove(&self.index_path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let identities = identities::write(files, &self.identities_path, &all)?;
-        if let Some(directory) = self.identities_path.parent() {
+        let (index, _) = index::write(files, &self.index_path, &new)?;
+        if let Some(directory) = self.index_path.parent() {
             files.sync_dir(directory)?;
         }
-        Ok(identities)
+        Ok(index)
     }
 
-    /// Keeps `identities` in memory, or lets go of them.
-    pub(crate) fn cache(&self, identities: Option<Identities>) {
-        *self.identities.lock() = identities;
+    fn derive_index(&self, opened: &Opened) -> Result<NewIndex, StoreError> {
+        let mut facts: Vec<Vec<ArrayRef>> = vec![Vec::new(); FACT_COLUMNS.len()];
+        let mut validity = vec![Vec::new(); opened.columns.len()];
+        let mut rest = RestBuilder::default();
+        let mut first = 0_u32;
+        for group in 0..opened.groups() {
+            let all = Selection::all(opened.group_rows(group));
+            let core = opened.read(group, &FACT_COLUMNS.map(Column::place), &all, self)?;
+            for (column, array) in facts.iter_mut().zip(core) {
+                // Dictionaries are plain text here, as when the segment was written.
+                let plain = match array.data_type() {
+                    kind if *kind == dictionary() => arrow::compute::cast(&array, &arrow::datatypes::DataType::Utf8)?,
+                    _ => array,
+                };
+                column.push(plain);
+            }
+            for (at, valid) in validity.iter_mut().enumerate() {
+                let array = opened.read(group, &[REST + 1 + at], &all, self)?.remove(0);
+                valid.extend((0..array.len()).map(|row| array.is_valid(row)));
+            }
+            let objects = opened.read(group, &[REST], &all, self)?.remove(0);
+            for (row, object) in (first..).zip(objects.as_string::<i32>()) {
+                for (key, raw) in object.into_iter().flat_map(model::json::Members::of) {
+                    rest.push(row, &model::json::unescape(key), raw);
+                }
+            }
+            first += opened.group_rows(group);
+        }
+        let joined: Result<Vec<ArrayRef>, _> = facts
+            .iter()
+            .map(|arrays| arrow::compute::concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+            .collect();
+        let (probes, facts) = collect_facts(&joined?);
+        let rest: Rest = rest.finish();
+        let (directory, tails) = tails::encode(&rest);
+        let columns_of = |rows: &std::ops::Range<u32>| {
+            let rows = rows.start as usize..rows.end as usize;
+            let has = |valid: &Vec<bool>| valid.get(rows.clone()).unwrap_or_default().iter().any(|valid| *valid);
+            (0..).zip(&validity).filter(|(_, valid)| has(valid)).map(|(place, _)| place).collect()
+        };
+        let by_event = self.entry.level == model::Level::Compacted;
+        Ok(NewIndex { probes, facts: facts.finish(by_event, columns_of, directory), tails })
     }
 
-    fn mask(&self, projection: &[usize]) -> ProjectionMask {
-        ProjectionMask::roots(self.metadata.metadata().file_metadata().schema_descr(), projection.iter().copied())
+    /// The values that `key` has outside its column, by row of the segment. Nulls are left out.
+    pub(crate) fn tail(&self, files: &dyn Files, key: &str) -> Result<Tail, StoreError> {
+        let facts = self.facts(files)?;
+        let mut tail = Tail::new();
+        if let Some(place) = facts.tails.keys.get(key) {
+            if place.valued > 0 {
+                tail = place.decode(&self.block(files, place)?).ok_or_else(|| self.damaged(&"rare values"))?;
+            }
+        } else if let Some(place) = &facts.tails.others {
+            let block = self.block(files, place)?;
+            place
+                .decode_shared(&block, |name, row, raw| {
+                    if name == key {
+                        tail.push((row, raw.into()));
+                    }
+                })
+                .ok_or_else(|| self.damaged(&"rare values"))?;
+        }
+        tail.retain(|(_, raw)| raw.as_ref() != "null");
+        Ok(tail)
+    }
+
+    /// Every value outside columns: calls `each` with key, row and JSON text.
+    pub(crate) fn tails(&self, files: &dyn Files, mut each: impl FnMut(&str, u32, &str)) -> Result<(), StoreError> {
+        let facts = Arc::clone(self.facts(files)?);
+        for (key, place) in &facts.tails.keys {
+            let block = self.block(files, place)?;
+            for (row, raw) in place.decode(&block).ok_or_else(|| self.damaged(&"rare values"))? {
+                each(key, row, &raw);
+            }
+        }
+        if let Some(place) = &facts.tails.others {
+            let block = self.block(files, place)?;
+            place.decode_shared(&block, each).ok_or_else(|| self.damaged(&"rare values"))?;
+        }
+        Ok(())
+    }
+
+    fn block(&self, files: &dyn Files, place: &TailPlace) -> Result<Vec<u8>, StoreError> {
+        Ok(self.index(files)?.tail(place.start, place.stored_bytes)?)
+    }
+
+    /// Row numbers of those of `wanted` that are here.
+    pub(crate) fn rows_of(&self, files: &dyn Files, wanted: &[(Identity, Uuid)]) -> Result<Vec<u32>, StoreError> {
+        let uuids: std::collections::HashSet<[u8; 16]> = wanted.iter().map(|(_, uuid)| *uuid.as_bytes()).collect();
+        let identities: std::collections::HashSet<Identity> = wanted.iter().map(|(identity, _)| *identity).collect();
+        let opened = self.opened(files)?;
+        let mut rows = Vec::new();
+        let mut first = 0;
+        for group in 0..opened.groups() {
+            let all = Selection::all(opened.group_rows(group));
+            let ids = opened.read(group, &[Column::Uuid.place()], &all, self)?.remove(0);
+            let ids = ids.as_fixed_size_binary();
+            let hits = (0..ids.len()).filter(|row| uuids.contains(uuid_at(ids, *row).as_bytes()));
+            let found = all.pick(hits);
+            if !found.is_empty() {
+                let places = [Column::Uuid, Column::Event, Column::DistinctId].map(Column::place);
+                let columns = opened.read(group, &places, &found, self)?;
+                let same = identities_of(&columns)?.into_iter().zip(found.rows());
+                rows.extend(same.filter(|(identity, _)| identities.contains(identity)).map(|(_, row)| first + row));
+            }
+            first += opened.group_rows(group);
+        }
+        Ok(rows)
     }
 }
 
-/// Identities of the rows of `batch`, whose uuid, event and distinct id are at `columns`.
-pub(crate) fn identities_of(batch: &RecordBatch, columns: [usize; 3]) -> Vec<Identity> {
-    let (uuids, events, distinct_ids) = (uuids(batch, columns[0]), texts(batch, columns[1]), texts(batch, columns[2]));
-    (0..batch.num_rows())
-        .map(|row| Identity::of(distinct_ids.value(row), events.value(row), uuid_at(uuids, row)))
-        .collect()
+impl Drop for Segment {
+    fn drop(&mut self) {
+        let Some(files) = self.remover.get().filter(|_| self.is_obsolete.load(Ordering::Acquire)) else { return };
+        for path in [&self.path, &self.index_path] {
+            if let Err(error) = files.remove(path) {
+                tracing::warn!(file = %path.display(), %error, "a replaced file was not removed; the next start does it");
+            }
+        }
+    }
+}
+
+impl Opened {
+    fn load(file: Arc<dyn File>, entry: &SegmentEntry) -> Result<Self, String> {
+        let bytes = file.len().map_err(|error| error.to_string())?;
+        if bytes != entry.file_bytes {
+            return Err(format!("it has {bytes} bytes, the catalog says {}", entry.file_bytes));
+        }
+        let file = SegmentFile { file, bytes };
+        let options = || ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let plain = ArrowReaderMetadata::load(&file, options()).map_err(|error| error.to_string())?;
+        let pairs = plain.metadata().file_metadata().key_value_metadata().map_or(&[][..], Vec::as_slice);
+        let text = pairs.iter().find(|pair| pair.key == PLAN_KEY).and_then(|pair| pair.value.as_deref());
+        let columns: Vec<PlannedColumn> = match text.map(serde_json::from_str) {
+            Some(Ok(columns)) => columns,
+            _ => return Err("its metadata does not name its property columns".to_owned()),
+        };
+        let schema = Schema::new(
+            plain
+                .schema()
+                .fields()
+                .iter()
+                .enumerate()
+                .map(|(at, field)| typed(at, field, &columns))
+                .collect::<Vec<_>>(),
+        );
+        let metadata =
+            ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options().with_schema(Arc::new(schema)))
+                .map_err(|error| error.to_string())?;
+        let places = columns.iter().enumerate().map(|(at, column)| (column.key.clone(), at)).collect();
+        Ok(Self { file, metadata, columns, places })
+    }
+
+    pub(crate) fn groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    pub(crate) fn group_rows(&self, group: usize) -> u32 {
+        u32::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(u32::MAX)
+    }
+
+    /// Place of the column of property `key`.
+    pub(crate) fn property(&self, key: &str) -> Option<usize> {
+        self.places.get(key).copied()
+    }
+
+    /// Values that are not null in the column at `place` of all columns, if the file says.
+    pub(crate) fn valued(&self, place: usize) -> Option<u64> {
+        let groups = self.metadata.metadata().row_groups().iter();
+        groups
+            .map(|group| {
+                let nulls = group.column(place).statistics()?.null_count_opt()?;
+                Some(u64::try_from(group.num_rows()).ok()?.saturating_sub(nulls))
+            })
+            .sum()
+    }
+
+    /// Whether the column at `place` has no value in `group`.
+    pub(crate) fn is_empty(&self, group: usize, place: usize) -> bool {
+        let group = self.metadata.metadata().row_group(group);
+        let nulls = group.column(place).statistics().and_then(|statistics| statistics.null_count_opt());
+        nulls.is_some_and(|nulls| i64::try_from(nulls) == Ok(group.num_rows()))
+    }
+
+    /// The columns at `places` of the selected rows of a row group, each one array.
+    pub(crate) fn read(
+        &self,
+        group: usize,
+        places: &[usize],
+        rows: &Selection,
+        of: &Segment,
+    ) -> Result<Vec<ArrayRef>, StoreError> {
+        let fail = |error: &dyn std::fmt::Display| of.damaged(error);
+        let schema = self.metadata.metadata().file_metadata().schema_descr();
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+            .with_row_groups(vec![group])
+            .with_projection(ProjectionMask::leaves(schema, places.iter().copied()))
+            .with_batch_size(rows.len().max(1));
+        if let Some(selection) = rows.for_parquet(self.group_rows(group)) {
+            builder = builder.with_row_selection(selection);
+        }
+        let mut batches = Vec::new();
+        for batch in builder.build().map_err(|error| fail(&error))? {
+            batches.push(batch.map_err(|error| fail(&error))?);
+        }
+        let batch = match batches.as_slice() {
+            [batch] => batch.clone(),
+            [] => RecordBatch::new_empty(self.projected(places)),
+            [first, ..] => arrow::compute::concat_batches(&first.schema(), &batches)?,
+        };
+        if batch.num_rows() != rows.len() {
+            return Err(fail(&format!("{} rows came instead of {}", batch.num_rows(), rows.len())));
+        }
+        // The reader hands columns out in the order of the file.
+        let mut order: Vec<usize> = places.to_vec();
+        order.sort_unstable();
+        order.dedup();
+        let at = |place: &usize| order.binary_search(place).unwrap_or_default();
+        Ok(places.iter().map(|place| Arc::clone(batch.column(at(place)))).collect())
+    }
+
+    fn projected(&self, places: &[usize]) -> Arc<Schema> {
+        let mut order: Vec<usize> = places.to_vec();
+        order.sort_unstable();
+        order.dedup();
+        let fields: Vec<Arc<Field>> =
+            order.iter().map(|place| Arc::new(self.metadata.schema().field(*place).clone())).collect();
+        Arc::new(Schema::new(fields))
+    }
+}
+
+/// The field at `at`, by dictionary where values repeat.
+fn typed(at: usize, field: &Arc<Field>, columns: &[PlannedColumn]) -> Arc<Field> {
+    let by_dictionary = if at < REST {
+        Column::ALL.get(at).is_some_and(|column| column.is_dictionary())
+    } else {
+        let planned = at.checked_sub(REST + 1).and_then(|at| columns.get(at));
+        planned.is_some_and(|column| column.kind == Kind::Text && column.dictionary)
+    };
+    if by_dictionary {
+        Arc::new(Field::new(field.name(), dictionary(), field.is_nullable()))
+    } else {
+        Arc::clone(field)
+    }
+}
+
+/// Identities from columns uuid, event (by dictionary) and distinct id.
+fn identities_of(columns: &[ArrayRef]) -> Result<Vec<Identity>, StoreError> {
+    let text = arrow::datatypes::DataType::Utf8;
+    let (events, distinct_ids) = (arrow::compute::cast(&columns[1], &text)?, arrow::compute::cast(&columns[2], &text)?);
+    let (events, distinct_ids) = (events.as_string::<i32>(), distinct_ids.as_string::<i32>());
+    let uuids = columns[0].as_fixed_size_binary();
+    let identity = |row| Identity::of(distinct_ids.value(row), events.value(row), uuid_at(uuids, row));
+    Ok((0..uuids.len()).map(identity).collect())
 }
 
 pub(crate) fn uuid_at(uuids: &FixedSizeBinaryArray, row: usize) -> Uuid {
     Uuid::from_slice(uuids.value(row)).expect("the column holds 16 bytes per row")
-}
-
-pub(crate) fn uuids(batch: &RecordBatch, at: usize) -> &FixedSizeBinaryArray {
-    batch.column(at).as_any().downcast_ref().expect("the schema has 16-byte ids here")
-}
-
-fn texts(batch: &RecordBatch, at: usize) -> &StringArray {
-    batch.column(at).as_any().downcast_ref().expect("the schema has text here")
-}
-
-/// `batch`, whose first row has number `first`, without the rows in `deleted`.
-pub(crate) fn without(batch: &RecordBatch, first: u64, deleted: &RoaringBitmap) -> Result<RecordBatch, StoreError> {
-    let first = u32::try_from(first).unwrap_or(u32::MAX);
-    let end = first.saturating_add(u32::try_from(batch.num_rows()).unwrap_or(u32::MAX));
-    if deleted.range_cardinality(first..end) == 0 {
-        return Ok(batch.clone());
-    }
-    let keep: BooleanArray = (first..end).map(|row| Some(!deleted.contains(row))).collect();
-    Ok(filter_record_batch(batch, &keep)?)
-}
-
-fn selection_of(rows: &[usize], total: usize) -> RowSelection {
-    let mut selectors = Vec::new();
-    let mut next = 0;
-    for row in rows {
-        selectors.push(RowSelector::skip(row - next));
-        selectors.push(RowSelector::select(1));
-        next = row + 1;
-    }
-    selectors.push(RowSelector::skip(total - next));
-    selectors.into()
-}
-
-fn uuid_in_statistics(group: &RowGroupMetaData, uuid: Uuid) -> bool {
-    match group.column(column::UUID).statistics() {
-        Some(Statistics::FixedLenByteArray(statistics)) => match (statistics.min_opt(), statistics.max_opt()) {
-            (Some(min), Some(max)) => {
-                min.data() <= uuid.as_bytes().as_slice() && uuid.as_bytes().as_slice() <= max.data()
-            }
-            _ => true,
-        },
-        _ => true,
-    }
-}
-
-pub(crate) fn damaged(segment: SegmentId, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Damaged { segment, reason: error.to_string() }
-}
-
-/// The Parquet schema of a segment, to name its columns.
-pub(crate) fn parquet_columns() -> Result<Vec<parquet::schema::types::ColumnPath>, StoreError> {
-    let converted = ArrowSchemaConverter::new().convert(&schema())?;
-    Ok(converted.columns().iter().map(|column| column.path().clone()).collect())
 }

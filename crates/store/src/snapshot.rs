@@ -1,19 +1,28 @@
 //! One project at one instant.
+//!
+//! A snapshot is made of parts (batches in memory, sealed segments), a part of chunks (a batch, a row group). A reader
+//! narrows down a chunk's rows step by step, cheapest column first, and reads wide columns for what is left.
 
-use std::collections::HashMap;
+mod chunk;
+
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, FixedSizeBinaryArray, FixedSizeBinaryBuilder, RecordBatch, TimestampMicrosecondArray,
-};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{max, min};
+use arrow::datatypes::TimestampMicrosecondType;
+use env::Files;
+use model::PersonNumber;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::schema::column;
-use crate::segment::{BATCH_ROWS, Segment, uuid_at, uuids, without};
+use crate::index::Facts;
+use crate::merges::Merges;
+use crate::schema::Column;
+use crate::segment::Segment;
 use crate::state::ProjectState;
+
+pub use chunk::Chunk;
 
 /// Event timestamps from `first` to `last`, both included, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +36,32 @@ pub struct TimeRange {
 impl TimeRange {
     /// Every timestamp.
     pub const ALL: Self = Self { first: i64::MIN, last: i64::MAX };
+
+    /// Whether an instant can be in both.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.first <= other.last && self.last >= other.first
+    }
+
+    /// Whether every instant of `other` is in this one.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.first <= other.first && self.last >= other.last
+    }
 }
 
-/// A project's events at one instant: rows published, sealed, replaced or merged later do not change it.
+/// A project's events at one instant: rows published, sealed, compacted, replaced or merged later do not change it.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     parts: Vec<Part>,
+    context: Context,
+}
+
+/// What reading needs besides rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) merges: Arc<Merges>,
 }
 
 /// Some of a snapshot's rows, readable independently of the others.
@@ -40,7 +69,7 @@ pub struct Snapshot {
 pub struct Part {
     rows: Rows,
     deleted: Arc<RoaringBitmap>,
-    merges: Arc<HashMap<Uuid, Uuid>>,
+    context: Context,
     range: TimeRange,
     live: u64,
 }
@@ -60,8 +89,20 @@ pub enum PartKind {
     Segment,
 }
 
+/// Rows of one event in one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourCount<'a> {
+    /// Event name.
+    pub event: &'a str,
+    /// Start of the hour, microseconds.
+    pub hour: i64,
+    /// Rows.
+    pub rows: u64,
+}
+
 impl Snapshot {
-    pub(crate) fn of(state: &ProjectState) -> Self {
+    pub(crate) fn of(state: &ProjectState, files: Arc<dyn Files>) -> Self {
+        let context = Context { files, merges: Arc::clone(&state.merges) };
         let mut parts = Vec::new();
         for memory in [&state.active, &state.sealing] {
             for (first, batch) in &memory.batches {
@@ -70,7 +111,7 @@ impl Snapshot {
                 parts.push(Part {
                     rows: Rows::Memory { first: *first, batch: batch.clone() },
                     deleted: Arc::clone(&memory.deleted),
-                    merges: Arc::clone(&state.merges),
+                    context: context.clone(),
                     range: range_of(batch),
                     live,
                 });
@@ -78,16 +119,10 @@ impl Snapshot {
         }
         for segment in &state.segments {
             let deleted = state.deleted_of(segment.entry.id);
-            parts.push(Part {
-                live: segment.entry.rows - deleted.len(),
-                range: segment.time_range(),
-                rows: Rows::Segment(Arc::clone(segment)),
-                deleted,
-                merges: Arc::clone(&state.merges),
-            });
+            parts.push(Part::of_segment(Arc::clone(segment), deleted, context.clone()));
         }
         parts.retain(|part| part.live > 0);
-        Self { parts }
+        Self { parts, context }
     }
 
     /// Every part, in no particular order. No row is in two of them.
@@ -102,27 +137,37 @@ impl Snapshot {
         self.parts.iter().map(Part::rows).sum()
     }
 
-    /// Every event with this uuid, all columns. Cost: statistics and filters of every segment, pages of few.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Damaged`] or [`StoreError::Io`] from a segment that may hold it.
-    pub fn find(&self, uuid: Uuid) -> Result<Vec<RecordBatch>, StoreError> {
-        let mut found = Vec::new();
-        for part in &self.parts {
-            let batches = match &part.rows {
-                Rows::Segment(segment) => segment.find(uuid, &part.deleted)?,
-                Rows::Memory { first, batch } => find_in_memory(*first, batch, uuid, &part.deleted),
-            };
-            for batch in batches {
-                found.push(remapped(batch, Some(column::PERSON_ID), &part.merges)?);
-            }
-        }
-        Ok(found)
+    /// Every person number that reads as `person`, as stored, itself included.
+    #[must_use]
+    pub fn numbers_of(&self, person: PersonNumber) -> RoaringBitmap {
+        self.context.merges.numbers_of(person.0)
+    }
+
+    /// Who each person number reads as since persons were merged; numbers beyond the end read as themselves.
+    #[must_use]
+    pub fn person_overrides(&self) -> &[u32] {
+        self.context.merges.dense()
     }
 }
 
 impl Part {
+    pub(crate) fn of_segment(segment: Arc<Segment>, deleted: Arc<RoaringBitmap>, context: Context) -> Self {
+        Self {
+            live: segment.entry.rows - deleted.len(),
+            range: segment.time_range(),
+            rows: Rows::Segment(segment),
+            deleted,
+            context,
+        }
+    }
+
+    pub(crate) fn segment(&self) -> Option<&Arc<Segment>> {
+        match &self.rows {
+            Rows::Memory { .. } => None,
+            Rows::Segment(segment) => Some(segment),
+        }
+    }
+
     /// Where the rows lie.
     #[must_use]
     pub fn kind(&self) -> PartKind {
@@ -144,73 +189,117 @@ impl Part {
         self.range
     }
 
-    /// Reads the columns at `projection` (places in [`crate::schema`], ascending) of rows that may be in `range`.
-    ///
-    /// Deleted rows are left out and person ids read as the surviving person. Row groups without a row in `range` are
-    /// skipped; rows outside it may still come. Batches have at most 8,192 rows. Blocks on the disk.
-    pub fn read(
-        &self,
-        projection: &[usize],
-        range: TimeRange,
-    ) -> Box<dyn Iterator<Item = Result<RecordBatch, StoreError>> + Send> {
-        if self.range.first > range.last || self.range.last < range.first {
-            return Box::new(std::iter::empty());
-        }
-        let person = projection.iter().position(|at| *at == column::PERSON_ID);
-        let merges = Arc::clone(&self.merges);
-        let finish = move |batch: Result<RecordBatch, StoreError>| remapped(batch?, person, &merges);
+    fn facts(&self) -> Result<Option<&Arc<Facts>>, StoreError> {
         match &self.rows {
-            Rows::Segment(segment) => Box::new(segment.read(projection, range, Arc::clone(&self.deleted)).map(finish)),
+            Rows::Memory { .. } => Ok(None),
+            Rows::Segment(segment) => segment.facts(self.context.files.as_ref()).map(Some),
+        }
+    }
+
+    /// Whether some row may have one of these event names. Cost: memory, after the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] or [`StoreError::Io`] from the segment's index.
+    pub fn may_hold_event(&self, names: &[&str]) -> Result<bool, StoreError> {
+        Ok(self.facts()?.is_none_or(|facts| names.iter().any(|name| facts.event(name).is_some())))
+    }
+
+    /// Whether some row may have this distinct id. Cost: memory, after the first time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::may_hold_event`].
+    pub fn may_hold_distinct_id(&self, distinct_id: &str) -> Result<bool, StoreError> {
+        Ok(self.facts()?.is_none_or(|facts| facts.may_hold_distinct_id(distinct_id)))
+    }
+
+    /// Whether some row has one of these person numbers, as stored. Exact for segments.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::may_hold_event`].
+    pub fn may_hold_person(&self, numbers: &RoaringBitmap) -> Result<bool, StoreError> {
+        Ok(self.facts()?.is_none_or(|facts| !facts.persons.is_disjoint(numbers)))
+    }
+
+    /// Whether some row may have this uuid. Cost: a few kilobytes of disk where its bounds allow it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::may_hold_event`].
+    pub fn may_hold_uuid(&self, uuid: Uuid) -> Result<bool, StoreError> {
+        match &self.rows {
+            Rows::Memory { .. } => Ok(true),
+            Rows::Segment(segment) => segment.may_hold_uuid(self.context.files.as_ref(), uuid),
+        }
+    }
+
+    /// Whether some row may have a value of the property `key` that is not null.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::may_hold_event`].
+    pub fn may_hold_property(&self, key: &str) -> Result<bool, StoreError> {
+        let (Some(facts), Rows::Segment(segment)) = (self.facts()?, &self.rows) else { return Ok(true) };
+        let rare = facts.tails.keys.get(key).map_or(facts.tails.others.is_some(), |place| place.valued > 0);
+        Ok(rare || segment.opened(self.context.files.as_ref())?.property(key).is_some())
+    }
+
+    /// Rows of each event in each hour: exact, and known without reading rows. None for memory, and where rows are
+    /// deleted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::may_hold_event`].
+    pub fn hour_counts(&self) -> Result<Option<impl Iterator<Item = HourCount<'_>>>, StoreError> {
+        if !self.deleted.is_empty() {
+            return Ok(None);
+        }
+        let Some(facts) = self.facts()? else { return Ok(None) };
+        Ok(Some(facts.hours.iter().map(|(event, hour, rows)| HourCount {
+            event: facts.events.get(*event as usize).map_or("", AsRef::as_ref),
+            hour: hour * 3_600_000_000,
+            rows: *rows,
+        })))
+    }
+
+    /// Event names of its rows, deleted ones included; none for memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Part::may_hold_event`].
+    pub fn event_names(&self) -> Result<Option<&[Box<str>]>, StoreError> {
+        Ok(self.facts()?.map(|facts| facts.events.as_slice()))
+    }
+
+    /// Its rows in pieces that are read together: the batch, or each row group.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] or [`StoreError::Io`] when the segment's footer cannot be read.
+    pub fn chunks(&self) -> Result<Vec<Chunk>, StoreError> {
+        match &self.rows {
             Rows::Memory { first, batch } => {
-                let (first, deleted) = (*first, Arc::clone(&self.deleted));
-                let projected = batch.project(projection).map_err(StoreError::from);
-                let batches = projected.map(|batch| {
-                    let starts = (0..batch.num_rows()).step_by(BATCH_ROWS);
-                    starts.map(move |start| {
-                        let slice = batch.slice(start, BATCH_ROWS.min(batch.num_rows() - start));
-                        without(&slice, u64::from(first) + start as u64, &deleted)
-                    })
-                });
-                match batches {
-                    Ok(batches) => Box::new(batches.map(finish)),
-                    Err(error) => Box::new(std::iter::once(Err(error))),
+                Ok(vec![Chunk::memory(batch.clone(), *first, &self.deleted, self.context.clone())])
+            }
+            Rows::Segment(segment) => {
+                let opened = segment.opened(self.context.files.as_ref())?;
+                let mut first = 0;
+                let mut chunks = Vec::with_capacity(opened.groups());
+                for group in 0..opened.groups() {
+                    let rows = opened.group_rows(group);
+                    let range = first..first + rows;
+                    chunks.push(Chunk::group(Arc::clone(segment), group, range, &self.deleted, self.context.clone()));
+                    first += rows;
                 }
+                Ok(chunks)
             }
         }
     }
 }
 
 fn range_of(batch: &RecordBatch) -> TimeRange {
-    let timestamps: &TimestampMicrosecondArray =
-        batch.column(column::TIMESTAMP).as_any().downcast_ref().expect("the schema has timestamps here");
+    let timestamps = batch.column(Column::Timestamp.place()).as_primitive::<TimestampMicrosecondType>();
     TimeRange { first: min(timestamps).unwrap_or(i64::MAX), last: max(timestamps).unwrap_or(i64::MIN) }
-}
-
-fn find_in_memory(first: u32, batch: &RecordBatch, uuid: Uuid, deleted: &RoaringBitmap) -> Vec<RecordBatch> {
-    let ids = uuids(batch, column::UUID);
-    let rows = (0..batch.num_rows()).filter(|row| {
-        ids.value(*row) == uuid.as_bytes() && !deleted.contains(first + u32::try_from(*row).unwrap_or(u32::MAX))
-    });
-    rows.map(|row| batch.slice(row, 1)).collect()
-}
-
-/// `batch` with the person ids in column `person` read as the persons they were merged into.
-fn remapped(
-    batch: RecordBatch,
-    person: Option<usize>,
-    merges: &HashMap<Uuid, Uuid>,
-) -> Result<RecordBatch, StoreError> {
-    let Some(at) = person.filter(|_| !merges.is_empty() && batch.num_rows() > 0) else { return Ok(batch) };
-    let ids: &FixedSizeBinaryArray = uuids(&batch, at);
-    if !(0..ids.len()).any(|row| merges.contains_key(&uuid_at(ids, row))) {
-        return Ok(batch);
-    }
-    let mut builder = FixedSizeBinaryBuilder::with_capacity(ids.len(), 16);
-    for row in 0..ids.len() {
-        let id = uuid_at(ids, row);
-        builder.append_value(merges.get(&id).unwrap_or(&id).as_bytes())?;
-    }
-    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[at] = Arc::new(builder.finish());
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{ProjectId, SegmentId};
+use model::{ProjectId, SegmentId, Timestamp};
 use roaring::RoaringBitmap;
-use uuid::Uuid;
 
 use crate::memory::Memory;
+use crate::merges::Merges;
 use crate::segment::Segment;
 
 #[derive(Debug, Default)]
@@ -25,21 +25,18 @@ pub(crate) struct ProjectState {
     /// Deleted rows by segment.
     pub(crate) deleted: HashMap<SegmentId, Arc<RoaringBitmap>>,
     /// Person ids that read as others.
-    pub(crate) merges: Arc<HashMap<Uuid, Uuid>>,
+    pub(crate) merges: Arc<Merges>,
 }
 
 impl ProjectState {
-    pub(crate) fn deleted_of(&self, segment: SegmentId) -> Arc<RoaringBitmap> {
-        self.deleted.get(&segment).map(Arc::clone).unwrap_or_default()
+    /// The newest event in segments and memory; memory counts by its batches.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        let sealed = self.segments.iter().map(|segment| segment.entry.max_timestamp);
+        let memory = [&self.active, &self.sealing].into_iter().filter_map(|memory| memory.newest);
+        sealed.chain(memory).max()
     }
 
-    /// Makes `from` read as `into`, without chains: whatever read as `from` reads as `into` as well.
-    pub(crate) fn merge(&mut self, from: Uuid, into: Uuid) {
-        let merges = Arc::make_mut(&mut self.merges);
-        for target in merges.values_mut().filter(|target| **target == from) {
-            *target = into;
-        }
-        merges.remove(&into);
-        merges.insert(from, into);
+    pub(crate) fn deleted_of(&self, segment: SegmentId) -> Arc<RoaringBitmap> {
+        self.deleted.get(&segment).map(Arc::clone).unwrap_or_default()
     }
 }

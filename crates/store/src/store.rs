@@ -1,7 +1,9 @@
 //! The store itself: publishes rows, finds replaced ones, seals, and hands out snapshots.
 //!
-//! One thread publishes and one seals; any number read. What readers see changes under one write lock, held for
-//! pointer updates only. `turn` orders publishing against the two moments of sealing that move rows.
+//! One thread publishes, one seals, one compacts; any number read. What readers see changes under one write lock, held
+//! for pointer updates only. `turn` orders publishing against the moments that move rows. `committing` makes what the
+//! catalog learns and what readers see one step: a seal and a compaction never commit across each other, so a deletion
+//! is recorded against the segment that holds the row at that moment.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -9,18 +11,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use env::Files;
-use model::{DeletedRows, EventRow, PersonMerge, ProjectId, SegmentEntry, SegmentId, Sequence};
+use model::{DeletedRows, EventRow, MergeId, PersonMerge, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
+use crate::codec::encode_bitmap;
+use crate::compact::choose::{self, Candidate};
+use crate::compact::{self, Compacted, Job};
 use crate::error::StoreError;
-use crate::identity::Identity;
+use crate::identity::{Identity, Probe};
 use crate::memory::{Memory, MemoryIndex};
 use crate::schema::batch_of;
-use crate::seal::{self, Sealed, SealedProject, encode_bitmap};
+use crate::seal::{self, Sealed, SealedProject};
 use crate::segment::{Segment, directory};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Context, Part, Snapshot};
 use crate::state::{ProjectState, State};
 
 /// Sizes of the store.
@@ -47,6 +52,15 @@ pub struct Contents {
     pub deleted: Vec<DeletedRows>,
     /// Person ids that read as others.
     pub merges: Vec<PersonMerge>,
+}
+
+/// What has to go from one project's segments when they are compacted.
+#[derive(Debug, Clone, Default)]
+pub struct Removals {
+    /// Events before this instant have expired.
+    pub expired_before: Option<Timestamp>,
+    /// Persons, by number as stored, whose events are to be removed.
+    pub persons: Arc<RoaringBitmap>,
 }
 
 /// Rows to publish together.
@@ -99,6 +113,18 @@ pub struct Stats {
     pub replaced: u64,
     /// Segments read to confirm a replacement since the start.
     pub confirmations: u64,
+    /// Segments that compaction has not touched.
+    pub fresh_segments: usize,
+    /// Merged persons that are looked up on reading.
+    pub merges: usize,
+    /// Bytes of Parquet that sealing wrote since the start.
+    pub sealed_bytes: u64,
+    /// Bytes of Parquet that compaction read since the start.
+    pub compaction_read_bytes: u64,
+    /// Bytes of Parquet that compaction wrote since the start: its share of write amplification.
+    pub compaction_written_bytes: u64,
+    /// Compactions since the start.
+    pub compactions: u64,
 }
 
 /// Events, in memory and in segments.
@@ -109,14 +135,25 @@ pub struct Store {
     settings: Settings,
     state: RwLock<State>,
     turn: Mutex<Turn>,
-    replaced: AtomicU64,
-    confirmations: AtomicU64,
+    committing: Mutex<()>,
+    counters: Counters,
     /// A deliberately broken store, which tests must catch: every row is taken for a new event.
     #[cfg(test)]
     blind: std::sync::atomic::AtomicBool,
 }
 
-/// What only the publisher and the sealer touch.
+/// Figures since the start.
+#[derive(Debug, Default)]
+struct Counters {
+    replaced: AtomicU64,
+    confirmations: AtomicU64,
+    sealed_bytes: AtomicU64,
+    compaction_read_bytes: AtomicU64,
+    compaction_written_bytes: AtomicU64,
+    compactions: AtomicU64,
+}
+
+/// What only the publisher, the sealer and the compactor touch.
 #[derive(Debug, Default)]
 struct Turn {
     active: Generation,
@@ -142,12 +179,13 @@ struct Prepared<'a> {
 impl Store {
     /// Opens the segments of the catalog and removes files that are not in it.
     ///
-    /// Such files were written by a seal that was not committed. One process owns the directory and none of its seals
-    /// is under way yet, so nobody can be about to commit them.
+    /// Such files were written by a seal or a compaction that was not committed, or replaced by one that was. One process
+    /// owns the directory and nothing is under way in it yet, so nobody can be about to commit them. Segments are not
+    /// opened before somebody reads them: the cost is one look at the names in each project's directory.
     ///
     /// # Errors
     ///
-    /// When a segment's file is missing or is not the one the catalog describes.
+    /// When the directory cannot be read, a segment's file is missing, or deletions are not what they should be.
     pub fn open(
         files: Arc<dyn Files>,
         root: impl Into<PathBuf>,
@@ -159,7 +197,7 @@ impl Store {
         let mut state = State::default();
         for entry in contents.segments {
             let project = state.projects.entry(entry.project).or_default();
-            project.segments.push(Arc::new(Segment::open(files.as_ref(), &root, entry)?));
+            project.segments.push(Arc::new(Segment::new(entry, &root)));
         }
         let owners: HashMap<SegmentId, ProjectId> = state
             .projects
@@ -175,7 +213,7 @@ impl Store {
             }
         }
         for merge in contents.merges {
-            state.projects.entry(merge.project).or_default().merge(merge.from, merge.into);
+            Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(&merge);
         }
         let store = Self {
             files,
@@ -183,8 +221,8 @@ impl Store {
             settings,
             state: RwLock::new(state),
             turn: Mutex::default(),
-            replaced: AtomicU64::new(0),
-            confirmations: AtomicU64::new(0),
+            committing: Mutex::default(),
+            counters: Counters::default(),
             #[cfg(test)]
             blind: std::sync::atomic::AtomicBool::new(false),
         };
@@ -193,19 +231,26 @@ impl Store {
     }
 
     fn remove_orphans(&self, known: &HashMap<SegmentId, ProjectId>) -> Result<(), StoreError> {
+        let mut missing: HashSet<SegmentId> = known.keys().copied().collect();
         for project in self.files.list(&self.root)? {
             let Some(id) = project.to_str().and_then(|name| name.parse().ok()).map(ProjectId) else { continue };
             let directory = directory(&self.root, id);
             for name in self.files.list(&directory)? {
                 let number = name.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
                 let Some(segment) = number.map(SegmentId) else { continue };
+                if name.extension().is_some_and(|extension| extension == "parquet") {
+                    missing.remove(&segment);
+                }
                 if known.get(&segment) != Some(&id) {
                     tracing::info!(file = %directory.join(&name).display(), "removing a file of an unfinished seal");
                     self.files.remove(&directory.join(&name))?;
                 }
             }
         }
-        Ok(())
+        match missing.into_iter().min() {
+            Some(segment) => Err(StoreError::Damaged { segment, reason: "its file is missing".to_owned() }),
+            None => Ok(()),
+        }
     }
 
     /// Makes the rows and merges of `batch` visible in one step, and earlier copies of the same events invisible.
@@ -228,11 +273,11 @@ impl Store {
             published.replaced += turn.show(visible, project, columns)?;
         }
         for merge in &batch.merges {
-            state.projects.entry(merge.project).or_default().merge(merge.from, merge.into);
+            Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(merge);
         }
         drop(state);
         turn.active.through = turn.active.through.max(batch.through);
-        self.replaced.fetch_add(published.replaced as u64, Ordering::Relaxed);
+        self.counters.replaced.fetch_add(published.replaced as u64, Ordering::Relaxed);
         Ok(published)
     }
 
@@ -271,23 +316,25 @@ impl Store {
         segments: &[Arc<Segment>],
         rows: &[(Identity, &EventRow)],
     ) -> Result<Vec<(SegmentId, Vec<u32>)>, StoreError> {
+        let files = self.files.as_ref();
+        let probes: Vec<Probe> = rows.iter().map(|(identity, row)| identity.probe(row.uuid)).collect();
         let mut found = Vec::new();
         let mut cached_bytes = 0;
         for segment in segments.iter().rev() {
-            let identities = segment.identities(self.files.as_ref())?;
+            let mut filter = None;
             let mut wanted: Vec<(Identity, Uuid)> = Vec::new();
-            for (identity, row) in rows {
-                if identities.hold(*identity)? {
+            for ((identity, row), probe) in rows.iter().zip(&probes) {
+                if segment.may_hold(files, probe, &mut filter)? {
                     wanted.push((*identity, row.uuid));
                 }
             }
-            cached_bytes += identities.bloom.bytes();
+            cached_bytes += segment.filter_bytes();
             if cached_bytes > self.settings.filter_cache_bytes {
-                segment.cache(None);
+                segment.forget_filter();
             }
             if !wanted.is_empty() {
-                self.confirmations.fetch_add(1, Ordering::Relaxed);
-                found.push((segment.entry.id, segment.rows_of(&wanted)?));
+                self.counters.confirmations.fetch_add(1, Ordering::Relaxed);
+                found.push((segment.entry.id, segment.rows_of(files, &wanted)?));
             }
         }
         Ok(found)
@@ -332,35 +379,23 @@ impl Store {
     ///
     /// The rows stay where they are; seal again. Files written so far are removed at the next start.
     pub fn seal<E: From<StoreError>>(&self, reserve: impl FnOnce(u64) -> Result<SegmentId, E>) -> Result<Sealed, E> {
-        let (through, frozen, deleted_bitmaps) = {
+        let (through, frozen) = {
             let turn = self.turn.lock();
             let state = self.state.read();
-            let frozen: Vec<(ProjectId, Memory)> = state
+            let frozen: Vec<_> = state
                 .projects
                 .iter()
                 .filter(|(_, project)| project.sealing.live_rows() > 0)
-                .map(|(id, project)| (*id, project.sealing.clone()))
+                .map(|(id, project)| (*id, project.sealing.clone(), Arc::clone(&project.merges)))
                 .collect();
-            let dirty = turn.dirty.iter().filter_map(|(project, segment)| {
-                Some((*project, *segment, state.projects.get(project)?.deleted_of(*segment)))
-            });
-            (turn.sealing.through, frozen, dirty.collect::<Vec<_>>())
+            (turn.sealing.through, frozen)
         };
         let mut plans = Vec::new();
-        for (project, memory) in &frozen {
-            plans.extend(seal::plan(*project, memory)?);
+        for (project, memory, merges) in &frozen {
+            plans.extend(seal::plan(*project, memory, merges)?);
         }
         let mut next = if plans.is_empty() { SegmentId(0) } else { reserve(plans.len() as u64)? };
-        let mut sealed = Sealed {
-            segments: Vec::with_capacity(plans.len()),
-            deleted: deleted_bitmaps
-                .iter()
-                .map(|(_, segment, bitmap)| DeletedRows { segment: *segment, bitmap: encode_bitmap(bitmap) })
-                .collect(),
-            through,
-            projects: HashMap::new(),
-            deleted_bitmaps,
-        };
+        let mut sealed = Sealed { segments: Vec::with_capacity(plans.len()), through, projects: HashMap::new() };
         for plan in &plans {
             let project: &mut SealedProject = sealed.projects.entry(plan.project).or_default();
             sealed.segments.push(seal::write(self.files.as_ref(), &self.root, next, plan, project)?);
@@ -369,16 +404,41 @@ impl Store {
         Ok(sealed)
     }
 
-    /// Shows the sealed segments instead of the rows they were written from. Call after the catalog has them.
-    pub fn install(&self, sealed: Sealed) {
+    /// Shows the sealed segments instead of the rows they were written from, once `commit` has put into the catalog, in
+    /// one transaction: the new segments, the deleted rows of segments (complete for each), and the flushed position.
+    ///
+    /// # Errors
+    ///
+    /// As `commit`; nothing changes then, seal again.
+    pub fn commit_seal<E>(
+        &self,
+        sealed: Sealed,
+        commit: impl FnOnce(&[SegmentEntry], &[DeletedRows], Sequence) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _committing = self.committing.lock();
+        let deleted: Vec<(ProjectId, SegmentId, Arc<RoaringBitmap>)> = {
+            let turn = self.turn.lock();
+            let state = self.state.read();
+            let dirty = turn.dirty.iter().filter_map(|(project, segment)| {
+                Some((*project, *segment, state.projects.get(project)?.deleted_of(*segment)))
+            });
+            dirty.collect()
+        };
+        let rows: Vec<DeletedRows> = deleted
+            .iter()
+            .map(|(_, segment, bitmap)| DeletedRows { segment: *segment, bitmap: encode_bitmap(bitmap) })
+            .collect();
+        commit(&sealed.segments, &rows, sealed.through)?;
+        let bytes: u64 = sealed.segments.iter().map(|segment| segment.file_bytes).sum();
+        self.counters.sealed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.install(sealed, &deleted);
+        Ok(())
+    }
+
+    fn install(&self, sealed: Sealed, committed: &[(ProjectId, SegmentId, Arc<RoaringBitmap>)]) {
         let mut turn = self.turn.lock();
         let mut state = self.state.write();
-        for (project, segment, bitmap) in &sealed.deleted_bitmaps {
-            let now = state.projects.get(project).map(|state| state.deleted_of(*segment));
-            if now.is_some_and(|now| Arc::ptr_eq(&now, bitmap)) {
-                turn.dirty.remove(&(*project, *segment));
-            }
-        }
+        turn.forget_committed(&state, committed);
         for (id, project) in sealed.projects {
             let Some(visible) = state.projects.get_mut(&id) else { continue };
             visible.segments.extend(project.segments);
@@ -397,11 +457,161 @@ impl Store {
         turn.sealing = Generation { through, ..Generation::default() };
     }
 
+    /// The next segments worth merging, of any project; none when all is as it should be. `removals` says what has to go.
+    ///
+    /// # Errors
+    ///
+    /// When a segment's index cannot be read.
+    pub fn next_compaction(&self, removals: &HashMap<ProjectId, Removals>) -> Result<Option<Job>, StoreError> {
+        let projects: Vec<(ProjectId, ProjectState)> =
+            self.state.read().projects.iter().map(|(id, project)| (*id, project.clone())).collect();
+        let none = Removals::default();
+        for (id, project) in projects {
+            let removals = removals.get(&id).unwrap_or(&none);
+            let expired_before = removals.expired_before.map_or(i64::MIN, Timestamp::as_micros);
+            let mut candidates = Vec::with_capacity(project.segments.len());
+            for segment in &project.segments {
+                let facts = segment.facts(self.files.as_ref())?;
+                candidates.push(Candidate {
+                    segment: Arc::clone(segment),
+                    deleted: project.deleted_of(segment.entry.id).len(),
+                    must_go: segment.time_range().first < expired_before
+                        || !facts.persons.is_disjoint(&removals.persons),
+                    holds_merged: project.merges.sources().any(|(number, _)| facts.persons.contains(number)),
+                });
+            }
+            let newest = project.newest().unwrap_or(Timestamp::from_micros(i64::MIN));
+            let Some(chosen) = choose::next(&candidates, newest, &project.merges) else { continue };
+            let context = Context { files: Arc::clone(&self.files), merges: Arc::clone(&project.merges) };
+            let inputs = chosen
+                .into_iter()
+                .map(|segment| {
+                    let deleted = project.deleted_of(segment.entry.id);
+                    Part::of_segment(segment, deleted, context.clone())
+                })
+                .collect();
+            return Ok(Some(Job {
+                project: id,
+                inputs,
+                merges_through: project.merges.through,
+                context,
+                expired_before,
+                deleted_persons: Arc::clone(&removals.persons),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Writes the segments that `job` makes and syncs them. `reserve` gives that many new, consecutive segment ids.
+    ///
+    /// # Errors
+    ///
+    /// Nothing changed. Files written so far are removed at the next start.
+    pub fn compact<E: From<StoreError>>(
+        &self,
+        job: Job,
+        reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
+    ) -> Result<Compacted, E> {
+        compact::run(&self.root, job, reserve)
+    }
+
+    /// Shows the compacted segments instead of those they were made of, once `commit` has put into the catalog, in one
+    /// transaction: which segments are gone, which are new, and the deleted rows of the new ones.
+    ///
+    /// # Errors
+    ///
+    /// As `commit`; nothing changes then.
+    pub fn commit_compaction<E>(
+        &self,
+        compacted: Compacted,
+        commit: impl FnOnce(&[SegmentId], &[SegmentEntry], &[DeletedRows]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _committing = self.committing.lock();
+        let deleted = {
+            let state = self.state.read();
+            state.projects.get(&compacted.project).map(|project| moved(&compacted, project)).unwrap_or_default()
+        };
+        let rows: Vec<DeletedRows> = deleted
+            .iter()
+            .map(|(segment, bitmap)| DeletedRows { segment: *segment, bitmap: encode_bitmap(bitmap) })
+            .collect();
+        commit(&compacted.removed, &compacted.added, &rows)?;
+        let (read, written) = compacted.bytes;
+        self.counters.compaction_read_bytes.fetch_add(read, Ordering::Relaxed);
+        self.counters.compaction_written_bytes.fetch_add(written, Ordering::Relaxed);
+        self.counters.compactions.fetch_add(1, Ordering::Relaxed);
+        self.replace(compacted, &deleted);
+        Ok(())
+    }
+
+    fn replace(&self, compacted: Compacted, committed: &HashMap<SegmentId, RoaringBitmap>) {
+        let mut turn = self.turn.lock();
+        let mut state = self.state.write();
+        let Some(project) = state.projects.get_mut(&compacted.project) else { return };
+        // Rows replaced since the catalog was told.
+        for (segment, bitmap) in moved(&compacted, project) {
+            if committed.get(&segment) != Some(&bitmap) {
+                turn.dirty.insert((compacted.project, segment));
+            }
+            project.deleted.insert(segment, Arc::new(bitmap));
+        }
+        let (gone, mut left): (Vec<_>, Vec<_>) =
+            project.segments.drain(..).partition(|segment| compacted.removed.contains(&segment.entry.id));
+        left.extend(compacted.segments);
+        project.segments = left;
+        for segment in gone {
+            segment.retire(Arc::clone(&self.files));
+            project.deleted.remove(&segment.entry.id);
+            turn.dirty.remove(&(compacted.project, segment.entry.id));
+        }
+    }
+
+    /// Up to which merge no stored row of `project` carries a person that was merged away; none when there are none.
+    /// Such merges may be forgotten once the rows that were in the log when they happened are sealed.
+    ///
+    /// # Errors
+    ///
+    /// When a segment's index cannot be read.
+    pub fn merges_settled(&self, project: ProjectId) -> Result<Option<MergeId>, StoreError> {
+        let visible = {
+            let turn = self.turn.lock();
+            // A seal under way may hold rows that no segment shows yet.
+            if turn.sealing.frozen {
+                return Ok(None);
+            }
+            self.state.read().projects.get(&project).cloned().unwrap_or_default()
+        };
+        let mut settled = visible.merges.through;
+        for (number, id) in visible.merges.sources() {
+            for segment in &visible.segments {
+                let is_older = segment.entry.merges_through < id;
+                if is_older && segment.facts(self.files.as_ref())?.persons.contains(number) {
+                    settled = settled.min(MergeId(id.0.saturating_sub(1)));
+                }
+            }
+        }
+        Ok((!visible.merges.is_empty() && settled > MergeId::default()).then_some(settled))
+    }
+
+    /// Forgets merges that the catalog has forgotten.
+    pub fn forget_merges(&self, project: ProjectId, gone: &[PersonMerge]) {
+        let mut state = self.state.write();
+        if let Some(project) = state.projects.get_mut(&project) {
+            Arc::make_mut(&mut project.merges).retire(gone);
+        }
+    }
+
+    /// Projects with stored events.
+    #[must_use]
+    pub fn projects(&self) -> Vec<ProjectId> {
+        self.state.read().projects.keys().copied().collect()
+    }
+
     /// One project's events at this instant. Cost: pointers, whatever the number of rows.
     #[must_use]
     pub fn snapshot(&self, project: ProjectId) -> Snapshot {
         let state = self.state.read().projects.get(&project).cloned().unwrap_or_default();
-        Snapshot::of(&state)
+        Snapshot::of(&state, Arc::clone(&self.files))
     }
 
     /// Figures for operators.
@@ -409,14 +619,21 @@ impl Store {
     pub fn stats(&self) -> Stats {
         let state = self.state.read();
         let mut stats = Stats {
-            replaced: self.replaced.load(Ordering::Relaxed),
-            confirmations: self.confirmations.load(Ordering::Relaxed),
+            replaced: self.counters.replaced.load(Ordering::Relaxed),
+            confirmations: self.counters.confirmations.load(Ordering::Relaxed),
+            sealed_bytes: self.counters.sealed_bytes.load(Ordering::Relaxed),
+            compaction_read_bytes: self.counters.compaction_read_bytes.load(Ordering::Relaxed),
+            compaction_written_bytes: self.counters.compaction_written_bytes.load(Ordering::Relaxed),
+            compactions: self.counters.compactions.load(Ordering::Relaxed),
             ..Stats::default()
         };
         for project in state.projects.values() {
             stats.memory_rows += project.active.live_rows() + project.sealing.live_rows();
             stats.memory_bytes += project.active.bytes() + project.sealing.bytes();
             stats.segments += project.segments.len();
+            let fresh = |segment: &&Arc<Segment>| segment.entry.level == model::Level::Fresh;
+            stats.fresh_segments += project.segments.iter().filter(fresh).count();
+            stats.merges += project.merges.len();
             stats.segment_bytes += project.segments.iter().map(|segment| segment.entry.file_bytes).sum::<u64>();
             stats.segment_rows += project.segments.iter().map(|segment| segment.entry.rows).sum::<u64>();
             stats.deleted_rows += project.deleted.values().map(|bitmap| bitmap.len()).sum::<u64>();
@@ -459,6 +676,31 @@ impl Turn {
         }
         Ok(replaced)
     }
+}
+
+impl Turn {
+    /// Deletions that the catalog has now, unless more came since.
+    fn forget_committed(&mut self, state: &State, committed: &[(ProjectId, SegmentId, Arc<RoaringBitmap>)]) {
+        for (project, segment, bitmap) in committed {
+            let now = state.projects.get(project).map(|state| state.deleted_of(*segment));
+            if now.is_some_and(|now| Arc::ptr_eq(&now, bitmap)) {
+                self.dirty.remove(&(*project, *segment));
+            }
+        }
+    }
+}
+
+/// Rows of the compacted segments that were deleted from their inputs since the compaction began.
+fn moved(compacted: &Compacted, project: &ProjectState) -> HashMap<SegmentId, RoaringBitmap> {
+    let mut moved: HashMap<SegmentId, RoaringBitmap> = HashMap::new();
+    for (input, places) in &compacted.places {
+        for row in project.deleted_of(*input).iter() {
+            if let Some(Some((segment, row))) = places.get(row as usize) {
+                moved.entry(*segment).or_default().insert(*row);
+            }
+        }
+    }
+    moved
 }
 
 #[cfg(test)]

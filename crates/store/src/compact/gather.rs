@@ -1,0 +1,172 @@
+//! The columns of a new segment, gathered from the chunks of old ones.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::{cast, interleave};
+use arrow::datatypes::DataType;
+use env::Files;
+use model::SegmentId;
+use model::json::Key;
+
+use super::Row;
+use crate::error::StoreError;
+use crate::property::shred::Column as ColumnBuilder;
+use crate::property::values::{PropertyColumn, PropertyValues};
+use crate::property::{Kind, Plan, PlannedColumn, Rest, RestBuilder};
+use crate::schema::{COLUMNS, Column, REST, dictionary};
+use crate::segment::Segment;
+use crate::selection::Selection;
+use crate::snapshot::Chunk;
+use crate::write::Source;
+
+pub(super) struct Gather<'a> {
+    plan: &'a Plan,
+    files: &'a dyn Files,
+    pieces: Vec<Piece<'a>>,
+    /// For each row of the output: its piece, and its place among the piece's rows.
+    order: Vec<(usize, usize)>,
+    rest: RestBuilder,
+}
+
+/// The rows that one chunk gives.
+struct Piece<'a> {
+    chunk: &'a Chunk,
+    rows: Selection,
+    /// By place among `rows`: the row of the output.
+    outputs: Vec<u32>,
+}
+
+impl<'a> Gather<'a> {
+    pub(super) fn new(chunks: &'a [Chunk], rows: &[Row], plan: &'a Plan, files: &'a dyn Files) -> Self {
+        let mut by_chunk: Vec<Vec<(u32, u32)>> = vec![Vec::new(); chunks.len()];
+        for (row, output) in rows.iter().zip(0..) {
+            by_chunk[row.chunk as usize].push((row.row, output));
+        }
+        let mut order = vec![(0, 0); rows.len()];
+        let mut pieces = Vec::new();
+        for (chunk, mut taken) in chunks.iter().zip(by_chunk) {
+            if taken.is_empty() {
+                continue;
+            }
+            taken.sort_unstable();
+            for (place, (_, output)) in taken.iter().enumerate() {
+                order[*output as usize] = (pieces.len(), place);
+            }
+            let rows = Selection::from_rows(taken.iter().map(|(row, _)| *row));
+            pieces.push(Piece { chunk, rows, outputs: taken.into_iter().map(|(_, output)| output).collect() });
+        }
+        Self { plan, files, pieces, order, rest: RestBuilder::default() }
+    }
+
+    fn interleaved(&self, arrays: &[ArrayRef]) -> Result<ArrayRef, StoreError> {
+        let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+        let array = interleave(&arrays, &self.order)?;
+        Ok(plain(array)?)
+    }
+
+    /// Leaves what the columns of `plan` do not take: values of rare keys, of columns that are none any more, and nulls.
+    fn leave_others(&mut self) -> Result<(), StoreError> {
+        let planned: HashSet<&str> = self.plan.columns.iter().map(|column| column.key.as_str()).collect();
+        let mut outputs: HashMap<SegmentId, (Arc<Segment>, HashMap<u32, u32>)> = HashMap::new();
+        for piece in &self.pieces {
+            let Some((segment, group, range)) = piece.chunk.place() else { continue };
+            let known = outputs.entry(segment.entry.id).or_insert_with(|| (Arc::clone(segment), HashMap::new()));
+            known.1.extend(piece.rows.rows().zip(&piece.outputs).map(|(row, output)| (range.start + row, *output)));
+            let opened = segment.opened(self.files)?;
+            let demoted: BTreeSet<&str> = opened
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(at, column)| !planned.contains(column.key.as_str()) && !opened.is_empty(group, REST + 1 + at))
+                .map(|(_, column)| column.key.as_str())
+                .collect();
+            for key in demoted {
+                let column = piece.chunk.property(&Key::new(key), &piece.rows)?;
+                let mut raw = String::new();
+                for (at, output) in piece.outputs.iter().enumerate() {
+                    raw.clear();
+                    // What stands in the rest already comes with the rest.
+                    if column.values.write_json(at, &mut raw) {
+                        self.rest.push(*output, key, &raw);
+                    }
+                }
+            }
+        }
+        for (segment, outputs) in outputs.values() {
+            segment.tails(self.files, |key, row, raw| {
+                if let Some(output) = outputs.get(&row).filter(|_| raw == "null" || !planned.contains(key)) {
+                    self.rest.push(*output, key, raw);
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Source for Gather<'_> {
+    fn column(&mut self, column: Column) -> Result<ArrayRef, StoreError> {
+        debug_assert!(column.place() < COLUMNS, "every column has a place");
+        let mut arrays = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            arrays.push(plain(piece.chunk.read(&[column], &piece.rows)?.remove(0))?);
+        }
+        self.interleaved(&arrays)
+    }
+
+    fn property(&mut self, place: usize) -> Result<ArrayRef, StoreError> {
+        let planned = &self.plan.columns[place];
+        let key = Key::new(&planned.key);
+        let mut arrays = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let column = piece.chunk.property(&key, &piece.rows)?;
+            let (array, left) = typed(column, planned)?;
+            for (at, raw) in left {
+                self.rest.push(piece.outputs[at as usize], &planned.key, &raw);
+            }
+            arrays.push(array);
+        }
+        self.interleaved(&arrays)
+    }
+
+    fn rest(&mut self) -> Result<Rest, StoreError> {
+        self.leave_others()?;
+        Ok(std::mem::take(&mut self.rest).finish())
+    }
+}
+
+/// `column` as the column that is planned, and the values it cannot take.
+#[expect(clippy::type_complexity, reason = "an array, and values by place")]
+fn typed(column: PropertyColumn, planned: &PlannedColumn) -> Result<(ArrayRef, Vec<(u32, Box<str>)>), StoreError> {
+    let rows = column.len();
+    let as_it_is: Option<ArrayRef> = match (&column.values, planned.kind) {
+        (PropertyValues::Dictionary(array), Kind::Text) => Some(plain(Arc::new(array.clone()))?),
+        (PropertyValues::Text(array), Kind::Text) | (PropertyValues::Json(array), Kind::Json) => {
+            Some(Arc::new(array.clone()))
+        }
+        (PropertyValues::Uuid(array), Kind::Uuid) => Some(Arc::new(array.clone())),
+        (PropertyValues::Int(array), Kind::Int) => Some(Arc::new(array.clone())),
+        (PropertyValues::Float(array), Kind::Float) => Some(Arc::new(array.clone())),
+        (PropertyValues::Bool(array), Kind::Bool) => Some(Arc::new(array.clone())),
+        _ => None,
+    };
+    if let Some(array) = as_it_is {
+        return Ok((array, column.strays));
+    }
+    let mut builder = ColumnBuilder::new(planned);
+    let mut left = Vec::new();
+    let mut raw = String::new();
+    for row in 0..u32::try_from(rows).unwrap_or(u32::MAX) {
+        raw.clear();
+        if column.write_json(row as usize, &mut raw) && !builder.push(row, &raw) {
+            left.push((row, raw.as_str().into()));
+        }
+    }
+    Ok((builder.finish(u32::try_from(rows).unwrap_or(u32::MAX)), left))
+}
+
+/// Text without a dictionary, as it is written.
+fn plain(array: ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    if *array.data_type() == dictionary() { cast(&array, &DataType::Utf8) } else { Ok(array) }
+}

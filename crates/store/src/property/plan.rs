@@ -1,0 +1,181 @@
+//! Decides which properties of a segment become columns, and of which type.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use model::json::{self, Members};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::kind::{Kind, Shape};
+
+/// A key becomes a column when at least one row in this many has it.
+const ROWS_PER_VALUE_MAX: u64 = 250;
+/// Columns at most; the most frequent keys win.
+const COLUMNS_MAX: usize = 160;
+/// Longest key that becomes a column, in bytes.
+const KEY_BYTES_MAX: usize = 200;
+/// A typed column may leave one value in this many to the rest.
+const MISFITS_PER_VALUES: u64 = 20;
+/// Among fewer fractions than one in this many, whole numbers stay whole.
+const FRACTIONS_PER_WHOLE: u64 = 1_000;
+/// Distinct texts counted before a column counts as one of many different values.
+const DISTINCT_MAX: usize = 4_096;
+
+/// How often which key occurs with which kind of value.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Census {
+    rows: u64,
+    keys: HashMap<String, Tally, FixedState>,
+}
+
+/// One key's values, by shape.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Tally {
+    pub(crate) text: u64,
+    pub(crate) uuid: u64,
+    pub(crate) int: u64,
+    pub(crate) float: u64,
+    pub(crate) bool: u64,
+    pub(crate) other: u64,
+    pub(crate) null: u64,
+    distinct: Distinct,
+}
+
+/// Whether values repeat.
+#[derive(Debug, Default, Clone)]
+struct Distinct {
+    hashes: std::collections::HashSet<u64, FixedState>,
+    seen: u64,
+}
+
+/// The columns of a segment's properties, in order.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) columns: Vec<PlannedColumn>,
+}
+
+/// One property column.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct PlannedColumn {
+    pub(crate) key: String,
+    pub(crate) kind: Kind,
+    /// Whether values repeat enough for a dictionary.
+    pub(crate) dictionary: bool,
+}
+
+impl Census {
+    /// Of so many rows, whose values are counted elsewhere.
+    pub(crate) fn of_rows(rows: u64) -> Self {
+        Self { rows, ..Self::default() }
+    }
+
+    /// Counts the members of one row's properties, a JSON object.
+    pub(crate) fn add(&mut self, properties: &str) {
+        self.rows += 1;
+        for (key, raw) in Members::of(properties) {
+            let key = json::unescape(key);
+            let tally = match self.keys.get_mut(key.as_ref()) {
+                Some(tally) => tally,
+                None => self.keys.entry(key.into_owned()).or_default(),
+            };
+            tally.add(raw);
+        }
+    }
+
+    /// Adds `count` values of `kind` under `key`, counted elsewhere.
+    pub(crate) fn add_column(&mut self, column: &PlannedColumn, count: u64) {
+        let tally = self.keys.entry(column.key.clone()).or_default();
+        match column.kind {
+            Kind::Text => tally.text += count,
+            Kind::Uuid => tally.uuid += count,
+            Kind::Int => tally.int += count,
+            Kind::Float => tally.float += count,
+            Kind::Bool => tally.bool += count,
+            Kind::Json => tally.other += count,
+        }
+        // Says "repeats" or "does not" without the values.
+        tally.distinct.seen += count;
+        if !column.dictionary {
+            tally.distinct.hashes.extend(
+                (0..u64::try_from(DISTINCT_MAX).unwrap_or(0)).take(usize::try_from(count).unwrap_or(usize::MAX)),
+            );
+        }
+    }
+
+    /// Adds one value under `key`.
+    pub(crate) fn add_value(&mut self, key: &str, raw: &str) {
+        match self.keys.get_mut(key) {
+            Some(tally) => tally.add(raw),
+            None => self.keys.entry(key.to_owned()).or_default().add(raw),
+        }
+    }
+
+    /// The columns for these counts.
+    pub(crate) fn plan(&self) -> Plan {
+        let frequent = |tally: &Tally| tally.count() > 0 && tally.count() * ROWS_PER_VALUE_MAX >= self.rows;
+        let mut keys: Vec<(&String, &Tally)> =
+            self.keys.iter().filter(|(key, tally)| key.len() <= KEY_BYTES_MAX && frequent(tally)).collect();
+        keys.sort_unstable_by(|a, b| (b.1.count(), a.0).cmp(&(a.1.count(), b.0)));
+        keys.truncate(COLUMNS_MAX);
+        let columns = keys.into_iter().map(|(key, tally)| PlannedColumn {
+            key: key.clone(),
+            kind: tally.kind(),
+            dictionary: tally.distinct.repeat(),
+        });
+        Plan { columns: columns.collect() }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, raw: &str) {
+        let shape = Shape::of(raw);
+        match shape {
+            Shape::Null => self.null += 1,
+            Shape::Text => self.text += 1,
+            Shape::Uuid(_) => self.uuid += 1,
+            Shape::Int(_) => self.int += 1,
+            Shape::Float(_) => self.float += 1,
+            Shape::Bool(_) => self.bool += 1,
+            Shape::Other => self.other += 1,
+        }
+        if shape != Shape::Null {
+            self.distinct.add(raw);
+        }
+    }
+
+    /// Values that are not null.
+    pub(crate) fn count(&self) -> u64 {
+        self.text + self.uuid + self.int + self.float + self.bool + self.other
+    }
+
+    fn kind(&self) -> Kind {
+        let count = self.count();
+        // Nulls do not fit typed columns either, but reading the rest for them is free: they read as missing.
+        let fits = |fitting: u64| (count - fitting) * MISFITS_PER_VALUES <= count;
+        let numbers = self.int + self.float;
+        match () {
+            () if fits(self.bool) => Kind::Bool,
+            // A stray fraction does not make doubles of whole numbers, which may be too large for them.
+            () if fits(self.int) && self.float * FRACTIONS_PER_WHOLE <= count => Kind::Int,
+            () if fits(numbers) => Kind::Float,
+            () if fits(self.uuid) => Kind::Uuid,
+            () if fits(self.text + self.uuid) => Kind::Text,
+            () => Kind::Json,
+        }
+    }
+}
+
+impl Distinct {
+    fn add(&mut self, raw: &str) {
+        self.seen += 1;
+        if self.hashes.len() < DISTINCT_MAX {
+            self.hashes.insert(xxh3_64(raw.as_bytes()));
+        }
+    }
+
+    /// Whether a value comes twice on average, or there are few of them.
+    fn repeat(&self) -> bool {
+        let distinct = self.hashes.len() as u64;
+        distinct < 64 || (distinct * 2 <= self.seen && (self.hashes.len() < DISTINCT_MAX || self.seen > 4 * distinct))
+    }
+}

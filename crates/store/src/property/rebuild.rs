@@ -1,0 +1,90 @@
+//! Puts the JSON of properties together again from columns and rest.
+
+use arrow::array::{Array, DictionaryArray, StringArray, StringBuilder};
+use arrow::datatypes::Int32Type;
+use model::write_json_string;
+
+use super::values::PropertyValues;
+
+/// A column on its way into objects.
+#[derive(Debug)]
+struct Piece {
+    /// `"key":`
+    prefix: String,
+    values: Prepared,
+}
+
+#[derive(Debug)]
+enum Prepared {
+    Plain(PropertyValues),
+    /// A dictionary whose texts are JSON already.
+    Quoted {
+        keys: DictionaryArray<Int32Type>,
+        texts: Vec<String>,
+    },
+}
+
+/// The properties of `rows` rows as JSON objects: each column's key and values, and what is in `rest`.
+pub(crate) fn objects(rows: usize, columns: Vec<(&str, PropertyValues)>, rest: &StringArray) -> StringArray {
+    let pieces: Vec<Piece> = columns.into_iter().map(|(key, values)| Piece::new(key, values, rows)).collect();
+    let mut builder = StringBuilder::with_capacity(rows, rows * 1_024);
+    let mut object = String::with_capacity(4_096);
+    for row in 0..rows {
+        object.clear();
+        object.push('{');
+        for piece in &pieces {
+            piece.write(row, &mut object);
+        }
+        if rest.is_valid(row) {
+            // `{...}` without its braces.
+            let members = rest.value(row);
+            object.push_str(members.get(1..members.len().saturating_sub(1)).unwrap_or_default());
+        } else if object.len() > 1 {
+            object.pop();
+        }
+        object.push('}');
+        builder.append_value(&object);
+    }
+    builder.finish()
+}
+
+impl Piece {
+    fn new(key: &str, values: PropertyValues, rows: usize) -> Self {
+        let mut prefix = String::with_capacity(key.len() + 3);
+        write_json_string(&mut prefix, key);
+        prefix.push(':');
+        let values = match values {
+            // Worth it when texts are written about as often as there are texts.
+            PropertyValues::Dictionary(keys) if keys.values().len() <= 2 * rows => {
+                let texts = keys.values().as_any().downcast_ref::<StringArray>();
+                let quoted = |text: Option<&str>| {
+                    let mut out = String::new();
+                    write_json_string(&mut out, text.unwrap_or_default());
+                    out
+                };
+                let texts = texts.map(|texts| texts.iter().map(quoted).collect()).unwrap_or_default();
+                Prepared::Quoted { keys, texts }
+            }
+            values => Prepared::Plain(values),
+        };
+        Self { prefix, values }
+    }
+
+    /// Appends `"key":value,` if the row has a value.
+    fn write(&self, row: usize, out: &mut String) {
+        match &self.values {
+            Prepared::Quoted { keys, texts } => {
+                if let Some(text) = keys.key(row).and_then(|key| texts.get(key)) {
+                    out.push_str(&self.prefix);
+                    out.push_str(text);
+                    out.push(',');
+                }
+            }
+            Prepared::Plain(values) => {
+                let before = out.len();
+                out.push_str(&self.prefix);
+                if values.write_json(row, out) { out.push(',') } else { out.truncate(before) }
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Writes a segment: its Parquet file column by column, and the index beside it.
+//!
+//! One column of all rows is in memory at a time, next to what is encoded already, so memory grows with the file and not
+//! with the rows. Columns are made on demand, in any order the file does not care about: the rest is written last,
+//! because making property columns may leave values to it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
+use env::Files;
+use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Timestamp};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+use roaring::RoaringBitmap;
+
+use crate::error::StoreError;
+use crate::file::FileWriter;
+use crate::identity::{Identity, Probe};
+use crate::index::facts::FactsBuilder;
+use crate::index::{self, NewIndex, tails};
+use crate::property::{Kind, Plan, PlannedColumn, Rest};
+use crate::schema::{COLUMNS, Column, REST, segment_schema};
+use crate::segment::{Segment, directory, paths, uuid_at};
+
+/// Rows of a row group.
+pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
+/// Rows of a page: what has to be decoded to read one row.
+const PAGE_ROWS: usize = 4_096;
+const COMPACTED_ZSTD_LEVEL: i32 = 3;
+/// A column whose dictionary outgrows this is written without one.
+const DICTIONARY_BYTES_MAX: usize = 8 << 20;
+/// The key of the property columns in the file's metadata.
+pub(crate) const PLAN_KEY: &str = "hedgerow.properties";
+
+/// What a segment is made of.
+pub(crate) struct NewSegment<'a> {
+    pub(crate) id: SegmentId,
+    pub(crate) project: ProjectId,
+    pub(crate) level: Level,
+    pub(crate) merges_through: MergeId,
+    pub(crate) plan: &'a Plan,
+    pub(crate) source: &'a mut dyn Source,
+}
+
+/// Gives the columns of a segment, one at a time.
+pub(crate) trait Source {
+    /// A column that every event has.
+    fn column(&mut self, column: Column) -> Result<ArrayRef, StoreError>;
+
+    /// A property column of the plan, by place.
+    fn property(&mut self, place: usize) -> Result<ArrayRef, StoreError>;
+
+    /// What went into no column. Asked last.
+    fn rest(&mut self) -> Result<Rest, StoreError>;
+}
+
+/// Writes a segment and its index, both durable, their names included.
+pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Result<Arc<Segment>, StoreError> {
+    let directory = directory(root, new.project);
+    files.create_dir_all(&directory)?;
+    let (path, index_path) = paths(root, new.project, new.id);
+    let events = new.source.column(Column::Event)?;
+    let timestamps = new.source.column(Column::Timestamp)?;
+    let rows = events.len();
+    let mut file = Encoder::new(FileWriter::new(files.create(&path)?), new.level, new.plan, rows)?;
+    let mut facts = Vec::with_capacity(5);
+    for column in Column::ALL {
+        let array = match column {
+            Column::Event => Arc::clone(&events),
+            Column::Timestamp => Arc::clone(&timestamps),
+            _ => new.source.column(column)?,
+        };
+        file.write(column.place(), &array)?;
+        if FACT_COLUMNS.contains(&column) {
+            facts.push(array);
+        }
+    }
+    let (probes, facts) = collect_facts(&facts);
+    let mut validity = Vec::with_capacity(new.plan.columns.len());
+    for place in 0..new.plan.columns.len() {
+        let array = new.source.property(place)?;
+        file.write(REST + 1 + place, &array)?;
+        validity.push(array.nulls().cloned());
+    }
+    let rest = new.source.rest()?;
+    let objects: ArrayRef = Arc::new(rest.objects(u32::try_from(rows).unwrap_or(u32::MAX)));
+    file.write(REST, &objects)?;
+    drop(objects);
+    let (file, file_bytes, checksum) = file.finish()?;
+    let (directory_of_tails, tails) = tails::encode(&rest);
+    let columns_of = |run: &std::ops::Range<u32>| {
+        let has = |nulls: &Option<arrow::buffer::NullBuffer>| {
+            nulls.as_ref().is_none_or(|nulls| nulls.slice(run.start as usize, run.len()).null_count() < run.len())
+        };
+        (0..).zip(&validity).filter(|(_, nulls)| has(nulls)).map(|(place, _)| place).collect::<RoaringBitmap>()
+    };
+    let facts = facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails);
+    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts: facts.clone(), tails })?;
+    files.sync_dir(&directory)?;
+    let times = timestamps.as_primitive::<TimestampMicrosecondType>();
+    let entry = SegmentEntry {
+        id: new.id,
+        project: new.project,
+        level: new.level,
+        rows: rows as u64,
+        file_bytes,
+        min_timestamp: Timestamp::from_micros(arrow::compute::min(times).unwrap_or_default()),
+        max_timestamp: Timestamp::from_micros(arrow::compute::max(times).unwrap_or_default()),
+        checksum,
+        merges_through: new.merges_through,
+    };
+    let segment = Segment::new(entry, root);
+    segment.preload(file, index, filter, facts);
+    Ok(Arc::new(segment))
+}
+
+/// The columns that facts are made of, in the order they are written.
+pub(crate) const FACT_COLUMNS: [Column; 5] =
+    [Column::Uuid, Column::Event, Column::DistinctId, Column::Timestamp, Column::PersonNumber];
+
+/// Probes and facts from the columns [`FACT_COLUMNS`].
+pub(crate) fn collect_facts(columns: &[ArrayRef]) -> (Vec<Probe>, FactsBuilder) {
+    let [uuids, events, distinct_ids, timestamps, persons] = columns else {
+        unreachable!("facts are made of five columns")
+    };
+    let (events, distinct_ids) = (events.as_string::<i32>(), distinct_ids.as_string::<i32>());
+    let (uuids, persons) = (uuids.as_fixed_size_binary(), persons.as_primitive::<UInt32Type>());
+    let timestamps = timestamps.as_primitive::<TimestampMicrosecondType>();
+    let mut probes = Vec::with_capacity(uuids.len());
+    let mut facts = FactsBuilder::default();
+    for row in 0..uuids.len() {
+        let uuid = uuid_at(uuids, row);
+        let (event, distinct_id) = (events.value(row), distinct_ids.value(row));
+        probes.push(Identity::of(distinct_id, event, uuid).probe(uuid));
+        facts.push(event, timestamps.value(row), persons.value(row), distinct_id);
+    }
+    (probes, facts)
+}
+
+/// The Parquet file while columns come in.
+struct Encoder {
+    writer: SerializedFileWriter<FileWriter>,
+    fields: Vec<Arc<arrow::datatypes::Field>>,
+    /// Writers of each row group, by column; taken when the column is written.
+    groups: Vec<Vec<Option<ArrowColumnWriter>>>,
+    chunks: Vec<Vec<Option<ArrowColumnChunk>>>,
+}
+
+impl Encoder {
+    fn new(file: FileWriter, level: Level, plan: &Plan, rows: usize) -> Result<Self, StoreError> {
+        let schema = segment_schema(&plan.columns);
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(level, plan)))?;
+        let (writer, factory): (_, ArrowRowGroupWriterFactory) = writer.into_serialized_writer()?;
+        let count = rows.div_ceil(ROW_GROUP_ROWS).max(1);
+        let mut groups = Vec::with_capacity(count);
+        for group in 0..count {
+            groups.push(factory.create_column_writers(group)?.into_iter().map(Some).collect());
+        }
+        let columns = schema.fields().len();
+        let chunks = (0..count).map(|_| (0..columns).map(|_| None).collect()).collect();
+        Ok(Self { writer, fields: schema.fields().iter().map(Arc::clone).collect(), groups, chunks })
+    }
+
+    /// Encodes all rows of one column.
+    fn write(&mut self, place: usize, array: &ArrayRef) -> Result<(), StoreError> {
+        let field = Arc::clone(&self.fields[place]);
+        for (group, writers) in self.groups.iter_mut().enumerate() {
+            let start = group * ROW_GROUP_ROWS;
+            let length = ROW_GROUP_ROWS.min(array.len() - start);
+            let mut writer = writers[place].take().expect("each column is written once");
+            for leaf in compute_leaves(&field, &array.slice(start, length))? {
+                writer.write(&leaf)?;
+            }
+            self.chunks[group][place] = Some(writer.close()?);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(Arc<dyn env::File>, u64, u64), StoreError> {
+        for chunks in self.chunks {
+            let mut group = self.writer.next_row_group()?;
+            for chunk in chunks {
+                chunk.expect("every column was written").append_to_row_group(&mut group)?;
+            }
+            group.close()?;
+        }
+        Ok(self.writer.into_inner()?.finish()?)
+    }
+}
+
+fn properties(level: Level, plan: &Plan) -> WriterProperties {
+    let compression = match level {
+        Level::Fresh => Compression::LZ4_RAW,
+        Level::Compacted => Compression::ZSTD(ZstdLevel::try_new(COMPACTED_ZSTD_LEVEL).unwrap_or_default()),
+    };
+    let text = serde_json::to_string(&plan.columns).expect("a plan is plain data");
+    let mut builder = WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_key_value_metadata(Some(vec![KeyValue::new(PLAN_KEY.to_owned(), text)]))
+        .set_created_by("hedgerow".to_owned());
+    let schema = segment_schema(&plan.columns);
+    let path = |place: usize| ColumnPath::new(vec![schema.field(place).name().clone()]);
+    for column in [Column::Timestamp, Column::CreatedAt] {
+        builder = builder
+            .set_column_dictionary_enabled(path(column.place()), false)
+            .set_column_encoding(path(column.place()), Encoding::DELTA_BINARY_PACKED);
+    }
+    builder = builder
+        .set_column_statistics_enabled(path(Column::Timestamp.place()), EnabledStatistics::Page)
+        .set_column_dictionary_enabled(path(Column::Uuid.place()), false)
+        .set_column_encoding(path(Column::Uuid.place()), Encoding::BYTE_STREAM_SPLIT)
+        .set_column_dictionary_enabled(path(COLUMNS), false);
+    for (at, column) in plan.columns.iter().enumerate() {
+        let path = path(REST + 1 + at);
+        if !column.dictionary {
+            builder = builder.set_column_dictionary_enabled(path.clone(), false);
+            if let Some(encoding) = plain_encoding(column) {
+                builder = builder.set_column_encoding(path, encoding);
+            }
+        }
+    }
+    builder.build()
+}
+
+/// How values that hardly repeat are laid out.
+fn plain_encoding(column: &PlannedColumn) -> Option<Encoding> {
+    match column.kind {
+        Kind::Uuid | Kind::Float => Some(Encoding::BYTE_STREAM_SPLIT),
+        Kind::Int => Some(Encoding::DELTA_BINARY_PACKED),
+        Kind::Text | Kind::Json => Some(Encoding::DELTA_LENGTH_BYTE_ARRAY),
+        Kind::Bool => None,
+    }
+}
