@@ -46,6 +46,18 @@ pub enum QueryError {
 #[error(transparent)]
 pub(crate) struct ReadFailure(pub(crate) Box<dyn std::error::Error + Send + Sync>);
 
+impl From<store::StoreError> for QueryError {
+    fn from(error: store::StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<arrow::error::ArrowError> for QueryError {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
 impl QueryError {
     /// What an engine error means to the caller, given the memory limit it ran under.
     pub(crate) fn from_engine(error: DataFusionError, limit_bytes: usize) -> Self {

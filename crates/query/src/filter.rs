@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use parse::Parsed;
 
 pub(crate) use leaf::{Leaf, NEEDLE_BYTES_MAX, Place, Source, Test};
-pub(crate) use value::PropertyValue;
+pub(crate) use value::{Number, PropertyValue};
 
 use value::EqualSet;
 

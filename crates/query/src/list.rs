@@ -2,12 +2,10 @@
 //!
 //! The order is total: by timestamp, then uuid, both in the same direction. A page is found in two steps.
 //!
-//! 1. **Which rows.** Parts of the store are visited in groups, the newest first (the oldest when ascending). A plan
-//!    (scan, filter, sort with a limit) finds each group's best rows by timestamp and uuid alone, so sorting never
-//!    carries properties around. The search ends when enough rows are in hand and no part that is left can hold an
-//!    earlier one.
-//! 2. **Their contents.** The parts that hold the page's rows are read again, all columns this time, within the page's
-//!    time range.
+//! 1. **Which rows.** Parts of the store are visited in order of time, the newest first (the oldest when ascending). Each
+//!    gives its best rows by timestamp and uuid alone. Rows beyond the worst one in hand are not even looked at, and the
+//!    search ends when no part that is left can hold a better one.
+//! 2. **Their contents.** The page's rows, and no others, are read with all their columns.
 //!
 //! Invariant: ending early saves work and nothing else. The page is the same as if every row had been sorted.
 
@@ -16,13 +14,13 @@ mod search;
 
 use std::sync::Arc;
 
-use model::{PersonMode, ProjectId, Timestamp};
+use model::{PersonMode, PersonNumber, ProjectId, Timestamp};
+use store::Snapshot;
 use uuid::Uuid;
 
 use crate::QueryError;
 use crate::engine::{Core, Engine};
 use crate::filter::Filter;
-use crate::table::{self, Part};
 
 /// Which events to list. All conditions are joined by AND; the default of each is "any".
 #[derive(Debug, Clone)]
@@ -37,8 +35,8 @@ pub struct EventsQuery {
     pub event: Option<String>,
     /// Exactly this distinct id.
     pub distinct_id: Option<String>,
-    /// Only events of this person, merges applied.
-    pub person: Option<Uuid>,
+    /// Only events of the person with this number, merges applied.
+    pub person: Option<PersonNumber>,
     /// Condition on properties.
     pub filter: Filter,
     /// Newest or oldest first.
@@ -149,7 +147,7 @@ impl Engine {
     pub async fn events(&self, query: EventsQuery) -> Result<EventsPage, QueryError> {
         let store = Arc::clone(&self.store);
         let page = self
-            .run(move |core| async move { page(&core, &table::parts(&store.snapshot(query.project)), &query).await })
+            .run(move |core| async move { page(&core, &store.snapshot(query.project), &query).await })
             .await?;
         tracing::Span::current().record("rows", page.rows.len());
         Ok(page)
@@ -163,15 +161,15 @@ impl Engine {
     #[tracing::instrument(skip_all, fields(project = project.0))]
     pub async fn event(&self, project: ProjectId, uuid: Uuid) -> Result<Option<Event>, QueryError> {
         let store = Arc::clone(&self.store);
-        self.run(move |core| async move { fetch::by_uuid(&core, store.snapshot(project), uuid).await }).await
+        self.run(move |core| async move { fetch::by_uuid(&core, &store.snapshot(project), uuid).await }).await
     }
 }
 
-async fn page(core: &Core, parts: &[Part], query: &EventsQuery) -> Result<EventsPage, QueryError> {
-    let found = search::first(core, parts, query).await?;
+async fn page(core: &Core, snapshot: &Snapshot, query: &EventsQuery) -> Result<EventsPage, QueryError> {
+    let found = search::first(core, snapshot, query).await?;
     let end = query.offset.saturating_add(query.limit);
     let page = query.offset.min(found.len())..end.min(found.len());
-    let rows = fetch::rows(core, parts, &found, page, query).await?;
+    let rows = fetch::rows(core, snapshot, &found, page, query.order).await?;
     Ok(EventsPage { rows, next: found.get(end).map(|row| row.position) })
 }
 

@@ -1,17 +1,17 @@
 //! Stored events as a table of the query engine.
 //!
 //! The table is one snapshot of one project: which project is settled when the snapshot is taken, never by a condition
-//! that a plan could lose. Its parts are dealt out to as many partitions as there are threads, so memory grows with
-//! threads and not with parts. Only the columns a plan uses are read, and conditions on the timestamp skip parts, and
-//! what a part can skip inside; the engine checks them again row by row.
+//! that a plan could lose. Besides the columns of an event it has one for each property that a plan asks for, read from
+//! wherever the property is. Conditions that the scan understands are evaluated by it, exactly and with everything that is
+//! known about parts without reading them; the engine evaluates the others. Parts are dealt out to as many partitions as
+//! there are threads, so memory grows with threads and not with parts.
 
+mod conditions;
 mod scan;
-mod time_range;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -19,92 +19,83 @@ use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use model::Timestamp;
+use model::json::Key;
+use store::{Column, Snapshot};
 
-use crate::plan::column;
+use crate::scan::Narrowed;
 
-pub(crate) use scan::read;
-pub(crate) use time_range::TimeRange;
+/// The column of all properties, as JSON.
+pub(crate) const PROPERTIES: &str = "properties";
 
-/// What reading a part can fail with.
-pub(crate) type ReadError = Box<dyn std::error::Error + Send + Sync>;
-/// Batches of a part, read one after the other on the caller's thread.
-pub(crate) type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ReadError>> + Send>;
-
-/// Where the rows of a part are: in the store, or in a test's hands.
-pub(crate) trait Rows: Debug + Send + Sync {
-    /// Reads the columns of these names, in any order, of at least all rows within `range`.
-    fn read(&self, columns: &[&str], range: TimeRange) -> std::result::Result<Batches, ReadError>;
-}
-
-/// One part of a snapshot.
+/// A property that a plan asks for.
 #[derive(Debug, Clone)]
-pub(crate) struct Part {
-    pub(crate) number: u32,
-    pub(crate) count: usize,
-    pub(crate) range: TimeRange,
-    pub(crate) rows: Arc<dyn Rows>,
+pub(crate) struct Property {
+    pub(crate) key: Key,
+    pub(crate) form: Form,
 }
 
-impl Part {
-    pub(crate) fn earliest(&self) -> Timestamp {
-        self.range.earliest
-    }
-
-    pub(crate) fn latest(&self) -> Timestamp {
-        self.range.latest
-    }
+/// What of a property is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Its text: strings as they are, other values in their canonical spelling.
+    Text,
+    /// Its number, if it is one or spells one.
+    Number,
 }
 
-/// The parts of `snapshot`, numbered.
-pub(crate) fn parts(snapshot: &store::Snapshot) -> Vec<Part> {
-    let part = |(number, stored): (u32, &store::Part)| {
-        let range = stored.time_range();
-        Part {
-            number,
-            count: usize::try_from(stored.rows()).unwrap_or(usize::MAX),
-            range: TimeRange {
-                earliest: Timestamp::from_micros(range.first),
-                latest: Timestamp::from_micros(range.last),
-            },
-            rows: Arc::new(Stored(stored.clone())),
+/// What a column of the table is.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Stored(Column),
+    Properties,
+    Property(Property),
+}
+
+impl Property {
+    pub(crate) fn new(key: &str, form: Form) -> Self {
+        Self { key: Key::new(key), form }
+    }
+
+    /// What the column of this property is called.
+    pub(crate) fn name(&self) -> String {
+        match self.form {
+            Form::Text => format!("properties.{}", self.key.text()),
+            Form::Number => format!("number(properties.{})", self.key.text()),
         }
-    };
-    (0..).zip(snapshot.parts()).map(part).collect()
+    }
 }
 
-/// The table of `parts`, for the builder of a plan that runs in at most `partitions` partitions.
-pub(crate) fn source(parts: Vec<Part>, partitions: usize) -> Arc<dyn TableSource> {
-    provider_as_source(Arc::new(EventsTable { schema: schema(), parts, partitions }))
+/// The table of `snapshot` with columns for `properties`, for the builder of a plan that runs in at most `partitions`
+/// partitions.
+pub(crate) fn source(snapshot: Snapshot, properties: Vec<Property>, partitions: usize) -> Arc<dyn TableSource> {
+    let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
+    sources.push(Source::Properties);
+    sources.extend(properties.into_iter().map(Source::Property));
+    let schema = Arc::new(Schema::new(sources.iter().map(Source::field).collect::<Vec<_>>()));
+    provider_as_source(Arc::new(EventsTable { schema, sources, snapshot, partitions }))
 }
 
-/// The stored columns, and the part that a row comes from.
-fn schema() -> SchemaRef {
-    let stored = store::schema();
-    let mut fields: Vec<_> = stored.fields().iter().map(Arc::clone).collect();
-    fields.push(Arc::new(Field::new(column::PART, DataType::UInt32, false)));
-    Arc::new(Schema::new(fields))
-}
-
-/// A part of the store.
-#[derive(Debug)]
-struct Stored(store::Part);
-
-impl Rows for Stored {
-    fn read(&self, columns: &[&str], range: TimeRange) -> std::result::Result<Batches, ReadError> {
-        let schema = store::schema();
-        let mut projection =
-            columns.iter().map(|name| schema.index_of(name)).collect::<std::result::Result<Vec<_>, _>>()?;
-        projection.sort_unstable();
-        let range = store::TimeRange { first: range.earliest.as_micros(), last: range.latest.as_micros() };
-        Ok(Box::new(self.0.read(&projection, range).map(|batch| batch.map_err(ReadError::from))))
+impl Source {
+    fn field(&self) -> Arc<Field> {
+        match self {
+            Self::Stored(column) => column.field(),
+            Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
+            Self::Property(property) => {
+                let kind = match property.form {
+                    Form::Text => store::dictionary(),
+                    Form::Number => DataType::Float64,
+                };
+                Arc::new(Field::new(property.name(), kind, true))
+            }
+        }
     }
 }
 
 #[derive(Debug)]
 struct EventsTable {
     schema: SchemaRef,
-    parts: Vec<Part>,
+    sources: Vec<Source>,
+    snapshot: Snapshot,
     partitions: usize,
 }
 
@@ -123,21 +114,22 @@ impl TableProvider for EventsTable {
         _session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
-        _limit: Option<usize>,
+        limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let range = TimeRange::of_conditions(filters);
-        let schema = match projection {
-            Some(columns) => Arc::new(self.schema.project(columns)?),
-            None => Arc::clone(&self.schema),
-        };
-        let in_range = self.parts.iter().filter(|part| part.range.overlaps(range)).cloned();
-        Ok(Arc::new(scan::EventsScan::new(in_range.collect(), self.partitions, schema, range)))
+        let asked = Narrowed::new(conditions::of(filters), &self.snapshot);
+        let all: Vec<usize> = (0..self.sources.len()).collect();
+        let places = projection.unwrap_or(&all);
+        let schema = Arc::new(self.schema.project(places)?);
+        let sources = places.iter().filter_map(|place| self.sources.get(*place).cloned()).collect();
+        let overlaps = |part: &&store::Part| part.time_range().overlaps(asked.conditions.range);
+        let parts = self.snapshot.parts().iter().filter(overlaps).cloned().collect();
+        Ok(Arc::new(scan::EventsScan::new(parts, self.partitions, schema, sources, asked, limit)))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let answer = |filter: &&Expr| match TimeRange::of_condition(filter) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
+        let answer = |filter: &&Expr| match conditions::understands(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(answer).collect())
     }

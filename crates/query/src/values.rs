@@ -9,17 +9,17 @@ mod tally;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::common::Result as EngineResult;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident, lit};
-use futures::TryStreamExt;
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
+use arrow::datatypes::Int32Type;
+use model::json::Key;
 use model::{ProjectId, Timestamp};
+use store::{Chunk, Column, Part, Selection, Snapshot, TimeRange};
+use uuid::Uuid;
 
+use crate::QueryError;
 use crate::engine::{Core, Engine};
 use crate::filter::{Filter, NEEDLE_BYTES_MAX, Place, PropertyValue, Test};
-use model::json::Key;
-use crate::plan::{self, column};
-use crate::table::{self, Part};
-use crate::{QueryError, decode};
+use crate::scan::{self, Cancelled, Conditions, Narrowed};
 use tally::Tally;
 
 /// Raw values in one answer; arrays count as one here and as their elements in the answer.
@@ -96,49 +96,50 @@ impl Engine {
     ///
     /// [`QueryError::UnknownColumn`], [`QueryError::SearchTooLong`], and see [`QueryError`].
     #[tracing::instrument(skip_all, fields(project = query.project.0))]
-    pub async fn values(&self, query: ValuesQuery) -> Result<Vec<String>, QueryError> {
-        let store = Arc::clone(&self.store);
-        self.run(move |core| async move { values(&core, table::parts(&store.snapshot(query.project)), &query).await })
-            .await
-    }
-
-    /// The names of all events ever stored that neither begin with `$` nor are PostHog's own: the first hundred in
-    /// code point order.
-    ///
-    /// # Errors
-    ///
-    /// See [`QueryError`].
-    #[tracing::instrument(skip_all, fields(project = project.0))]
-    pub async fn custom_event_names(&self, project: ProjectId) -> Result<Vec<String>, QueryError> {
-        let store = Arc::clone(&self.store);
-        self.run(move |core| async move { custom_event_names(&core, table::parts(&store.snapshot(project))).await })
-            .await
-    }
-}
-
-async fn values(core: &Core, parts: Vec<Part>, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
-    let (column, key) = match &query.subject {
-        Subject::Property(key) => (column::PROPERTIES, Some(Key::new(key))),
-        Subject::Column(name) => (text_column(name).ok_or_else(|| QueryError::UnknownColumn(name.clone()))?, None),
-    };
-    let plan = values_plan(core, parts, query, column).map_err(|error| core.failed(error))?;
-    let mut best = match query.contains.as_deref() {
-        Some(contained) => {
-            let contains = Test::search(&[PropertyValue::text(contained)], Place::Anywhere, false)
-                .map_err(|_too_large| QueryError::SearchTooLong { limit_bytes: NEEDLE_BYTES_MAX })?;
-            Best::Shortest(contains, BTreeSet::new())
+    pub async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
+    let of = match &query.subject {
+        Subject::Property(key) => Of::Property(Key::new(key)),
+        Subject::Column(name) => {
+            Of::Column(column_of(name).ok_or_else(|| QueryError::UnknownColumn(name.clone()))?)
         }
-        None => Best::MostFrequent(Tally::default()),
     };
-    for_each_text(core, &plan, |text| match &key {
-        Some(key) => {
-            if let Some(value) = key.find(text).and_then(PropertyValue::of) {
-                best.add(&value.text);
+    let contains = match query.contains.as_deref() {
+        Some(contained) => Some(
+            Test::search(&[PropertyValue::text(contained)], Place::Anywhere, false)
+                .map_err(|_too_large| QueryError::SearchTooLong { limit_bytes: NEEDLE_BYTES_MAX })?,
+        ),
+        None => None,
+    };
+    let conditions = Conditions {
+        range: TimeRange {
+            first: query.from.map_or(i64::MIN, Timestamp::as_micros),
+            last: query.to.map_or(i64::MAX, Timestamp::as_micros),
+        },
+        events: (!query.event_names.is_empty()).then(|| query.event_names.clone()),
+        filter: query.filter.clone(),
+        ..Conditions::default()
+    };
+    let asked = Narrowed::new(conditions, snapshot);
+    let states = scan::each(core, snapshot.parts().to_vec(), &Cancelled::default(), {
+        let contains = contains.clone();
+        move |best: &mut Option<Best>, part: &Part| {
+            let best = best.get_or_insert_with(|| Best::new(contains.clone()));
+            let may_have = match &of {
+                Of::Property(key) => part.may_hold_property(key.text())?,
+                Of::Column(_) => true,
+            };
+            if !may_have || !asked.may_be_in(part)? {
+                return Ok(());
             }
+            for chunk in part.chunks()? {
+                let rows = scan::narrow(&chunk, &asked)?;
+                of.each(&chunk, &rows, |text, count| best.add(text, count))?;
+            }
+            Ok(())
         }
-        None => best.add(text),
-    })
-    .await?;
+    });
+    let mut best = Best::new(contains);
+    states.await?.into_iter().flatten().for_each(|state| best.merge(state));
     let mut names = Vec::new();
     for raw in best.foremost(VALUES_MAX) {
         match query.subject {
@@ -149,26 +150,91 @@ async fn values(core: &Core, parts: Vec<Part>, query: &ValuesQuery) -> Result<Ve
     Ok(names)
 }
 
-async fn custom_event_names(core: &Core, parts: Vec<Part>) -> Result<Vec<String>, QueryError> {
-    let source = table::source(parts, core.settings.threads);
-    let plan = LogicalPlanBuilder::scan("events", source, None)
-        .and_then(|scan| scan.project([ident(column::EVENT)])?.build())
-        .map_err(|error| core.failed(error))?;
-    let mut names: BTreeSet<String> = BTreeSet::new();
-    for_each_text(core, &plan, |name| {
-        let may_enter = names.len() < NAMES_MAX || names.last().is_some_and(|last| name < last.as_str());
-        if may_enter && !name.starts_with('$') && !CORE_NAMES.contains(&name) && !names.contains(name) {
-            names.insert(name.to_owned());
-            if names.len() > NAMES_MAX {
-                names.pop_last();
+async fn custom_event_names(core: &Core, snapshot: &Snapshot) -> Result<Vec<String>, QueryError> {
+    let states = scan::each(core, snapshot.parts().to_vec(), &Cancelled::default(), |names: &mut Names, part: &Part| {
+        // Without deletions the names are known; else rows decide.
+        if let Some(counts) = part.hour_counts()? {
+            counts.for_each(|count| names.add(count.event));
+            return Ok(());
+        }
+        for chunk in part.chunks()? {
+            Of::Column(Column::Event).each(&chunk, chunk.live(), |name, _| names.add(name))?;
+        }
+        Ok(())
+    });
+    let mut names = Names::default();
+    states.await?.iter().for_each(|state| state.0.iter().for_each(|name| names.add(name)));
+    Ok(names.0.into_iter().collect())
+}
+
+/// The first custom event names.
+#[derive(Debug, Default)]
+struct Names(BTreeSet<String>);
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        let may_enter = self.0.len() < NAMES_MAX || self.0.last().is_some_and(|last| name < last.as_str());
+        if may_enter && !name.starts_with('$') && !CORE_NAMES.contains(&name) && !self.0.contains(name) {
+            self.0.insert(name.to_owned());
+            if self.0.len() > NAMES_MAX {
+                self.0.pop_last();
             }
         }
-    })
-    .await?;
-    Ok(names.into_iter().collect())
+    }
+}
+
+/// Whose texts are listed.
+enum Of {
+    Property(Key),
+    Column(Column),
+}
+
+impl Of {
+    /// Calls `visit` with each text among `rows` and how often it came; the same text may come again.
+    fn each(&self, chunk: &Chunk, rows: &Selection, mut visit: impl FnMut(&str, u64)) -> Result<(), QueryError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Self::Property(key) => {
+                let rows = chunk.with_property(key, rows)?;
+                each_of(&scan::texts(&chunk.property(key, &rows)?)?, visit);
+            }
+            Self::Column(column) => {
+                let array: ArrayRef = chunk.read(&[*column], rows)?.remove(0);
+                match array.as_fixed_size_binary_opt() {
+                    Some(ids) => {
+                        let mut buffer = Uuid::encode_buffer();
+                        for id in ids.iter().flatten() {
+                            let id = Uuid::from_slice(id).unwrap_or_default();
+                            visit(id.hyphenated().encode_lower(&mut buffer), 1);
+                        }
+                    }
+                    None => each_of(array.as_dictionary::<Int32Type>(), visit),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn each_of(texts: &DictionaryArray<Int32Type>, mut visit: impl FnMut(&str, u64)) {
+    let values = texts.values().as_string::<i32>();
+    let mut counts = vec![0_u64; values.len()];
+    for row in 0..texts.len() {
+        if let Some(count) = texts.key(row).and_then(|key| counts.get_mut(key)) {
+            *count += 1;
+        }
+    }
+    for (value, count) in values.iter().zip(counts) {
+        if let Some(value) = value.filter(|_| count > 0) {
+            visit(value, count);
+        }
+    }
 }
 
 /// The best raw values so far.
+#[derive(Debug)]
 enum Best {
     MostFrequent(Tally),
     /// By length in characters, then text.
@@ -176,22 +242,33 @@ enum Best {
 }
 
 impl Best {
-    fn add(&mut self, text: &str) {
+    fn new(contains: Option<Test>) -> Self {
+        match contains {
+            Some(contains) => Self::Shortest(contains, BTreeSet::new()),
+            None => Self::MostFrequent(Tally::default()),
+        }
+    }
+
+    fn add(&mut self, text: &str, count: u64) {
         match self {
-            Self::MostFrequent(tally) => tally.add(text),
+            Self::MostFrequent(tally) => tally.add(text, count),
             Self::Shortest(contains, shortest) => {
-                if !contains.accepts(Some(&PropertyValue::text(text))) {
-                    return;
-                }
-                let length = text.chars().count();
-                let last = shortest.last();
-                if shortest.len() < VALUES_MAX || last.is_some_and(|last| (length, text) < (last.0, &last.1)) {
-                    shortest.insert((length, text.to_owned()));
-                    if shortest.len() > VALUES_MAX {
-                        shortest.pop_last();
-                    }
+                if contains.accepts(Some(&PropertyValue::text(text))) {
+                    keep_shortest(shortest, text.chars().count(), text);
                 }
             }
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::MostFrequent(tally), Self::MostFrequent(other)) => {
+                other.into_counts().for_each(|(text, count)| tally.add(&text, count));
+            }
+            (Self::Shortest(_, shortest), Self::Shortest(_, other)) => {
+                other.iter().for_each(|(length, text)| keep_shortest(shortest, *length, text));
+            }
+            _ => {}
         }
     }
 
@@ -203,47 +280,30 @@ impl Best {
     }
 }
 
-fn values_plan(core: &Core, parts: Vec<Part>, query: &ValuesQuery, column: &str) -> EngineResult<LogicalPlan> {
-    let scan = LogicalPlanBuilder::scan("events", table::source(parts, core.settings.threads), None)?;
-    let mut conditions = Vec::new();
-    conditions.extend(query.from.map(|from| ident(column::TIMESTAMP).gt_eq(plan::timestamp(from))));
-    conditions.extend(query.to.map(|to| ident(column::TIMESTAMP).lt_eq(plan::timestamp(to))));
-    if !query.event_names.is_empty() {
-        let names = query.event_names.iter().map(|name| lit(name.as_str())).collect();
-        conditions.push(ident(column::EVENT).in_list(names, false));
+fn keep_shortest(shortest: &mut BTreeSet<(usize, String)>, length: usize, text: &str) {
+    let last = shortest.last();
+    if shortest.len() < VALUES_MAX || last.is_some_and(|last| (length, text) < (last.0, &last.1)) {
+        shortest.insert((length, text.to_owned()));
+        if shortest.len() > VALUES_MAX {
+            shortest.pop_last();
+        }
     }
-    conditions.extend(plan::filter(&query.filter));
-    let matching = match plan::all(conditions) {
-        Some(condition) => scan.filter(condition)?,
-        None => scan,
-    };
-    matching.project([ident(column)])?.build()
-}
-
-/// Calls `visit` with the text of the only column that `plan` yields, for every row that has one.
-async fn for_each_text(core: &Core, plan: &LogicalPlan, mut visit: impl FnMut(&str)) -> Result<(), QueryError> {
-    let mut batches = core.start(plan).await?;
-    while let Some(batch) = batches.try_next().await.map_err(|error| core.failed(error))? {
-        let texts = decode::texts(batch.column(0)).map_err(|error| core.failed(error))?;
-        texts.iter().flatten().for_each(&mut visit);
-    }
-    Ok(())
 }
 
 /// The stored column that a caller calls `name`.
-fn text_column(name: &str) -> Option<&'static str> {
+fn column_of(name: &str) -> Option<Column> {
     Some(match name {
-        "event" => column::EVENT,
-        "distinct_id" => column::DISTINCT_ID,
-        "person_id" => column::PERSON_ID,
-        "uuid" => column::UUID,
-        "elements_chain" => column::ELEMENTS_CHAIN,
-        "person_mode" => column::PERSON_MODE,
-        "$group_0" => "group_0",
-        "$group_1" => "group_1",
-        "$group_2" => "group_2",
-        "$group_3" => "group_3",
-        "$group_4" => "group_4",
+        "event" => Column::Event,
+        "distinct_id" => Column::DistinctId,
+        "person_id" => Column::PersonId,
+        "uuid" => Column::Uuid,
+        "elements_chain" => Column::ElementsChain,
+        "person_mode" => Column::PersonMode,
+        "$group_0" => Column::Group(0),
+        "$group_1" => Column::Group(1),
+        "$group_2" => Column::Group(2),
+        "$group_3" => Column::Group(3),
+        "$group_4" => Column::Group(4),
         _ => return None,
     })
 }

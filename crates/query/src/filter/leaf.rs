@@ -73,6 +73,20 @@ impl Leaf {
         &self.description
     }
 
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Whether the leaf holds for this value; none is a missing or `null` property.
+    pub(crate) fn accepts(&self, value: Option<&PropertyValue<'_>>) -> bool {
+        self.test.accepts(value)
+    }
+
+    /// Whether the leaf holds without a value.
+    pub(crate) fn accepts_missing(&self) -> bool {
+        self.test.accepts(None)
+    }
+
     /// Whether the leaf holds for the owner of these `properties`, a JSON object.
     pub(crate) fn matches(&self, properties: &str) -> bool {
         self.test.accepts(self.key.find(properties).and_then(PropertyValue::of).as_ref())

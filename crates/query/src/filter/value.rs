@@ -75,7 +75,7 @@ impl Number {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a whole number meets a fraction: the nearest float decides")]
-    fn real(self) -> f64 {
+    pub(crate) fn real(self) -> f64 {
         match self {
             Self::Whole(whole) => whole as f64,
             Self::Real(real) => real,

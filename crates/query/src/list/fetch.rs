@@ -1,99 +1,110 @@
 //! Reads the contents of rows that were found.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
-use futures::{StreamExt, TryStreamExt};
-use store::Snapshot;
+use arrow::array::AsArray;
+use arrow::datatypes::TimestampMicrosecondType;
+use model::{PersonMode, Timestamp};
+use store::{Chunk, Column, Part, Selection, Snapshot};
 use uuid::Uuid;
 
 use super::search::Found;
-use super::{Event, EventsQuery, Order, Position};
+use super::{Event, Order, Position};
 use crate::QueryError;
-use crate::decode;
-use crate::engine::Core;
-use crate::plan::column;
-use crate::table::{self, Part, TimeRange};
+use crate::engine::{BATCH_ROWS, Core};
+use crate::scan::{self, Cancelled};
+
+/// What an event is listed with, besides its properties.
+const LISTED: [Column; 7] = [
+    Column::Uuid,
+    Column::Event,
+    Column::DistinctId,
+    Column::Timestamp,
+    Column::PersonId,
+    Column::PersonMode,
+    Column::ElementsChain,
+];
 
 /// The events of `found[page]`, in order.
 ///
-/// Rows may share timestamp and uuid, when a client gave one uuid to events that differ in name or distinct id. So what
-/// is read is asked again whether it matches `query`, and equals are ordered by name and distinct id: a page that begins
-/// or ends among them always cuts at the same place.
+/// Rows may share timestamp and uuid, when a client gave one uuid to events that differ in name or distinct id. Equals are
+/// ordered by name and distinct id: a page that begins or ends among them always cuts at the same place.
 pub(super) async fn rows(
     core: &Core,
-    parts: &[Part],
+    snapshot: &Snapshot,
     found: &[Found],
     page: Range<usize>,
-    query: &EventsQuery,
+    order: Order,
 ) -> Result<Vec<Event>, QueryError> {
     let rows = found.get(page.clone()).unwrap_or_default();
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
-    let positions: HashSet<Position> = rows.iter().map(|row| row.position).collect();
-    let mut range = TimeRange::at(first.position.timestamp);
-    range.include(last.position.timestamp);
-    let mut ranges: HashMap<u32, TimeRange> = HashMap::new();
-    let mut include = |part: u32, at| ranges.entry(part).or_insert_with(|| TimeRange::at(at)).include(at);
-    for row in rows {
-        include(row.part, row.position.timestamp);
+    // To cut among equals, all of them are needed.
+    let same = |position: Position| move |row: &&Found| row.position == position;
+    let before = found.get(..page.start).unwrap_or_default().iter().rev().take_while(same(first.position)).count();
+    let after = found.get(page.end..).unwrap_or_default().iter().take_while(same(last.position)).count();
+    let needed = found.get(page.start - before..page.end + after).unwrap_or_default();
+    let mut places: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
+    for row in needed {
+        places.entry((row.part, row.chunk)).or_default().push(row.row);
     }
-    let before = found.get(..page.start).unwrap_or_default();
-    let same_before = before.iter().rev().take_while(|row| row.position == first.position).count();
-    let same_after = found.get(page.end).is_some_and(|next| next.position == last.position);
-    for (is_cut, at) in [(same_before > 0, first.position.timestamp), (same_after, last.position.timestamp)] {
-        // To cut among equals, all of them are needed, not only those that were found first.
-        parts
-            .iter()
-            .filter(|part| is_cut && part.range.overlaps(TimeRange::at(at)))
-            .for_each(|part| include(part.number, at));
-    }
-    let mut readers: Vec<(Part, TimeRange)> = Vec::with_capacity(ranges.len());
-    for part in parts {
-        readers.extend(ranges.get(&part.number).map(|range| (part.clone(), *range)));
-    }
-    let mut columns = column::LISTED.to_vec();
-    if query.filter.reads_person() {
-        columns.push(column::PERSON_PROPERTIES);
+    let mut items: Vec<(Part, usize, Selection)> = Vec::with_capacity(places.len());
+    for ((part, chunk), mut rows) in places {
+        rows.sort_unstable();
+        let part = snapshot.parts().get(part as usize).cloned();
+        items.extend(part.map(|part| (part, chunk as usize, Selection::from_rows(rows))));
     }
     let memory = core.reserve("page");
-    let mut events: Vec<Event> = Vec::with_capacity(rows.len());
-    let mut batches = futures::stream::iter(readers)
-        .map(|(part, range)| table::read(&part, &columns, range))
-        .try_flatten_unordered(core.settings.threads);
-    while let Some(batch) = batches.try_next().await.map_err(|error| core.failed(error))? {
-        let wanted: BooleanArray = decode::positions(&batch)
-            .map_err(|error| core.failed(error))?
-            .map(|position| Some(range.contains(position.timestamp) && positions.contains(&position)))
-            .collect();
-        let batch = filter_record_batch(&batch, &wanted).map_err(|error| core.failed(error.into()))?;
-        let read = decode::events(&batch).map_err(|error| core.failed(error))?;
-        let persons = decode::optional_texts(&batch, column::PERSON_PROPERTIES).map_err(|error| core.failed(error))?;
-        let held = events.len();
-        for (row, event) in read.into_iter().enumerate() {
-            if query.matches(&event, persons.as_ref().map_or("{}", |persons| persons.value(row))) {
-                events.push(event);
+    let states = scan::each(core, items, &Cancelled::default(), |events: &mut Vec<Event>, item| {
+        let (part, chunk, rows) = item;
+        for (at, chunk_of) in part.chunks()?.iter().enumerate() {
+            if at == *chunk {
+                for slice in rows.chunks(BATCH_ROWS) {
+                    read(chunk_of, &slice, events)?;
+                }
             }
         }
-        let appended = events.iter().skip(held).map(Event::bytes).sum();
-        memory.try_grow(appended).map_err(|error| core.failed(error))?;
-    }
-    events.sort_unstable_by(|a, b| compare(query.order, a, b));
-    events.drain(..same_before.min(events.len()));
+        Ok(())
+    });
+    let mut events: Vec<Event> = states.await?.into_iter().flatten().collect();
+    memory.try_resize(events.iter().map(Event::bytes).sum()).map_err(|error| core.failed(error))?;
+    events.sort_unstable_by(|a, b| compare(order, a, b));
+    events.drain(..before.min(events.len()));
     events.truncate(rows.len());
     Ok(events)
 }
 
-impl EventsQuery {
-    /// Whether an event within the bounds is asked for.
-    fn matches(&self, event: &Event, person_properties: &str) -> bool {
-        self.event.as_ref().is_none_or(|name| *name == event.event)
-            && self.distinct_id.as_ref().is_none_or(|id| *id == event.distinct_id)
-            && self.person.is_none_or(|person| person == event.person_id)
-            && self.filter.matches(&event.properties, person_properties)
+/// Appends the events in `rows`.
+fn read(chunk: &Chunk, rows: &Selection, events: &mut Vec<Event>) -> Result<(), QueryError> {
+    let columns = chunk.read(&LISTED, rows)?;
+    let properties = chunk.properties(rows)?;
+    let [uuids, names, distinct_ids, timestamps, persons, modes, chains] = columns.as_slice() else {
+        return Err(QueryError::Internal("columns are missing".into()));
+    };
+    let (uuids, persons) = (uuids.as_fixed_size_binary(), persons.as_fixed_size_binary());
+    let timestamps = timestamps.as_primitive::<TimestampMicrosecondType>();
+    let text = |column: &arrow::array::ArrayRef, row: usize| {
+        let dictionary = column.as_dictionary::<arrow::datatypes::Int32Type>();
+        let values = dictionary.values().as_string::<i32>();
+        dictionary.key(row).map(|key| values.value(key).to_owned()).unwrap_or_default()
+    };
+    events.reserve(rows.len());
+    for row in 0..rows.len() {
+        let mode = text(modes, row);
+        events.push(Event {
+            uuid: Uuid::from_slice(uuids.value(row)).unwrap_or_default(),
+            event: text(names, row),
+            distinct_id: text(distinct_ids, row),
+            timestamp: Timestamp::from_micros(timestamps.value(row)),
+            person_id: Uuid::from_slice(persons.value(row)).unwrap_or_default(),
+            person_mode: PersonMode::from_name(&mode)
+                .ok_or_else(|| QueryError::Internal(format!("unknown person mode '{mode}'").into()))?,
+            properties: properties.value(row).to_owned(),
+            elements_chain: text(chains, row),
+        });
     }
+    Ok(())
 }
 
 impl Event {
@@ -113,14 +124,22 @@ fn compare(order: Order, a: &Event, b: &Event) -> Ordering {
 }
 
 /// The event with this uuid; of several the one that a list would show first.
-pub(super) async fn by_uuid(core: &Core, snapshot: Snapshot, uuid: Uuid) -> Result<Option<Event>, QueryError> {
-    let found = tokio::task::spawn_blocking(move || snapshot.find(uuid)).await;
-    let batches = found
-        .map_err(|failed| QueryError::Internal(failed.into()))?
-        .map_err(|failed| QueryError::Store(failed.into()))?;
-    let mut events = Vec::new();
-    for batch in &batches {
-        events.extend(decode::events(batch).map_err(|error| core.failed(error))?);
-    }
+pub(super) async fn by_uuid(core: &Core, snapshot: &Snapshot, uuid: Uuid) -> Result<Option<Event>, QueryError> {
+    let parts = snapshot.parts().to_vec();
+    let states = scan::each(core, parts, &Cancelled::default(), move |events: &mut Vec<Event>, part: &Part| {
+        if !part.may_hold_uuid(uuid)? {
+            return Ok(());
+        }
+        for chunk in part.chunks()? {
+            let ids = chunk.read(&[Column::Uuid], chunk.live())?.remove(0);
+            let ids = ids.as_fixed_size_binary();
+            let rows = chunk.live().pick((0..ids.len()).filter(|row| ids.value(*row) == uuid.as_bytes()));
+            if !rows.is_empty() {
+                read(&chunk, &rows, events)?;
+            }
+        }
+        Ok(())
+    });
+    let events: Vec<Event> = states.await?.into_iter().flatten().collect();
     Ok(events.into_iter().min_by(|a, b| compare(Order::Descending, a, b)))
 }

@@ -1,133 +1,191 @@
 //! Finds which rows come first, by reading no more than it takes.
 
-use datafusion::common::Result as EngineResult;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit};
-use futures::TryStreamExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use arrow::array::{Array, AsArray, PrimitiveArray};
+use arrow::datatypes::TimestampMicrosecondType;
 use model::Timestamp;
+use parking_lot::Mutex;
+use store::{Chunk, Column, Part, Selection, Snapshot, TimeRange};
+use uuid::Uuid;
 
 use super::{Bound, EventsQuery, Order, Position};
 use crate::QueryError;
-use crate::decode;
 use crate::engine::Core;
-use crate::plan::{self, column};
-use crate::table::{self, Part};
+use crate::scan::{self, Cancelled, Conditions, Narrowed};
 
-/// Parts are visited in groups of as many as there are threads, then twice as many, up to this multiple of it.
-const GROUP_GROWTH_MAX: usize = 8;
-
-/// One row of the answer: its place in the order, and the part that holds it.
-#[derive(Debug, Clone, Copy)]
+/// One row of the answer: its place in the order, and where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) position: Position,
+    /// Place among the snapshot's parts.
     pub(super) part: u32,
+    pub(super) chunk: u32,
+    pub(super) row: u32,
 }
 
-/// The first rows that `query` asks for, in order: up to the end of its page and one more.
-pub(super) async fn first(core: &Core, parts: &[Part], query: &EventsQuery) -> Result<Vec<Found>, QueryError> {
-    let rows_in_range: usize = parts.iter().map(|part| part.count).fold(0, usize::saturating_add);
-    let wanted = query.offset.saturating_add(query.limit).saturating_add(1).min(rows_in_range.max(1));
+/// The first rows that `query` asks for, in order: up to the end of its page and one more, and those that stand at the
+/// same place as the last of them.
+pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery) -> Result<Vec<Found>, QueryError> {
+    let wanted = query.offset.saturating_add(query.limit).saturating_add(1);
+    let range = range_of(query);
+    let conditions = Conditions {
+        range,
+        events: query.event.clone().map(|event| vec![event]),
+        distinct_id: query.distinct_id.clone(),
+        person: query.person,
+        filter: query.filter.clone(),
+    };
+    let search = Arc::new(Search {
+        asked: Narrowed::new(conditions, snapshot),
+        order: query.order,
+        after: query.after,
+        before: query.before,
+        wanted,
+        best: Mutex::new(Vec::new()),
+        worst: AtomicI64::new(no_worst(query.order)),
+        cancelled: Cancelled::default(),
+    });
     let memory = core.reserve("rows found");
-    let mut found: Vec<Found> = Vec::new();
-    let mut left = in_order(parts, query);
-    let mut group = core.settings.threads;
-    while !left.is_empty() {
-        let worst = found.get(wanted - 1).map(|last| last.position.timestamp);
-        if worst.is_some_and(|worst| left.first().is_some_and(|part| query.order.is_past(worst, part))) {
-            break;
-        }
-        let later = left.split_off(group.min(left.len()));
-        let plan = search_plan(core, left, query, worst, wanted).map_err(|error| core.failed(error))?;
-        let batches: Vec<_> = core.start(&plan).await?.try_collect().await.map_err(|error| core.failed(error))?;
-        for batch in &batches {
-            let positions = decode::positions(batch).map_err(|error| core.failed(error))?;
-            let numbers = decode::part_numbers(batch).map_err(|error| core.failed(error))?;
-            found.extend(positions.zip(numbers).map(|(position, part)| Found { position, part }));
-        }
-        match query.order {
-            Order::Descending => found.sort_unstable_by_key(|row| std::cmp::Reverse((row.position, row.part))),
-            Order::Ascending => found.sort_unstable_by_key(|row| (row.position, row.part)),
-        }
-        found.truncate(wanted);
-        memory.try_resize(found.capacity() * size_of::<Found>()).map_err(|error| core.failed(error))?;
-        left = later;
-        group = (group * 2).min(core.settings.threads * GROUP_GROWTH_MAX);
-    }
+    let parts = in_order(snapshot, range, query.order);
+    let (worker, cancelled) = (Arc::clone(&search), search.cancelled.clone());
+    scan::each(core, parts, &cancelled, move |(): &mut (), part: &(u32, Part)| worker.visit(part.0, &part.1)).await?;
+    let found = std::mem::take(&mut *search.best.lock());
+    memory.try_resize(found.capacity() * size_of::<Found>()).map_err(|error| core.failed(error))?;
     Ok(found)
 }
 
-/// The parts that can hold what `query` asks for, those with its first rows first.
-fn in_order(parts: &[Part], query: &EventsQuery) -> Vec<Part> {
-    let in_range = |part: &&Part| {
-        query.after.is_none_or(|bound| part.latest() >= bound.timestamp)
-            && query.before.is_none_or(|bound| part.earliest() <= bound.timestamp)
-    };
-    let mut parts: Vec<_> = parts.iter().filter(in_range).cloned().collect();
-    match query.order {
-        Order::Descending => parts.sort_by_key(|part| std::cmp::Reverse(part.latest())),
-        Order::Ascending => parts.sort_by_key(Part::earliest),
+/// What the threads of one search share.
+struct Search {
+    asked: Narrowed,
+    order: Order,
+    after: Option<Bound>,
+    before: Option<Bound>,
+    wanted: usize,
+    /// In order, never many more than wanted.
+    best: Mutex<Vec<Found>>,
+    /// Timestamp of the last row wanted, once there are so many: later ones cannot make it.
+    worst: AtomicI64,
+    cancelled: Cancelled,
+}
+
+fn no_worst(order: Order) -> i64 {
+    match order {
+        Order::Descending => i64::MIN,
+        Order::Ascending => i64::MAX,
+    }
+}
+
+/// Timestamps that can be in the answer.
+fn range_of(query: &EventsQuery) -> TimeRange {
+    let first = query.after.map_or(i64::MIN, |bound| {
+        // The bound's own instant counts where its uuid decides.
+        bound.timestamp.as_micros().saturating_add(i64::from(bound.id.is_none()))
+    });
+    let last = query.before.map_or(i64::MAX, |bound| {
+        bound.timestamp.as_micros().saturating_sub(i64::from(bound.id.is_none()))
+    });
+    TimeRange { first, last }
+}
+
+/// The parts in `range`, those with the first rows first.
+fn in_order(snapshot: &Snapshot, range: TimeRange, order: Order) -> Vec<(u32, Part)> {
+    let in_range = |(_, part): &(u32, Part)| part.time_range().overlaps(range) && range.first <= range.last;
+    let mut parts: Vec<(u32, Part)> = (0..).zip(snapshot.parts().iter().cloned()).filter(in_range).collect();
+    match order {
+        Order::Descending => parts.sort_by_key(|(_, part)| std::cmp::Reverse(part.time_range().last)),
+        Order::Ascending => parts.sort_by_key(|(_, part)| part.time_range().first),
     }
     parts
 }
 
-impl Order {
-    /// Whether every row of `part` comes after all rows at `timestamp`.
-    fn is_past(self, timestamp: Timestamp, part: &Part) -> bool {
-        match self {
-            Self::Descending => part.latest() < timestamp,
-            Self::Ascending => part.earliest() > timestamp,
+impl Search {
+    fn visit(&self, number: u32, part: &Part) -> Result<(), QueryError> {
+        if !part.time_range().overlaps(self.range()) {
+            // Parts come in order: none that follows can do better.
+            self.cancelled.set();
+            return Ok(());
         }
+        if !self.asked.may_be_in(part)? {
+            return Ok(());
+        }
+        for (chunk, at) in part.chunks()?.iter().zip(0..) {
+            let rows = self.candidates(chunk)?;
+            if !rows.is_empty() {
+                self.add(number, at, chunk, &rows)?;
+            }
+        }
+        Ok(())
     }
-}
 
-/// Scan, filter, and keep the first `wanted`: timestamp, uuid and part number of each.
-fn search_plan(
-    core: &Core,
-    parts: Vec<Part>,
-    query: &EventsQuery,
-    worst: Option<Timestamp>,
-    wanted: usize,
-) -> EngineResult<LogicalPlan> {
-    let ascending = query.order == Order::Ascending;
-    let sort = |name| ident(name).sort(ascending, false);
-    let scan = LogicalPlanBuilder::scan("events", table::source(parts, core.settings.threads), None)?;
-    let matching = match plan::all(conditions(query, worst)) {
-        Some(condition) => scan.filter(condition)?,
-        None => scan,
-    };
-    matching
-        .project([ident(column::TIMESTAMP), ident(column::UUID), ident(column::PART)])?
-        .sort_with_limit([sort(column::TIMESTAMP), sort(column::UUID)], Some(wanted))?
-        .build()
-}
+    /// The range asked for, without what is beyond the worst row in hand.
+    fn range(&self) -> TimeRange {
+        let asked = self.asked.conditions.range;
+        let worst = self.worst.load(Relaxed);
+        match self.order {
+            Order::Descending => TimeRange { first: asked.first.max(worst), ..asked },
+            Order::Ascending => TimeRange { last: asked.last.min(worst), ..asked },
+        }
+    }
 
-fn conditions(query: &EventsQuery, worst: Option<Timestamp>) -> Vec<Expr> {
-    let timestamp = || ident(column::TIMESTAMP);
-    let mut conditions = Vec::new();
-    // Rows beyond the worst one in hand cannot make it; those at the same instant can.
-    conditions.extend(worst.map(|worst| match query.order {
-        Order::Descending => timestamp().gt_eq(plan::timestamp(worst)),
-        Order::Ascending => timestamp().lt_eq(plan::timestamp(worst)),
-    }));
-    if let Some(Bound { timestamp: at, id }) = query.after {
-        let at = plan::timestamp(at);
-        match id {
-            None => conditions.push(timestamp().gt(at)),
-            // Said twice, so that the range alone can be used to skip data.
-            Some(id) => conditions
-                .extend([timestamp().gt_eq(at.clone()), timestamp().gt(at).or(ident(column::UUID).gt(plan::uuid(id)))]),
+    /// The rows of `chunk` that may be among the best: no more than wanted, and those at the instant of the last.
+    fn candidates(&self, chunk: &Chunk) -> Result<Selection, QueryError> {
+        let rows = scan::narrow_within(chunk, &self.asked, self.range(), chunk.live().clone())?;
+        if rows.len() <= self.wanted {
+            return Ok(rows);
         }
+        let timestamps = chunk.read(&[Column::Timestamp], &rows)?.remove(0);
+        let timestamps: &PrimitiveArray<TimestampMicrosecondType> = timestamps.as_primitive();
+        let mut instants = timestamps.values().to_vec();
+        let last = self.wanted - 1;
+        Ok(match self.order {
+            Order::Descending => {
+                let (_, last, _) = instants.select_nth_unstable_by(last, |a, b| b.cmp(a));
+                let last = *last;
+                rows.pick((0..timestamps.len()).filter(|row| timestamps.value(*row) >= last))
+            }
+            Order::Ascending => {
+                let (_, last, _) = instants.select_nth_unstable(last);
+                let last = *last;
+                rows.pick((0..timestamps.len()).filter(|row| timestamps.value(*row) <= last))
+            }
+        })
     }
-    if let Some(Bound { timestamp: at, id }) = query.before {
-        let at = plan::timestamp(at);
-        match id {
-            None => conditions.push(timestamp().lt(at)),
-            Some(id) => conditions
-                .extend([timestamp().lt_eq(at.clone()), timestamp().lt(at).or(ident(column::UUID).lt(plan::uuid(id)))]),
+
+    /// Takes `rows` among the best, as far as they are.
+    fn add(&self, part: u32, at: u32, chunk: &Chunk, rows: &Selection) -> Result<(), QueryError> {
+        let columns = chunk.read(&[Column::Timestamp, Column::Uuid], rows)?;
+        let timestamps: &PrimitiveArray<TimestampMicrosecondType> = columns[0].as_primitive();
+        let uuids = columns[1].as_fixed_size_binary();
+        let mut found = Vec::with_capacity(rows.len());
+        for (place, row) in rows.rows().enumerate() {
+            let position = Position {
+                timestamp: Timestamp::from_micros(timestamps.value(place)),
+                id: Uuid::from_slice(uuids.value(place)).unwrap_or_default(),
+            };
+            if self.is_between(position) {
+                found.push(Found { position, part, chunk: at, row });
+            }
         }
+        let mut best = self.best.lock();
+        best.append(&mut found);
+        match self.order {
+            Order::Descending => best.sort_unstable_by_key(|row| std::cmp::Reverse(row.position)),
+            Order::Ascending => best.sort_unstable_by_key(|row| row.position),
+        }
+        if let Some(last) = self.wanted.checked_sub(1).and_then(|last| best.get(last)).copied() {
+            let ties = best.iter().skip(self.wanted).take_while(|row| row.position == last.position).count();
+            best.truncate(self.wanted + ties);
+            self.worst.store(last.position.timestamp.as_micros(), Relaxed);
+        }
+        Ok(())
     }
-    conditions.extend(query.event.as_ref().map(|event| ident(column::EVENT).eq(lit(event.as_str()))));
-    conditions.extend(query.distinct_id.as_ref().map(|id| ident(column::DISTINCT_ID).eq(lit(id.as_str()))));
-    conditions.extend(query.person.map(|person| ident(column::PERSON_ID).eq(plan::uuid(person))));
-    conditions.extend(plan::filter(&query.filter));
-    conditions
+
+    /// Whether a row in range lies between the bounds.
+    fn is_between(&self, position: Position) -> bool {
+        let beyond = |bound: Bound| bound.id.map(|id| Position { timestamp: bound.timestamp, id });
+        self.after.and_then(beyond).is_none_or(|after| position > after)
+            && self.before.and_then(beyond).is_none_or(|before| position < before)
+    }
 }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, make_array};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::common::scalar::copy_array_data;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -12,44 +11,61 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use store::{Chunk, Column, Part, Selection, StoreError};
 
-use super::{Part, ReadError, TimeRange};
+use super::{Form, Source};
 use crate::engine::BATCH_ROWS;
 use crate::error::ReadFailure;
-use crate::plan::column;
+use crate::scan::{self, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
-const READ_AHEAD: usize = 1;
+const READ_AHEAD: usize = 2;
 
 /// The scan of some parts of a snapshot.
 #[derive(Debug)]
 pub(super) struct EventsScan {
     partitions: Vec<Vec<Part>>,
-    range: TimeRange,
     properties: Arc<PlanProperties>,
+    work: Arc<Work>,
+}
+
+/// What is read of each part.
+#[derive(Debug)]
+struct Work {
+    schema: SchemaRef,
+    sources: Vec<Source>,
+    asked: Narrowed,
+    limit: Option<usize>,
 }
 
 impl EventsScan {
-    pub(super) fn new(parts: Vec<Part>, partitions: usize, schema: SchemaRef, range: TimeRange) -> Self {
+    pub(super) fn new(
+        parts: Vec<Part>,
+        partitions: usize,
+        schema: SchemaRef,
+        sources: Vec<Source>,
+        asked: Narrowed,
+        limit: Option<usize>,
+    ) -> Self {
         let mut dealt = vec![Vec::new(); partitions.min(parts.len()).max(1)];
         let count = dealt.len();
         for (at, part) in parts.into_iter().enumerate() {
             dealt[at % count].push(part);
         }
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
+            EquivalenceProperties::new(Arc::clone(&schema)),
             Partitioning::UnknownPartitioning(count),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { partitions: dealt, range, properties: Arc::new(properties) }
+        let work = Work { schema, sources, asked, limit };
+        Self { partitions: dealt, properties: Arc::new(properties), work: Arc::new(work) }
     }
 }
 
 impl DisplayAs for EventsScan {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let schema = self.properties.eq_properties.schema();
-        let columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let columns: Vec<_> = self.work.schema.fields().iter().map(|field| field.name().as_str()).collect();
         let parts: usize = self.partitions.iter().map(Vec::len).sum();
         write!(f, "EventsScan: parts={parts}, columns=[{}]", columns.join(", "))
     }
@@ -80,80 +96,81 @@ impl ExecutionPlan for EventsScan {
     }
 
     fn execute(&self, partition: usize, _context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let Some(parts) = self.partitions.get(partition) else {
+        let Some(parts) = self.partitions.get(partition).cloned() else {
             return internal_err!("a scan of events has no partition {partition}");
         };
-        Ok(stream(parts.clone(), Arc::clone(self.properties.eq_properties.schema()), self.range))
-    }
-}
-
-/// Reads the columns of these names of one part, on a thread for blocking work.
-pub(crate) fn read(part: &Part, columns: &[&str], range: TimeRange) -> Result<SendableRecordBatchStream> {
-    let table = super::schema();
-    let fields: std::result::Result<Vec<_>, _> =
-        columns.iter().map(|name| table.field_with_name(name).cloned()).collect();
-    Ok(stream(vec![part.clone()], Arc::new(Schema::new(fields?)), range))
-}
-
-/// Reads `parts` one after the other on a thread for blocking work, until the stream is dropped.
-fn stream(parts: Vec<Part>, schema: SchemaRef, range: TimeRange) -> SendableRecordBatchStream {
-    let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&schema), READ_AHEAD);
-    let output = stream.tx();
-    stream.spawn_blocking(move || {
-        for part in &parts {
-            // The part's number is not stored; timestamps are read when nothing else tells how many rows there are.
-            let stored = schema.fields().iter().map(|field| field.name().as_str()).filter(|name| *name != column::PART);
-            let mut columns: Vec<_> = stored.collect();
-            if columns.is_empty() {
-                columns.push(column::TIMESTAMP);
-            }
-            for batch in part.rows.read(&columns, range).map_err(failed)? {
-                let batch = arranged(&batch.map_err(failed)?, part.number, &schema)?;
-                // Rows in memory may come all at once; what is evaluated at once stays small.
-                for start in (0..batch.num_rows()).step_by(BATCH_ROWS) {
-                    let slice = detached(&batch.slice(start, BATCH_ROWS.min(batch.num_rows() - start)))?;
-                    if output.blocking_send(Ok(slice)).is_err() {
-                        return Ok(());
+        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.work.schema), READ_AHEAD);
+        let (output, work) = (stream.tx(), Arc::clone(&self.work));
+        stream.spawn_blocking(move || {
+            let mut left = work.limit.unwrap_or(usize::MAX);
+            for part in &parts {
+                if left == 0 {
+                    break;
+                }
+                if !work.asked.may_be_in(part).map_err(failed)? {
+                    continue;
+                }
+                for chunk in part.chunks().map_err(failed)? {
+                    let rows = scan::narrow(&chunk, &work.asked).map_err(failed)?;
+                    for slice in rows.chunks(work.slice_rows()) {
+                        let slice = first(slice, left);
+                        left -= slice.len();
+                        if !slice.is_empty() && output.blocking_send(work.read(&chunk, &slice)).is_err() {
+                            return Ok(());
+                        }
                     }
                 }
             }
-        }
-        Ok(())
-    });
-    stream.build()
+            Ok(())
+        });
+        Ok(stream.build())
+    }
 }
 
-/// `batch` with exactly the columns of `schema`.
-fn arranged(batch: &RecordBatch, part: u32, schema: &SchemaRef) -> Result<RecordBatch> {
-    let rows = batch.num_rows();
-    let column = |name: &str| -> Result<ArrayRef> {
-        if name == column::PART {
-            return Ok(Arc::new(UInt32Array::from_value(part, rows)));
+impl Work {
+    /// Rows read at once: many of narrow columns, few where whole objects come along.
+    fn slice_rows(&self) -> usize {
+        let is_wide = |source: &Source| {
+            matches!(source, Source::Properties | Source::Stored(Column::PersonProperties | Column::ElementsChain))
+        };
+        if self.sources.iter().any(is_wide) { BATCH_ROWS } else { 8 * BATCH_ROWS }
+    }
+
+    fn read(&self, chunk: &Chunk, rows: &Selection) -> Result<RecordBatch> {
+        let stored: Vec<Column> = self
+            .sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Stored(column) => Some(*column),
+                _ => None,
+            })
+            .collect();
+        let mut stored = chunk.read(&stored, rows).map_err(failed)?.into_iter();
+        let mut columns = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            let column: Option<ArrayRef> = match source {
+                Source::Stored(_) => stored.next(),
+                Source::Properties => Some(Arc::new(chunk.properties(rows).map_err(failed)?)),
+                Source::Property(property) => {
+                    let values = chunk.property(&property.key, rows).map_err(failed)?;
+                    Some(match property.form {
+                        Form::Text => Arc::new(scan::texts(&values)?),
+                        Form::Number => Arc::new(scan::numbers(&values)),
+                    })
+                }
+            };
+            columns.extend(column);
         }
-        match batch.column_by_name(name) {
-            Some(column) => Ok(Arc::clone(column)),
-            None => internal_err!("the store left out the column {name}"),
-        }
-    };
-    let columns: Result<Vec<_>> = schema.fields().iter().map(|field| column(field.name())).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns?, &options)?)
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
 }
 
-/// `slice` with its fixed-width columns copied. A sort keeps those, and would count the whole column that it is a slice
-/// of against the memory limit. Text is not kept by anything that sorts, and too large to copy for nothing.
-fn detached(slice: &RecordBatch) -> Result<RecordBatch> {
-    let copy = |column: &ArrayRef| match column.data_type() {
-        DataType::Timestamp(_, _) | DataType::FixedSizeBinary(_) | DataType::UInt32 => {
-            make_array(copy_array_data(&column.to_data()))
-        }
-        _ => Arc::clone(column),
-    };
-    let options = RecordBatchOptions::new().with_row_count(Some(slice.num_rows()));
-    let columns = slice.columns().iter().map(copy).collect();
-    Ok(RecordBatch::try_new_with_options(slice.schema(), columns, &options)?)
+/// The first `limit` of `rows`.
+fn first(rows: Selection, limit: usize) -> Selection {
+    if rows.len() <= limit { rows } else { rows.chunks(limit).into_iter().next().unwrap_or_default() }
 }
 
-fn failed(error: ReadError) -> DataFusionError {
-    DataFusionError::External(Box::new(ReadFailure(error)))
+fn failed(error: StoreError) -> DataFusionError {
+    DataFusionError::External(Box::new(ReadFailure(error.into())))
 }

@@ -32,16 +32,22 @@ impl Tally {
         Self { counts: HashMap::new(), bytes: 0, texts_max, bytes_max }
     }
 
-    pub(crate) fn add(&mut self, text: &str) {
+    /// Counts `text` so many times more.
+    pub(crate) fn add(&mut self, text: &str, times: u64) {
         if let Some(count) = self.counts.get_mut(text) {
-            *count += 1;
+            *count += times;
             return;
         }
-        self.counts.insert(text.to_owned(), 1);
+        self.counts.insert(text.to_owned(), times);
         self.bytes += text.len();
         while self.counts.len() > self.texts_max || self.bytes > self.bytes_max {
             self.forget();
         }
+    }
+
+    /// Every text held, with its count.
+    pub(crate) fn into_counts(self) -> impl Iterator<Item = (String, u64)> {
+        self.counts.into_iter()
     }
 
     /// The `limit` most frequent texts, most frequent first, then by text.
@@ -73,7 +79,7 @@ mod tests {
     #[test]
     fn counts_are_exact_within_the_limit() {
         let mut tally = Tally::with_limits(4, 100);
-        "b a c b d c b".split(' ').for_each(|text| tally.add(text));
+        "b a c b d c b".split(' ').for_each(|text| tally.add(text, 1));
         assert_eq!(tally.top(3), ["b", "c", "a"]);
     }
 
@@ -81,12 +87,12 @@ mod tests {
     fn frequent_texts_survive_a_flood_of_rare_ones() {
         let mut tally = Tally::with_limits(64, 1 << 10);
         for round in 0..10_000 {
-            tally.add(&format!("rare {round}"));
+            tally.add(&format!("rare {round}"), 1);
             if round % 5 == 0 {
-                tally.add("often");
+                tally.add("often", 1);
             }
             if round % 3 == 0 {
-                tally.add("oftener");
+                tally.add("oftener", 1);
             }
             assert!(tally.counts.len() <= 64 && tally.bytes <= 1 << 10);
         }
@@ -96,7 +102,7 @@ mod tests {
     #[test]
     fn one_text_larger_than_the_limit_is_not_kept() {
         let mut tally = Tally::with_limits(64, 8);
-        tally.add("too long for it");
+        tally.add("too long for it", 1);
         assert_eq!(tally.top(2), Vec::<String>::new());
     }
 }

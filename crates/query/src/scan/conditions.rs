@@ -1,0 +1,175 @@
+//! Conditions on events, and the rows that are left by them.
+
+use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::compute::{and, or};
+use arrow::datatypes::{Int32Type, UInt32Type};
+use model::PersonNumber;
+use roaring::RoaringBitmap;
+use store::{Chunk, Column, Part, Selection, Snapshot, StoreError, TimeRange};
+
+use super::leaf;
+use crate::filter::{Filter, Leaf, Node, Source};
+
+/// Which events are asked for. All of it has to hold; the default holds for every event.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    /// Timestamps from the first to the last, both included.
+    pub range: TimeRange,
+    /// One of these event names; none means any.
+    pub events: Option<Vec<String>>,
+    /// Exactly this distinct id.
+    pub distinct_id: Option<String>,
+    /// Of this person, merges applied.
+    pub person: Option<PersonNumber>,
+    /// Condition on properties.
+    pub filter: Filter,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self { range: TimeRange::ALL, events: None, distinct_id: None, person: None, filter: Filter::default() }
+    }
+}
+
+/// Conditions with what a snapshot adds to them.
+#[derive(Debug)]
+pub(crate) struct Narrowed {
+    pub(crate) conditions: Conditions,
+    /// The numbers that the wanted person has in stored rows.
+    person_numbers: Option<RoaringBitmap>,
+}
+
+impl Narrowed {
+    pub(crate) fn new(conditions: Conditions, snapshot: &Snapshot) -> Self {
+        let person_numbers = conditions.person.map(|person| snapshot.numbers_of(person));
+        Self { conditions, person_numbers }
+    }
+
+    /// Whether `part` may hold a row that is asked for, from what is known without reading rows.
+    pub(crate) fn may_be_in(&self, part: &Part) -> Result<bool, StoreError> {
+        let asked = &self.conditions;
+        if !asked.range.overlaps(part.time_range()) {
+            return Ok(false);
+        }
+        if let Some(events) = &asked.events {
+            let names: Vec<&str> = events.iter().map(String::as_str).collect();
+            if !part.may_hold_event(&names)? {
+                return Ok(false);
+            }
+        }
+        if let Some(distinct_id) = &asked.distinct_id
+            && !part.may_hold_distinct_id(distinct_id)?
+        {
+            return Ok(false);
+        }
+        if let Some(numbers) = &self.person_numbers
+            && !part.may_hold_person(numbers)?
+        {
+            return Ok(false);
+        }
+        for leaf in required(asked.filter.node()) {
+            if !part.may_hold_property(leaf.key().text())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The live rows of `chunk` for which every condition holds.
+pub(crate) fn narrow(chunk: &Chunk, asked: &Narrowed) -> Result<Selection, StoreError> {
+    narrow_within(chunk, asked, asked.conditions.range, chunk.live().clone())
+}
+
+/// Those of `rows` for which every condition holds, with `range` in place of the range asked for.
+pub(crate) fn narrow_within(
+    chunk: &Chunk,
+    asked: &Narrowed,
+    range: TimeRange,
+    rows: Selection,
+) -> Result<Selection, StoreError> {
+    let conditions = &asked.conditions;
+    let mut rows = rows;
+    if let Some(events) = &conditions.events {
+        let names: Vec<&str> = events.iter().map(String::as_str).collect();
+        rows = chunk.of_events(&names, &rows)?;
+    }
+    for leaf in required(conditions.filter.node()) {
+        rows = chunk.with_property(leaf.key(), &rows)?;
+    }
+    rows = chunk.within(range, &rows)?;
+    if let Some(distinct_id) = conditions.distinct_id.as_ref().filter(|_| !rows.is_empty()) {
+        let ids = chunk.read(&[Column::DistinctId], &rows)?.remove(0);
+        rows = rows.filter(&equal_to(ids.as_dictionary::<Int32Type>(), distinct_id));
+    }
+    if let Some(person) = conditions.person.filter(|_| !rows.is_empty()) {
+        let numbers = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
+        let keep = BooleanArray::from_unary(numbers.as_primitive::<UInt32Type>(), |number| number == person.0);
+        rows = rows.filter(&keep);
+    }
+    let all = [conditions.filter.node().clone()];
+    let parts = match conditions.filter.node() {
+        Node::And(parts) => parts.as_slice(),
+        _ => all.as_slice(),
+    };
+    for part in parts {
+        if rows.is_empty() {
+            break;
+        }
+        if !matches!(part, Node::True) {
+            rows = rows.filter(&holds(part, chunk, &rows)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// For which of `rows` the node holds.
+pub(crate) fn holds(node: &Node, chunk: &Chunk, rows: &Selection) -> Result<BooleanArray, StoreError> {
+    let joined = |nodes: &[Node], join: fn(&BooleanArray, &BooleanArray) -> Result<BooleanArray, _>, empty: bool| {
+        let mut all: Option<BooleanArray> = None;
+        for node in nodes {
+            let this = holds(node, chunk, rows)?;
+            all = Some(match all {
+                None => this,
+                Some(before) => join(&before, &this)?,
+            });
+        }
+        Ok(all.unwrap_or_else(|| BooleanArray::from(vec![empty; rows.len()])))
+    };
+    match node {
+        Node::True => Ok(BooleanArray::from(vec![true; rows.len()])),
+        Node::And(nodes) => joined(nodes, and, true),
+        Node::Or(nodes) => joined(nodes, or, true),
+        Node::Leaf(leaf) => match leaf.source() {
+            Source::Event => Ok(leaf::accepts(leaf, &chunk.property(leaf.key(), rows)?)),
+            Source::Person => {
+                let objects = chunk.read(&[Column::PersonProperties], rows)?.remove(0);
+                Ok(leaf::accepts_objects(leaf, objects.as_dictionary::<Int32Type>()))
+            }
+        },
+    }
+}
+
+/// Leaves that must hold, and hold for no event without their property.
+fn required(node: &Node) -> impl Iterator<Item = &Leaf> {
+    let leaves: Vec<&Node> = match node {
+        Node::And(nodes) => nodes.iter().collect(),
+        node => vec![node],
+    };
+    leaves.into_iter().filter_map(|node| match node {
+        Node::Leaf(leaf) if leaf.source() == Source::Event && !leaf.accepts_missing() => Some(leaf.as_ref()),
+        _ => None,
+    })
+}
+
+fn equal_to(texts: &arrow::array::DictionaryArray<Int32Type>, wanted: &str) -> BooleanArray {
+    let values = texts.values().as_string::<i32>();
+    let places: Vec<bool> = values.iter().map(|value| value == Some(wanted)).collect();
+    let keys = texts.keys();
+    (0..keys.len())
+        .map(|row| {
+            let key = usize::try_from(keys.value(row)).unwrap_or(usize::MAX);
+            Some(keys.is_valid(row) && places.get(key).copied().unwrap_or(false))
+        })
+        .collect()
+}

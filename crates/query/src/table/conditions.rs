@@ -1,0 +1,104 @@
+//! Which of a plan's conditions the scan evaluates itself.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
+use model::PersonNumber;
+use store::TimeRange;
+
+use crate::filter::Filter;
+use crate::plan;
+use crate::scan::Conditions;
+
+/// Whether the scan evaluates `condition`, exactly.
+pub(super) fn understands(condition: &Expr) -> bool {
+    one(condition).is_some()
+}
+
+/// All of `conditions`, each of which is understood.
+pub(super) fn of(conditions: &[Expr]) -> Conditions {
+    let mut all = Conditions::default();
+    let mut filters = Vec::new();
+    for condition in conditions.iter().filter_map(one) {
+        all.range.first = all.range.first.max(condition.range.first);
+        all.range.last = all.range.last.min(condition.range.last);
+        all.events = match (all.events.take(), condition.events) {
+            (Some(before), Some(names)) => Some(before.into_iter().filter(|name| names.contains(name)).collect()),
+            (before, names) => before.or(names),
+        };
+        if conflicts(&all.distinct_id, &condition.distinct_id) || conflicts(&all.person, &condition.person) {
+            // Equal to two different values: nothing is.
+            all.range = TimeRange { first: i64::MAX, last: i64::MIN };
+        }
+        all.distinct_id = all.distinct_id.take().or(condition.distinct_id);
+        all.person = all.person.or(condition.person);
+        filters.push(condition.filter);
+    }
+    all.filter = Filter::all(filters);
+    all
+}
+
+fn conflicts<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a != b)
+}
+
+fn one(condition: &Expr) -> Option<Conditions> {
+    match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (left.as_ref(), right.as_ref()) {
+            (Expr::Column(column), Expr::Literal(value, _)) => compared(&column.name, *op, value),
+            (Expr::Literal(value, _), Expr::Column(column)) => compared(&column.name, op.swap()?, value),
+            _ => None,
+        },
+        Expr::InList(InList { expr, list, negated: false }) => {
+            let Expr::Column(column) = expr.as_ref() else { return None };
+            let names = list.iter().map(|value| match value {
+                Expr::Literal(value, _) => text(value),
+                _ => None,
+            });
+            let events = (column.name == plan::column::EVENT).then(|| names.collect::<Option<Vec<_>>>())??;
+            Some(Conditions { events: Some(events), ..Conditions::default() })
+        }
+        other => plan::leaf_of(other).map(|filter| Conditions { filter, ..Conditions::default() }),
+    }
+}
+
+fn compared(column: &str, op: Operator, value: &ScalarValue) -> Option<Conditions> {
+    match (column, op) {
+        (plan::column::TIMESTAMP, op) => Some(Conditions { range: range(op, value)?, ..Conditions::default() }),
+        (plan::column::EVENT, Operator::Eq) => {
+            Some(Conditions { events: Some(vec![text(value)?]), ..Conditions::default() })
+        }
+        (plan::column::DISTINCT_ID, Operator::Eq) => {
+            Some(Conditions { distinct_id: Some(text(value)?), ..Conditions::default() })
+        }
+        (plan::column::PERSON_NUMBER, Operator::Eq) => {
+            let ScalarValue::UInt32(Some(number)) = value else { return None };
+            Some(Conditions { person: Some(PersonNumber(*number)), ..Conditions::default() })
+        }
+        _ => None,
+    }
+}
+
+fn range(op: Operator, value: &ScalarValue) -> Option<TimeRange> {
+    let ScalarValue::TimestampMicrosecond(Some(at), _) = value else { return None };
+    let at = *at;
+    Some(match op {
+        Operator::Eq => TimeRange { first: at, last: at },
+        Operator::Lt => TimeRange { last: at.checked_sub(1)?, ..TimeRange::ALL },
+        Operator::LtEq => TimeRange { last: at, ..TimeRange::ALL },
+        Operator::Gt => TimeRange { first: at.checked_add(1)?, ..TimeRange::ALL },
+        Operator::GtEq => TimeRange { first: at, ..TimeRange::ALL },
+        _ => return None,
+    })
+}
+
+/// A string, also one that the engine has made a dictionary of.
+fn text(value: &ScalarValue) -> Option<String> {
+    match value {
+        ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => {
+            Some(text.clone())
+        }
+        ScalarValue::Dictionary(_, value) => self::text(value),
+        _ => None,
+    }
+}
