@@ -12,6 +12,7 @@ mod decode;
 mod engine;
 mod error;
 mod filter;
+pub mod insight;
 mod list;
 mod plan;
 mod table;

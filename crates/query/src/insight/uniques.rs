@@ -1,0 +1,213 @@
+//! Unique persons: how many different ones there were in each bucket of time, and over several buckets together.
+//!
+//! Each bucket is a set of person numbers, exact, as bitmaps: adding sets a bit, counting counts bits. Counting over
+//! several buckets (weekly and monthly actives, the total) is the union of their sets and needs no second pass over the
+//! events.
+//!
+//! Memory: a set is cut into pages of 65,536 numbers. A page lists its first [`LIST_ROWS`] rows, 2 bytes each, and
+//! becomes a bitmap of 8 KiB when there are more. So dense numbers take a bit each, and sparse ones never more than
+//! 16 bytes a row. Finding pages takes 24 bytes per 65,536 numbers up to the highest one.
+
+use std::ops::Range;
+
+/// Numbers in a page.
+const PAGE_BITS: u32 = 16;
+/// Words of a page's bitmap.
+const PAGE_WORDS: usize = 1 << (PAGE_BITS - 6);
+/// Rows a page lists before it becomes a bitmap.
+const LIST_ROWS: usize = 512;
+
+/// Collects who was there, by bucket. One per thread; [`merge`](Self::merge) them, then count.
+#[derive(Debug, Clone)]
+pub struct Uniques {
+    buckets: Vec<Vec<Page>>,
+}
+
+#[derive(Debug, Clone)]
+enum Page {
+    /// In the order they came, repeated as they came. Empty at first.
+    List(Vec<u16>),
+    Bits(Box<[u64; PAGE_WORDS]>),
+}
+
+impl Uniques {
+    /// For buckets numbered from 0 to `buckets - 1`.
+    pub fn new(buckets: usize) -> Self {
+        Self { buckets: vec![Vec::new(); buckets] }
+    }
+
+    /// Adds one chunk of persons who were all there in the same bucket.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such bucket.
+    pub fn push(&mut self, bucket: usize, persons: &[u32]) {
+        let pages = &mut self.buckets[bucket];
+        for &person in persons {
+            insert(pages, person);
+        }
+    }
+
+    /// Adds one chunk of events: in which bucket, and who.
+    ///
+    /// # Panics
+    ///
+    /// If the slices differ in length, or there is no such bucket.
+    pub fn push_rows(&mut self, buckets: &[u32], persons: &[u32]) {
+        assert_eq!(buckets.len(), persons.len(), "columns of different lengths");
+        for (&bucket, &person) in buckets.iter().zip(persons) {
+            insert(&mut self.buckets[bucket as usize], person);
+        }
+    }
+
+    /// Takes over what another one for the same buckets collected.
+    ///
+    /// # Panics
+    ///
+    /// If the other one has a different number of buckets.
+    pub fn merge(&mut self, other: Self) {
+        assert_eq!(self.buckets.len(), other.buckets.len(), "sets of different buckets");
+        for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets) {
+            if mine.len() < theirs.len() {
+                mine.resize_with(theirs.len(), Page::default);
+            }
+            for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                mine.merge(theirs);
+            }
+        }
+    }
+
+    /// How many buckets there are.
+    pub fn buckets(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// How many different persons were there in one bucket.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such bucket.
+    pub fn count(&self, bucket: usize) -> u64 {
+        self.union_count(bucket..bucket + 1)
+    }
+
+    /// How many different persons were there in at least one of several buckets in a row.
+    ///
+    /// # Panics
+    ///
+    /// If one of the buckets does not exist.
+    pub fn union_count(&self, buckets: Range<usize>) -> u64 {
+        let buckets = &self.buckets[buckets];
+        let pages = buckets.iter().map(Vec::len).max().unwrap_or_default();
+        let mut union = Box::new([0; PAGE_WORDS]);
+        let mut count = 0;
+        for page in 0..pages {
+            let mut touched = false;
+            for page in buckets.iter().filter_map(|bucket| bucket.get(page)) {
+                touched |= page.add_to(&mut union);
+            }
+            if touched {
+                count += union.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
+                union.fill(0);
+            }
+        }
+        count
+    }
+
+    /// Memory held at the moment, in bytes.
+    pub fn bytes(&self) -> usize {
+        let page = |page: &Page| match page {
+            Page::List(list) => list.capacity() * size_of::<u16>(),
+            Page::Bits(bits) => size_of_val(&**bits),
+        };
+        let bucket = |pages: &Vec<Page>| pages.capacity() * size_of::<Page>() + pages.iter().map(page).sum::<usize>();
+        self.buckets.capacity() * size_of::<Vec<Page>>() + self.buckets.iter().map(bucket).sum::<usize>()
+    }
+}
+
+impl Page {
+    #[inline]
+    fn insert(&mut self, low: u16) {
+        match self {
+            Self::Bits(bits) => set(bits, low),
+            Self::List(list) if list.len() < LIST_ROWS => list.push(low),
+            Self::List(_) => set(self.bits(), low),
+        }
+    }
+
+    /// The bitmap of this page, which is made if need be.
+    fn bits(&mut self) -> &mut [u64; PAGE_WORDS] {
+        if let Self::List(list) = self {
+            let mut bits = Box::new([0; PAGE_WORDS]);
+            for &low in list.iter() {
+                set(&mut bits, low);
+            }
+            *self = Self::Bits(bits);
+        }
+        match self {
+            Self::Bits(bits) => bits,
+            Self::List(_) => unreachable!("the list has just become a bitmap"),
+        }
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        if matches!(other, Self::Bits(_)) {
+            std::mem::swap(self, &mut other);
+        }
+        match other {
+            Self::List(list) => list.into_iter().for_each(|low| self.insert(low)),
+            Self::Bits(theirs) => {
+                for (mine, theirs) in self.bits().iter_mut().zip(theirs.iter()) {
+                    *mine |= theirs;
+                }
+            }
+        }
+    }
+
+    /// Adds this page's numbers to `union`; false if there were none.
+    fn add_to(&self, union: &mut [u64; PAGE_WORDS]) -> bool {
+        match self {
+            Self::List(list) => {
+                for &low in list {
+                    set(union, low);
+                }
+                !list.is_empty()
+            }
+            Self::Bits(bits) => {
+                for (union, bits) in union.iter_mut().zip(bits.iter()) {
+                    *union |= bits;
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
+#[inline]
+fn set(bits: &mut [u64; PAGE_WORDS], low: u16) {
+    bits[usize::from(low >> 6)] |= 1 << (low & 63);
+}
+
+#[inline]
+fn insert(pages: &mut Vec<Page>, person: u32) {
+    let page = (person >> PAGE_BITS) as usize;
+    if page >= pages.len() {
+        extend(pages, page);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    pages[page].insert(person as u16);
+}
+
+#[cold]
+fn extend(pages: &mut Vec<Page>, page: usize) {
+    pages.resize_with(page + 1, Page::default);
+}
+
+#[cfg(test)]
+mod tests;
