@@ -115,6 +115,7 @@ fn resolve(
     };
     Ok(Resolution {
         person_id: owner.person_id,
+        person_number: owner.person_number,
         mode: owner.mode,
         person_properties: owner.properties,
         groups: keys,

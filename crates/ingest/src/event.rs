@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use model::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, ProjectId, Properties, Timestamp};
+use model::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, PersonNumber, ProjectId, Properties, Timestamp};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -45,6 +45,7 @@ pub(crate) enum Profile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resolution {
     pub(crate) person_id: Uuid,
+    pub(crate) person_number: PersonNumber,
     pub(crate) mode: PersonMode,
     pub(crate) person_properties: Arc<str>,
     pub(crate) groups: [Option<String>; GROUP_TYPES_MAX],
@@ -148,6 +149,7 @@ pub(crate) fn row(
         timestamp: event.timestamp,
         created_at: received,
         person_id: resolution.person_id,
+        person_number: resolution.person_number,
         person_mode: resolution.mode,
         properties: properties.to_json(),
         person_properties: Arc::clone(&resolution.person_properties),

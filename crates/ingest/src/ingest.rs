@@ -188,8 +188,9 @@ impl Ingest {
         let records = self.tail.read(self.settings.batch_bytes)?;
         let Some((first, last)) = range_of(&records) else { return Ok(Progress::Idle) };
         let committed = self.meta.ingest(|tx| {
+            tx.begin(first, last)?;
             let applied = apply(tx, &records)?;
-            tx.applied(first, last, &resolved::encode(&applied.resolved))?;
+            tx.keep_resolved(&resolved::encode(&applied.resolved))?;
             Ok::<_, MetaError>(applied)
         });
         match committed {

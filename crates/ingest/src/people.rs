@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use meta::{IngestTx, MetaError, PersonRecord};
-use model::{PersonMerge, PersonMode, ProjectId, Properties, Timestamp, person_uuid};
+use meta::{IngestTx, MetaError, NewPerson, PersonRecord};
+use model::{PersonMerge, PersonMode, PersonNumber, ProjectId, Properties, Timestamp};
 use uuid::Uuid;
 
 use crate::event::{Prepared, Profile};
@@ -19,6 +19,7 @@ const FORCE_UPGRADE_AFTER: i64 = 60_000_000;
 /// Who an event belongs to.
 pub(crate) struct Owner {
     pub(crate) person_id: Uuid,
+    pub(crate) person_number: PersonNumber,
     pub(crate) mode: PersonMode,
     pub(crate) properties: Arc<str>,
 }
@@ -107,6 +108,7 @@ impl People {
         let person = &mut self.persons[at];
         Ok(Owner {
             person_id: person.record.uuid,
+            person_number: person.record.number,
             mode: PersonMode::Full,
             properties: person.snapshot(&prepared.wishes),
         })
@@ -125,10 +127,10 @@ impl People {
             let record = &self.persons[at].record;
             let late = timestamp.as_micros() > record.created_at.as_micros().saturating_add(FORCE_UPGRADE_AFTER);
             let mode = if late { PersonMode::ForceUpgrade } else { PersonMode::Propertyless };
-            return Ok(Owner { person_id: record.uuid, mode, properties });
+            return Ok(Owner { person_id: record.uuid, person_number: record.number, mode, properties });
         }
-        tx.mark_personless(project, distinct_id)?;
-        Ok(Owner { person_id: person_uuid(project, distinct_id), mode: PersonMode::Propertyless, properties })
+        let (person_id, person_number) = tx.use_personless(project, distinct_id)?;
+        Ok(Owner { person_id, person_number, mode: PersonMode::Propertyless, properties })
     }
 
     fn find_or_create(
@@ -143,10 +145,7 @@ impl People {
                 self.persons[at].apply(&event.name, &prepared.wishes);
                 Ok(at)
             }
-            None => {
-                let uuid = person_uuid(project, &event.distinct_id);
-                self.create(tx, project, prepared, uuid, false, &[&event.distinct_id])
-            }
+            None => self.create(tx, project, prepared, &event.distinct_id, false, &[&event.distinct_id]),
         }
     }
 
@@ -198,13 +197,12 @@ impl People {
         source: &str,
     ) -> Result<usize, MetaError> {
         let target = prepared.event.distinct_id.as_str();
-        let source_used = tx.was_personless(project, source)?;
-        let target_used = tx.was_personless(project, target)?;
-        let primary = if source_used && !target_used { source } else { target };
-        let uuid = person_uuid(project, primary);
-        let at = self.create(tx, project, prepared, uuid, true, &[target, source])?;
-        if source_used && primary == target {
-            self.merges.push(tx.add_override(project, person_uuid(project, source), uuid)?);
+        let of_source = tx.derived_id(project, source)?;
+        let target_used = tx.derived_id(project, target)?.number.is_some();
+        let primary = if of_source.number.is_some() && !target_used { source } else { target };
+        let at = self.create(tx, project, prepared, primary, true, &[target, source])?;
+        if let Some(number) = of_source.number.filter(|_| primary == target) {
+            self.merges.push(tx.add_override(project, (of_source.uuid, number), &self.persons[at].record)?);
         }
         Ok(at)
     }
@@ -218,9 +216,9 @@ impl People {
     ) -> Result<(), MetaError> {
         let record = &self.persons[at].record;
         tx.add_distinct_id(project, record.id, distinct_id)?;
-        let derived = person_uuid(project, distinct_id);
-        if derived != record.uuid && tx.was_personless(project, distinct_id)? {
-            self.merges.push(tx.add_override(project, derived, record.uuid)?);
+        let derived = tx.derived_id(project, distinct_id)?;
+        if let Some(number) = derived.number.filter(|_| derived.uuid != record.uuid) {
+            self.merges.push(tx.add_override(project, (derived.uuid, number), record)?);
         }
         self.by_distinct_id.insert((project, distinct_id.to_owned()), Some(at));
         Ok(())
@@ -277,13 +275,14 @@ impl People {
         tx: &mut IngestTx<'_>,
         project: ProjectId,
         prepared: &Prepared<'_>,
-        uuid: Uuid,
+        primary: &str,
         is_identified: bool,
         distinct_ids: &[&str],
     ) -> Result<usize, MetaError> {
         let properties = prepared.wishes.created(prepared.event.uuid).to_json();
         let created_at = prepared.event.timestamp;
-        let record = tx.create_person(project, uuid, &properties, created_at, is_identified, distinct_ids)?;
+        let new = NewPerson { primary, distinct_ids, properties: &properties, created_at, is_identified };
+        let record = tx.create_person(project, &new)?;
         let at = self.load(record)?;
         for distinct_id in distinct_ids {
             self.by_distinct_id.insert((project, (*distinct_id).to_owned()), Some(at));

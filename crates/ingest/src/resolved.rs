@@ -4,25 +4,25 @@
 //! have moved on. So the batch's transaction also keeps, for each event, what its row cannot be rebuilt without.
 //!
 //! Format: version byte, then zstd of: number of distinct person-property texts and those texts; then for each record the
-//! number of its events and for each event a tag (0 dropped, 1 stored) with person id, mode, place of its person
+//! number of its events and for each event a tag (0 dropped, 1 stored) with person id and number, mode, place of its person
 //! properties, flags, and group keys. Integers are u32 little endian, texts are prefixed by their length.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use model::{GROUP_TYPES_MAX, PersonMode};
+use model::{GROUP_TYPES_MAX, PersonMode, PersonNumber};
 use uuid::Uuid;
 
 use crate::event::Resolution;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const COMPRESSION_LEVEL: i32 = 1;
 
 /// One record's events; none for those that were dropped.
 pub(crate) type Resolved = Vec<Option<Resolution>>;
 
-/// The blob is not one, or was written by a later version.
+/// The blob is not one, or was written by another version.
 #[derive(Debug, thiserror::Error)]
 #[error("resolved batch cannot be read")]
 pub(crate) struct Unreadable(#[source] Option<io::Error>);
@@ -40,6 +40,7 @@ pub(crate) fn encode(records: &[Resolved]) -> Vec<u8> {
             };
             body.push(1);
             body.extend_from_slice(resolution.person_id.as_bytes());
+            body.extend_from_slice(&resolution.person_number.0.to_le_bytes());
             body.push(mode_code(resolution.mode));
             let place = *places.entry(&resolution.person_properties).or_insert_with(|| {
                 texts.push(&resolution.person_properties);
@@ -88,6 +89,7 @@ impl Reader<'_> {
             return Some(None);
         }
         let person_id = Uuid::from_slice(self.take(16)?).ok()?;
+        let person_number = PersonNumber(self.u32()?);
         let mode = mode_of(*self.take(1)?.first()?)?;
         let person_properties = Arc::clone(texts.get(self.u32()? as usize)?);
         let flags = *self.take(1)?.first()?;
@@ -97,7 +99,8 @@ impl Reader<'_> {
                 *key = Some(self.text()?);
             }
         }
-        Some(Some(Resolution { person_id, mode, person_properties, groups, anonymize_ip: flags & 1 << 7 != 0 }))
+        let anonymize_ip = flags & 1 << 7 != 0;
+        Some(Some(Resolution { person_id, person_number, mode, person_properties, groups, anonymize_ip }))
     }
 
     fn take(&mut self, length: usize) -> Option<&[u8]> {
@@ -142,9 +145,10 @@ fn mode_of(code: u8) -> Option<PersonMode> {
 mod tests {
     use super::*;
 
-    fn resolution(person: u128, properties: &str, groups: [Option<&str>; GROUP_TYPES_MAX]) -> Option<Resolution> {
+    fn resolution(person: u32, properties: &str, groups: [Option<&str>; GROUP_TYPES_MAX]) -> Option<Resolution> {
         Some(Resolution {
-            person_id: Uuid::from_u128(person),
+            person_id: Uuid::from_u128(person.into()),
+            person_number: PersonNumber(person + 7),
             mode: PersonMode::ForceUpgrade,
             person_properties: properties.into(),
             groups: groups.map(|key| key.map(str::to_owned)),
@@ -172,6 +176,8 @@ mod tests {
         let blob = encode(&[vec![resolution(1, "{}", [None; GROUP_TYPES_MAX])]]);
         assert!(decode(&blob, 2).is_err());
         assert!(decode(&blob[..blob.len() - 1], 1).is_err());
+        let other_version = [&[1], &blob[1..]].concat();
+        assert!(decode(&other_version, 1).is_err());
         assert!(decode(&[9], 1).is_err());
         assert!(decode(&[], 0).is_err());
     }

@@ -1,13 +1,14 @@
 //! Requests in, rows and persons out: batches applied to a real database, without log and store around them.
 #![expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use capture::{Endpoint, Envelope, Received, Request};
 use env::Random;
 use meta::{Bootstrap, Meta, MetaError, Person, PersonQuery};
-use model::{EventRow, PersonMerge, ProjectId, Sequence, Timestamp};
+use model::{EventRow, PersonMerge, PersonNumber, ProjectId, Sequence, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -74,6 +75,8 @@ pub(crate) struct World {
     pub(crate) merges: Vec<PersonMerge>,
     pub(crate) warnings: Vec<Warning>,
     pub(crate) dropped: u64,
+    /// Of every person id that was ever seen.
+    numbers: HashMap<Uuid, PersonNumber>,
 }
 
 impl World {
@@ -87,6 +90,7 @@ impl World {
             merges: Vec::new(),
             warnings: Vec::new(),
             dropped: 0,
+            numbers: HashMap::new(),
         }
     }
 
@@ -104,19 +108,33 @@ impl World {
         let (applied, blob) = self
             .meta
             .ingest(|tx| {
+                tx.begin(first, last)?;
                 let applied: Applied = apply(tx, &records)?;
                 let blob = resolved::encode(&applied.resolved);
-                tx.applied(first, last, &blob)?;
+                tx.keep_resolved(&blob)?;
                 Ok::<_, MetaError>((applied, blob))
             })
             .unwrap();
         let rebuilt = rebuild(&records, resolved::decode(&blob, records.len()).unwrap());
         assert_eq!(rebuilt.as_ref(), Some(&applied.rows), "replay gives other rows");
+        self.check_numbers(&applied);
         self.rows.extend(applied.rows);
         self.merges.extend(applied.merges);
         self.warnings.extend(applied.warnings);
         self.dropped += applied.dropped;
         self
+    }
+
+    /// One person id has one number, one number one id, and numbers follow each other in the order of their first use.
+    fn check_numbers(&mut self, applied: &Applied) {
+        let rows = applied.rows.iter().map(|row| (row.person_id, row.person_number));
+        let merges = applied.merges.iter();
+        let merges = merges.flat_map(|merge| [(merge.from, merge.from_number), (merge.into, merge.into_number)]);
+        for (id, number) in rows.chain(merges) {
+            let known = self.numbers.len();
+            let first = PersonNumber(u32::try_from(known + 1).unwrap());
+            assert_eq!(*self.numbers.entry(id).or_insert(first), number, "number of {id}, {known} were given out");
+        }
     }
 
     pub(crate) fn persons(&self) -> Vec<Person> {

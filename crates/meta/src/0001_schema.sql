@@ -7,7 +7,7 @@ CREATE TABLE users (
 CREATE TABLE projects (
     id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, organization TEXT NOT NULL REFERENCES organizations (id),
     api_token TEXT NOT NULL UNIQUE, name TEXT NOT NULL, timezone TEXT NOT NULL, anonymize_ips BOOLEAN NOT NULL,
-    ingested_event BOOLEAN NOT NULL, created_at BIGINT NOT NULL
+    ingested_event BOOLEAN NOT NULL, created_at BIGINT NOT NULL, retention_days BIGINT
 );
 CREATE TABLE personal_api_keys (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id BIGINT NOT NULL REFERENCES users (id), secure_value TEXT NOT NULL UNIQUE,
@@ -28,10 +28,17 @@ CREATE TABLE distinct_ids (
 CREATE UNIQUE INDEX distinct_ids_by_name ON distinct_ids (project, distinct_id);
 CREATE INDEX distinct_ids_by_person ON distinct_ids (person_id, id);
 CREATE TABLE person_overrides (
-    project BIGINT NOT NULL, from_uuid BLOB NOT NULL, into_uuid BLOB NOT NULL, PRIMARY KEY (project, from_uuid)
+    project BIGINT NOT NULL, from_uuid BLOB NOT NULL, from_number BIGINT NOT NULL, into_uuid BLOB NOT NULL, into_number BIGINT NOT NULL,
+    id BIGINT NOT NULL, applied BIGINT NOT NULL, retired BOOLEAN NOT NULL, PRIMARY KEY (project, from_uuid)
 );
 CREATE INDEX person_overrides_by_into ON person_overrides (project, into_uuid);
-CREATE TABLE personless (project BIGINT NOT NULL, distinct_id TEXT NOT NULL, PRIMARY KEY (project, distinct_id));
+CREATE INDEX person_overrides_in_use ON person_overrides (project, id) WHERE NOT retired;
+CREATE TABLE derived_ids (
+    project BIGINT NOT NULL, distinct_id TEXT NOT NULL, number BIGINT, generation BIGINT NOT NULL, PRIMARY KEY (project, distinct_id)
+);
+CREATE TABLE deleted_persons (
+    project BIGINT NOT NULL, number BIGINT NOT NULL, requested_at BIGINT NOT NULL, applied BIGINT NOT NULL, PRIMARY KEY (project, number)
+);
 CREATE TABLE group_types (
     project BIGINT NOT NULL, name TEXT NOT NULL, type_index BIGINT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (project, name)
 );
@@ -40,9 +47,10 @@ CREATE TABLE groups (
     PRIMARY KEY (project, type_index, key)
 );
 CREATE TABLE positions (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
-INSERT INTO positions (name, value) VALUES ('applied', 0), ('flushed', 0), ('next_segment', 1);
+INSERT INTO positions (name, value) VALUES ('applied', 0), ('flushed', 0), ('next_segment', 1), ('last_merge', 0);
 CREATE TABLE resolved (first BIGINT PRIMARY KEY, last BIGINT NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE segments (
-    id BIGINT PRIMARY KEY, project BIGINT NOT NULL, rows BIGINT NOT NULL, file_bytes BIGINT NOT NULL, min_timestamp BIGINT NOT NULL,
-    max_timestamp BIGINT NOT NULL, checksum BIGINT NOT NULL, deleted BLOB
+    id BIGINT PRIMARY KEY, project BIGINT NOT NULL, level BIGINT NOT NULL, rows BIGINT NOT NULL, file_bytes BIGINT NOT NULL, min_timestamp BIGINT NOT NULL,
+    max_timestamp BIGINT NOT NULL, checksum BIGINT NOT NULL, merges_through BIGINT NOT NULL,
+    deleted BLOB
 );

@@ -1,7 +1,9 @@
 //! Positions in the log and the catalog of sealed segments.
 
-use model::{DeletedRows, PersonMerge, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
-use rusqlite::params;
+use model::{
+    DeletedRows, Level, MergeId, PersonMerge, PersonNumber, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp,
+};
+use rusqlite::{Row, Transaction, params};
 
 use crate::connection::Meta;
 use crate::error::MetaError;
@@ -33,7 +35,7 @@ pub struct Catalog {
     pub segments: Vec<SegmentEntry>,
     /// Rows of them that are gone.
     pub deleted: Vec<DeletedRows>,
-    /// Person ids that read as others.
+    /// Person ids that read as others, except where no row can carry them any more, oldest merge first.
     pub merges: Vec<PersonMerge>,
 }
 
@@ -74,21 +76,7 @@ impl Meta {
         flushed: Sequence,
     ) -> Result<(), MetaError> {
         self.write(|tx| {
-            for segment in added {
-                tx.prepare_cached(
-                    "INSERT INTO segments (id, project, rows, file_bytes, min_timestamp, max_timestamp, checksum)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                )?
-                .execute(params![
-                    segment.id.0,
-                    segment.project.0,
-                    segment.rows,
-                    segment.file_bytes,
-                    segment.min_timestamp.as_micros(),
-                    segment.max_timestamp.as_micros(),
-                    segment.checksum.cast_signed()
-                ])?;
-            }
+            insert(tx, added)?;
             for rows in deleted {
                 tx.prepare_cached("UPDATE segments SET deleted = $1 WHERE id = $2")?
                     .execute(params![rows.bitmap, rows.segment.0])?;
@@ -96,6 +84,38 @@ impl Meta {
             tx.prepare_cached("UPDATE positions SET value = $1 WHERE name = 'flushed'")?.execute(params![flushed.0])?;
             tx.prepare_cached("DELETE FROM resolved WHERE last <= $1")?.execute(params![flushed.0])?;
             Ok::<_, MetaError>(())
+        })
+    }
+
+    /// Makes a compaction visible, or nothing of it: `removed` segments go, `added` ones come, and the `deleted` rows of
+    /// segments, added or older ones, are what they say.
+    ///
+    /// # Errors
+    ///
+    /// [`MetaError::MissingSegment`] when a segment to be removed or changed is not in the catalog.
+    pub fn commit_compaction(
+        &self,
+        removed: &[SegmentId],
+        added: &[SegmentEntry],
+        deleted: &[DeletedRows],
+    ) -> Result<(), MetaError> {
+        self.write(|tx| {
+            for segment in removed {
+                let gone = tx.prepare_cached("DELETE FROM segments WHERE id = $1")?.execute(params![segment.0])?;
+                if gone == 0 {
+                    return Err(MetaError::MissingSegment(*segment));
+                }
+            }
+            insert(tx, added)?;
+            for rows in deleted {
+                let changed = tx
+                    .prepare_cached("UPDATE segments SET deleted = $1 WHERE id = $2")?
+                    .execute(params![rows.bitmap, rows.segment.0])?;
+                if changed == 0 {
+                    return Err(MetaError::MissingSegment(rows.segment));
+                }
+            }
+            Ok(())
         })
     }
 
@@ -114,30 +134,70 @@ impl Meta {
         self.read(|c| {
             let mut catalog = Catalog::default();
             let mut statement = c.prepare(
-                "SELECT id, project, rows, file_bytes, min_timestamp, max_timestamp, checksum, deleted FROM segments ORDER BY id",
+                "SELECT id, project, level, rows, file_bytes, min_timestamp, max_timestamp, checksum, merges_through, deleted
+                 FROM segments ORDER BY id",
             )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let id = SegmentId(row.get(0)?);
-                catalog.segments.push(SegmentEntry {
-                    id,
-                    project: ProjectId(row.get(1)?),
-                    rows: row.get(2)?,
-                    file_bytes: row.get(3)?,
-                    min_timestamp: Timestamp::from_micros(row.get(4)?),
-                    max_timestamp: Timestamp::from_micros(row.get(5)?),
-                    checksum: row.get::<_, i64>(6)?.cast_unsigned(),
-                });
-                if let Some(bitmap) = row.get(7)? {
-                    catalog.deleted.push(DeletedRows { segment: id, bitmap });
+                let segment = segment(row)?;
+                if let Some(bitmap) = row.get(9)? {
+                    catalog.deleted.push(DeletedRows { segment: segment.id, bitmap });
                 }
+                catalog.segments.push(segment);
             }
-            let mut statement = c.prepare("SELECT project, from_uuid, into_uuid FROM person_overrides")?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                catalog.merges.push(PersonMerge { project: ProjectId(row.get(0)?), from: row.get(1)?, into: row.get(2)? });
-            }
+            let sql = format!("SELECT {MERGE_COLUMNS} FROM person_overrides WHERE NOT retired ORDER BY id, from_number");
+            catalog.merges = c.prepare(&sql)?.query_map([], merge)?.collect::<Result<_, _>>()?;
             Ok(catalog)
         })
     }
+}
+
+fn insert(tx: &Transaction<'_>, segments: &[SegmentEntry]) -> Result<(), MetaError> {
+    for segment in segments {
+        tx.prepare_cached(
+            "INSERT INTO segments
+             (id, project, level, rows, file_bytes, min_timestamp, max_timestamp, checksum, merges_through)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )?
+        .execute(params![
+            segment.id.0,
+            segment.project.0,
+            segment.level.code(),
+            segment.rows,
+            segment.file_bytes,
+            segment.min_timestamp.as_micros(),
+            segment.max_timestamp.as_micros(),
+            segment.checksum.cast_signed(),
+            segment.merges_through.0
+        ])?;
+    }
+    Ok(())
+}
+
+fn segment(row: &Row<'_>) -> Result<SegmentEntry, MetaError> {
+    Ok(SegmentEntry {
+        id: SegmentId(row.get(0)?),
+        project: ProjectId(row.get(1)?),
+        level: Level::from_code(row.get(2)?).ok_or(MetaError::Unreadable("segment level"))?,
+        rows: row.get(3)?,
+        file_bytes: row.get(4)?,
+        min_timestamp: Timestamp::from_micros(row.get(5)?),
+        max_timestamp: Timestamp::from_micros(row.get(6)?),
+        checksum: row.get::<_, i64>(7)?.cast_unsigned(),
+        merges_through: MergeId(row.get(8)?),
+    })
+}
+
+/// Applies to person_overrides: the fields of [`PersonMerge`], in order.
+pub(crate) const MERGE_COLUMNS: &str = "id, project, from_uuid, from_number, into_uuid, into_number";
+
+pub(crate) fn merge(row: &Row<'_>) -> rusqlite::Result<PersonMerge> {
+    Ok(PersonMerge {
+        id: MergeId(row.get(0)?),
+        project: ProjectId(row.get(1)?),
+        from: row.get(2)?,
+        from_number: PersonNumber(row.get(3)?),
+        into: row.get(4)?,
+        into_number: PersonNumber(row.get(5)?),
+    })
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -11,6 +12,9 @@ use crate::error::{MetaError, OpenError};
 use crate::keys::KeyCache;
 use crate::tenants::Project;
 
+/// What the first of [`MIGRATIONS`] leads to. Format 1 was never released; nothing can read it.
+const FIRST_FORMAT: i64 = 2;
+/// Scripts that lead from nothing to the first format, and from each format to the next.
 const MIGRATIONS: [&str; 1] = [include_str!("0001_schema.sql")];
 const READERS_MAX: usize = 4;
 
@@ -22,6 +26,8 @@ pub struct Meta {
     readers: Mutex<Vec<Connection>>,
     pub(crate) projects: RwLock<HashMap<String, Arc<Project>>>,
     pub(crate) keys: Mutex<KeyCache>,
+    /// Counts changes of persons other than by ingestion. Changed under the writer's lock only.
+    foreign_changes: AtomicU64,
 }
 
 impl Meta {
@@ -36,7 +42,18 @@ impl Meta {
             readers: Mutex::new(Vec::new()),
             projects: RwLock::default(),
             keys: Mutex::default(),
+            foreign_changes: AtomicU64::new(0),
         })
+    }
+
+    /// Tells ingestion that what it remembers of persons may be outdated: to be called in the transaction that does it.
+    pub(crate) fn note_foreign_change(&self) {
+        self.foreign_changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// As of the transaction that asks.
+    pub(crate) fn foreign_changes(&self) -> u64 {
+        self.foreign_changes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn write<T, E: From<rusqlite::Error>>(
@@ -83,12 +100,16 @@ fn configure(connection: &Connection) -> Result<(), MetaError> {
 
 fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(MetaError::from)?;
-    let known = MIGRATIONS.len() as i64;
+    let known = FIRST_FORMAT + MIGRATIONS.len() as i64 - 1;
     if found > known {
         return Err(OpenError::Newer { found, known });
     }
+    if found != 0 && found < FIRST_FORMAT {
+        return Err(OpenError::Older { found, oldest: FIRST_FORMAT });
+    }
+    let done = if found == 0 { 0 } else { found - FIRST_FORMAT + 1 };
     let transaction = connection.transaction().map_err(MetaError::from)?;
-    for script in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+    for script in MIGRATIONS.iter().skip(usize::try_from(done).unwrap_or(0)) {
         transaction.execute_batch(script).map_err(MetaError::from)?;
     }
     transaction.pragma_update(None, "user_version", known).map_err(MetaError::from)?;

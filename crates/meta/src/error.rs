@@ -1,5 +1,7 @@
 //! Errors of the metadata database.
 
+use model::{ProjectId, SegmentId};
+
 /// Why an operation failed. Nothing of it was kept.
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
@@ -20,6 +22,12 @@ pub enum MetaError {
         /// That many.
         limit: usize,
     },
+    /// The catalog does not hold a segment that was to be changed: somebody else has removed it.
+    #[error("segment {} is not in the catalog", .0.0)]
+    MissingSegment(SegmentId),
+    /// Every number a person could have is taken.
+    #[error("project {0} has given out all person numbers")]
+    PersonNumbersExhausted(ProjectId),
     /// A stored value cannot be read back: the database is damaged.
     #[error("metadata holds an unreadable {0}")]
     Unreadable(&'static str),
@@ -35,6 +43,14 @@ pub enum OpenError {
         found: i64,
         /// Newest known format.
         known: i64,
+    },
+    /// A version before the first release wrote it.
+    #[error("metadata has format {found}, the oldest that can be read is {oldest}: start with an empty data directory")]
+    Older {
+        /// Format of the database.
+        found: i64,
+        /// Oldest readable format.
+        oldest: i64,
     },
     /// It cannot be read.
     #[error(transparent)]

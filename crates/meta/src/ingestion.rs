@@ -1,6 +1,10 @@
 //! What ingestion does to metadata, all of a batch in one transaction.
 
-use model::{GROUP_TYPES_MAX, PersonMerge, ProjectId, Properties, Sequence, Timestamp};
+use std::collections::HashMap;
+
+use model::{
+    GROUP_TYPES_MAX, MergeId, PersonMerge, PersonNumber, ProjectId, Properties, Sequence, Timestamp, person_uuid,
+};
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
@@ -12,6 +16,8 @@ use crate::error::MetaError;
 pub struct PersonRecord {
     /// Row id.
     pub id: i64,
+    /// The number of its public id.
+    pub number: PersonNumber,
     /// Public id.
     pub uuid: Uuid,
     /// JSON object.
@@ -33,10 +39,43 @@ pub struct GroupRecord {
     pub created_at: Timestamp,
 }
 
+/// A person to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPerson<'a> {
+    /// The one among its distinct ids that its public id is derived from.
+    pub primary: &'a str,
+    /// All of its distinct ids, which nobody owns.
+    pub distinct_ids: &'a [&'a str],
+    /// JSON object.
+    pub properties: &'a str,
+    /// When it first appeared, by event time.
+    pub created_at: Timestamp,
+    /// Whether it is identified already.
+    pub is_identified: bool,
+}
+
+/// The person id that a distinct id stands for as long as nobody owns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DerivedId {
+    /// The id, made of the distinct id alone, unless a person with that distinct id was deleted.
+    pub uuid: Uuid,
+    /// Its number, if events were stored under it without a person.
+    pub number: Option<PersonNumber>,
+}
+
 /// A transaction of ingestion.
+///
+/// Every person id that an event can carry is derived from one distinct id, by [`IngestTx::derived_id`]. It gets its
+/// number when it is first used, by an event without a person or by a person that is created under it, and both find the
+/// number that the other one took. So an id has one number for ever, and no number has two ids.
 #[derive(Debug)]
 pub struct IngestTx<'a> {
     tx: &'a Transaction<'a>,
+    /// The log records that are being applied.
+    batch: (Sequence, Sequence),
+    foreign_changes: u64,
+    /// Last numbers given out, written back once at the end.
+    last_numbers: HashMap<ProjectId, u32>,
 }
 
 impl Meta {
@@ -48,25 +87,44 @@ impl Meta {
                 Self(MetaError::from(error).into())
             }
         }
-        self.write(|tx| work(&mut IngestTx { tx }).map_err(Either)).map_err(|either| either.0)
+        self.write(|tx| {
+            let mut ingest = IngestTx {
+                tx,
+                batch: (Sequence(0), Sequence(0)),
+                foreign_changes: self.foreign_changes(),
+                last_numbers: HashMap::new(),
+            };
+            let done = work(&mut ingest).map_err(Either)?;
+            ingest.save_numbers()?;
+            Ok(done)
+        })
+        .map_err(|either: Either<E>| either.0)
     }
 }
 
 /// Applies to persons: the columns of [`PersonRecord`], in order.
-const PERSON_COLUMNS: &str = "p.id, p.uuid, p.properties, p.is_identified, p.created_at, p.version";
+const PERSON_COLUMNS: &str = "p.id, p.number, p.uuid, p.properties, p.is_identified, p.created_at, p.version";
 
 fn person_record(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
     Ok(PersonRecord {
         id: row.get(0)?,
-        uuid: row.get(1)?,
-        properties: row.get(2)?,
-        is_identified: row.get(3)?,
-        created_at: Timestamp::from_micros(row.get(4)?),
-        version: row.get(5)?,
+        number: PersonNumber(row.get(1)?),
+        uuid: row.get(2)?,
+        properties: row.get(3)?,
+        is_identified: row.get(4)?,
+        created_at: Timestamp::from_micros(row.get(5)?),
+        version: row.get(6)?,
     })
 }
 
 impl IngestTx<'_> {
+    /// Counts the changes of persons that were not made by ingestion, since the start. While it stays the same, what
+    /// earlier transactions read and wrote is still so.
+    #[must_use]
+    pub fn foreign_changes(&self) -> u64 {
+        self.foreign_changes
+    }
+
     /// The person that owns `distinct_id`.
     pub fn person_by_distinct_id(
         &mut self,
@@ -80,23 +138,10 @@ impl IngestTx<'_> {
         Ok(self.tx.prepare_cached(&sql)?.query_row(params![project.0, distinct_id], person_record).optional()?)
     }
 
-    /// Creates a person that owns `distinct_ids`.
-    pub fn create_person(
-        &mut self,
-        project: ProjectId,
-        uuid: Uuid,
-        properties: &str,
-        created_at: Timestamp,
-        is_identified: bool,
-        distinct_ids: &[&str],
-    ) -> Result<PersonRecord, MetaError> {
-        let number: i64 = self
-            .tx
-            .prepare_cached(
-                "INSERT INTO person_numbers (project, last) VALUES ($1, 1)
-                 ON CONFLICT (project) DO UPDATE SET last = person_numbers.last + 1 RETURNING last",
-            )?
-            .query_row(params![project.0], |row| row.get(0))?;
+    /// Creates a person. Its id is the one derived from the primary distinct id, with the number that one has.
+    pub fn create_person(&mut self, project: ProjectId, new: &NewPerson<'_>) -> Result<PersonRecord, MetaError> {
+        let derived = self.derived_id(project, new.primary)?;
+        let number = derived.number.map_or_else(|| self.next_number(project), Ok)?;
         let id: i64 = self
             .tx
             .prepare_cached(
@@ -106,22 +151,30 @@ impl IngestTx<'_> {
             .query_row(
                 params![
                     project.0,
-                    number,
-                    uuid,
-                    properties,
-                    email_of(properties),
-                    is_identified,
-                    created_at.as_micros()
+                    number.0,
+                    derived.uuid,
+                    new.properties,
+                    email_of(new.properties),
+                    new.is_identified,
+                    new.created_at.as_micros()
                 ],
                 |row| row.get(0),
             )?;
-        for distinct_id in distinct_ids {
+        for distinct_id in new.distinct_ids {
             self.add_distinct_id(project, id, distinct_id)?;
         }
-        Ok(PersonRecord { id, uuid, properties: properties.to_owned(), is_identified, created_at, version: 0 })
+        Ok(PersonRecord {
+            id,
+            number,
+            uuid: derived.uuid,
+            properties: new.properties.to_owned(),
+            is_identified: new.is_identified,
+            created_at: new.created_at,
+            version: 0,
+        })
     }
 
-    /// Stores everything of `person` but its uuid.
+    /// Stores everything of `person` but its id and number.
     pub fn update_person(&mut self, person: &PersonRecord) -> Result<(), MetaError> {
         self.tx
             .prepare_cached(
@@ -157,38 +210,101 @@ impl IngestTx<'_> {
             .prepare_cached("UPDATE distinct_ids SET person_id = $1 WHERE person_id = $2")?
             .execute(params![into.id, from.id])?;
         self.tx.prepare_cached("DELETE FROM persons WHERE id = $1")?.execute(params![from.id])?;
-        self.add_override(project, from.uuid, into.uuid)
+        self.add_override(project, (from.uuid, from.number), into)
     }
 
     /// Makes the person id `from` read as `into` from now on.
-    pub fn add_override(&mut self, project: ProjectId, from: Uuid, into: Uuid) -> Result<PersonMerge, MetaError> {
-        self.tx
-            .prepare_cached("UPDATE person_overrides SET into_uuid = $1 WHERE project = $2 AND into_uuid = $3")?
-            .execute(params![into, project.0, from])?;
-        self.tx
-            .prepare_cached("DELETE FROM person_overrides WHERE project = $1 AND from_uuid = $2")?
-            .execute(params![project.0, into])?;
+    ///
+    /// Ids that read as `from` read as `into` as well afterwards. They count as merged anew: they share the id of this
+    /// merge and its place in the log. Whoever rewrites every target equal to `from` needs to hear of this merge only.
+    pub fn add_override(
+        &mut self,
+        project: ProjectId,
+        from: (Uuid, PersonNumber),
+        into: &PersonRecord,
+    ) -> Result<PersonMerge, MetaError> {
+        let id: u64 = self
+            .tx
+            .prepare_cached("UPDATE positions SET value = value + 1 WHERE name = 'last_merge' RETURNING value")?
+            .query_row([], |row| row.get(0))?;
+        let (from, from_number) = from;
+        let applied = self.batch.1.0;
         self.tx
             .prepare_cached(
-                "INSERT INTO person_overrides (project, from_uuid, into_uuid) VALUES ($1, $2, $3)
-                 ON CONFLICT (project, from_uuid) DO UPDATE SET into_uuid = excluded.into_uuid",
+                "UPDATE person_overrides SET into_uuid = $1, into_number = $2, id = $3, applied = $4
+                 WHERE project = $5 AND into_uuid = $6",
             )?
-            .execute(params![project.0, from, into])?;
-        Ok(PersonMerge { project, from, into })
-    }
-
-    /// Whether events of `distinct_id` were stored without a person.
-    pub fn was_personless(&mut self, project: ProjectId, distinct_id: &str) -> Result<bool, MetaError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT 1 FROM personless WHERE project = $1 AND distinct_id = $2")?;
-        Ok(statement.exists(params![project.0, distinct_id])?)
-    }
-
-    /// Remembers that events of `distinct_id` were stored without a person.
-    pub fn mark_personless(&mut self, project: ProjectId, distinct_id: &str) -> Result<(), MetaError> {
+            .execute(params![into.uuid, into.number.0, id, applied, project.0, from])?;
         self.tx
-            .prepare_cached("INSERT INTO personless (project, distinct_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")?
-            .execute(params![project.0, distinct_id])?;
+            .prepare_cached("DELETE FROM person_overrides WHERE project = $1 AND from_uuid = $2")?
+            .execute(params![project.0, into.uuid])?;
+        self.tx
+            .prepare_cached(
+                "INSERT INTO person_overrides (project, from_uuid, from_number, into_uuid, into_number, id, applied, retired)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE)
+                 ON CONFLICT (project, from_uuid) DO UPDATE SET into_uuid = excluded.into_uuid,
+                 into_number = excluded.into_number, id = excluded.id, applied = excluded.applied, retired = FALSE",
+            )?
+            .execute(params![project.0, from, from_number.0, into.uuid, into.number.0, id, applied])?;
+        Ok(PersonMerge { id: MergeId(id), project, from, from_number, into: into.uuid, into_number: into.number })
+    }
+
+    /// The person id that `distinct_id` stands for while nobody owns it.
+    pub fn derived_id(&mut self, project: ProjectId, distinct_id: &str) -> Result<DerivedId, MetaError> {
+        let known: Option<(Option<u32>, u64)> = self
+            .tx
+            .prepare_cached("SELECT number, generation FROM derived_ids WHERE project = $1 AND distinct_id = $2")?
+            .query_row(params![project.0, distinct_id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (number, generation) = known.unwrap_or_default();
+        let uuid = match generation {
+            0 => person_uuid(project, distinct_id),
+            // No distinct id holds a NUL, so this is nobody else's.
+            _ => person_uuid(project, &format!("{distinct_id}\0{generation}")),
+        };
+        Ok(DerivedId { uuid, number: number.map(PersonNumber) })
+    }
+
+    /// The person id for an event of `distinct_id`, which nobody owns, that is stored without a person.
+    pub fn use_personless(&mut self, project: ProjectId, distinct_id: &str) -> Result<(Uuid, PersonNumber), MetaError> {
+        let derived = self.derived_id(project, distinct_id)?;
+        if let Some(number) = derived.number {
+            return Ok((derived.uuid, number));
+        }
+        let number = self.next_number(project)?;
+        self.tx
+            .prepare_cached(
+                "INSERT INTO derived_ids (project, distinct_id, number, generation) VALUES ($1, $2, $3, 0)
+                 ON CONFLICT (project, distinct_id) DO UPDATE SET number = excluded.number",
+            )?
+            .execute(params![project.0, distinct_id, number.0])?;
+        Ok((derived.uuid, number))
+    }
+
+    fn next_number(&mut self, project: ProjectId) -> Result<PersonNumber, MetaError> {
+        let last = match self.last_numbers.get(&project) {
+            Some(last) => *last,
+            None => self
+                .tx
+                .prepare_cached("SELECT last FROM person_numbers WHERE project = $1")?
+                .query_row(params![project.0], |row| row.get(0))
+                .optional()?
+                .unwrap_or(0),
+        };
+        let next = last.checked_add(1).ok_or(MetaError::PersonNumbersExhausted(project))?;
+        self.last_numbers.insert(project, next);
+        Ok(PersonNumber(next))
+    }
+
+    fn save_numbers(&self) -> Result<(), rusqlite::Error> {
+        for (project, last) in &self.last_numbers {
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO person_numbers (project, last) VALUES ($1, $2)
+                     ON CONFLICT (project) DO UPDATE SET last = excluded.last",
+                )?
+                .execute(params![project.0, last])?;
+        }
         Ok(())
     }
 
@@ -256,16 +372,23 @@ impl IngestTx<'_> {
         Ok(())
     }
 
-    /// Moves the applied position, keeping what was resolved for the batch until its rows are sealed.
-    pub fn applied(&mut self, first: Sequence, through: Sequence, resolved: &[u8]) -> Result<(), MetaError> {
+    /// Says which log records this transaction applies: comes first, and moves the applied position.
+    pub fn begin(&mut self, first: Sequence, last: Sequence) -> Result<(), MetaError> {
         let moved = self
             .tx
             .prepare_cached("UPDATE positions SET value = $1 WHERE name = 'applied' AND value = $2")?
-            .execute(params![through.0, first.0 - 1])?;
+            .execute(params![last.0, first.0 - 1])?;
         assert_eq!(moved, 1, "batches are applied in order, each once");
+        self.batch = (first, last);
+        Ok(())
+    }
+
+    /// Keeps what was resolved for the batch until its rows are sealed.
+    pub fn keep_resolved(&mut self, resolved: &[u8]) -> Result<(), MetaError> {
+        let (first, last) = self.batch;
         self.tx
             .prepare_cached("INSERT INTO resolved (first, last, blob) VALUES ($1, $2, $3)")?
-            .execute(params![first.0, through.0, resolved])?;
+            .execute(params![first.0, last.0, resolved])?;
         Ok(())
     }
 }

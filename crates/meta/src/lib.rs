@@ -8,11 +8,13 @@ mod keys;
 mod persons;
 mod tenants;
 mod tokens;
+mod upkeep;
 
 pub use catalog::{Catalog, Positions, ResolvedBatch};
 pub use connection::Meta;
 pub use error::{MetaError, OpenError};
-pub use ingestion::{GroupRecord, IngestTx, PersonRecord};
+pub use ingestion::{DerivedId, GroupRecord, IngestTx, NewPerson, PersonRecord};
 pub use keys::{Caller, NewKey, PersonalKey};
 pub use persons::{Person, PersonQuery, PersonSummary};
 pub use tenants::{Bootstrap, Created, NewProject, Organization, Project, User};
+pub use upkeep::PersonEvents;

@@ -130,7 +130,15 @@ impl Process {
 
     fn persons(&self) -> Vec<String> {
         let query = meta::PersonQuery { limit: 1_000, ..meta::PersonQuery::default() };
-        self.meta.list_persons(PROJECT, &query).unwrap().0.iter().map(|person| format!("{person:?}")).collect()
+        let mut found: Vec<String> =
+            self.meta.list_persons(PROJECT, &query).unwrap().0.iter().map(|person| format!("{person:?}")).collect();
+        for id in ["anon", "user", "quiet"] {
+            let number = |person: meta::PersonRecord| (person.number, person.version);
+            let stored = self.meta.ingest(|tx| tx.person_by_distinct_id(PROJECT, id)).unwrap();
+            found.push(format!("{id}: {:?}", stored.map(number)));
+        }
+        found.push(format!("{:?}", self.meta.catalog().unwrap().merges));
+        found
     }
 }
 
@@ -180,7 +188,7 @@ fn undisturbed() -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_crash_at_any_point_changes_neither_rows_nor_persons() {
     let (rows, persons) = undisturbed();
-    assert_eq!((rows.len(), persons.len()), (8, 1));
+    assert_eq!((rows.len(), persons.len()), (8, 5));
     let seals =
         [SealReaches::Freeze, SealReaches::Files, SealReaches::Catalog, SealReaches::Install, SealReaches::Trim];
     for (seed, seal) in seals.into_iter().enumerate() {
