@@ -32,6 +32,17 @@ pub enum QueryError {
         limit_bytes: usize,
     },
 
+    /// The time asked about has too many intervals: ask for longer ones, or for less time.
+    #[error("the range has more than {limit} intervals")]
+    TooManyIntervals {
+        /// The limit.
+        limit: i64,
+    },
+
+    /// What was written could not be taken.
+    #[error("the output could not be written")]
+    Output(#[source] std::io::Error),
+
     /// Stored events could not be read. Other questions may still be answered.
     #[error("stored events could not be read")]
     Store(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -106,6 +106,11 @@ impl Filter {
         Self(Node::Leaf(Arc::new(Leaf::new(Source::Event, key, test, &format!("parameter {value}")))))
     }
 
+    /// The condition of one leaf.
+    pub(crate) fn of(leaf: &Arc<Leaf>) -> Self {
+        Self(Node::Leaf(Arc::clone(leaf)))
+    }
+
     /// The condition that all of `filters` hold.
     #[must_use]
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
@@ -125,11 +130,6 @@ impl Filter {
             Source::Event => properties,
             Source::Person => person_properties,
         })
-    }
-
-    /// Whether the answer can depend on person properties.
-    pub(crate) fn reads_person(&self) -> bool {
-        self.0.reads(Source::Person)
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -153,14 +153,6 @@ impl Node {
             return Self::True;
         }
         if nodes.len() == 1 { nodes.remove(0) } else { Self::Or(nodes) }
-    }
-
-    fn reads(&self, source: Source) -> bool {
-        match self {
-            Self::True => false,
-            Self::And(nodes) | Self::Or(nodes) => nodes.iter().any(|node| node.reads(source)),
-            Self::Leaf(leaf) => leaf.source() == source,
-        }
     }
 
     fn matches<'a>(&self, properties: &impl Fn(Source) -> &'a str) -> bool {

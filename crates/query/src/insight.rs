@@ -8,8 +8,11 @@
 //! Nothing here fails. Arguments that break a contract (columns of different lengths, an index past the end) panic.
 //! Every builder tells its `bytes()`, so that the caller can charge them to the limits of the query.
 
+mod ask;
 pub mod funnel;
 pub mod overrides;
 pub mod quantile;
 pub mod retention;
 pub mod uniques;
+
+pub use ask::{FunnelQuery, RetentionCell, RetentionQuery};

@@ -8,20 +8,25 @@
 
 #![warn(missing_docs)]
 
-mod decode;
+mod aggregate;
 mod engine;
 mod error;
+mod export;
 mod filter;
 pub mod insight;
 mod list;
 mod plan;
+mod scan;
 mod table;
 #[cfg(test)]
 mod testing;
 mod values;
 
+pub use aggregate::{AggregateRow, Aggregation, Group, GroupValue, Interval, Measure, MeasureValue};
 pub use engine::{Engine, EngineSettings};
 pub use error::QueryError;
+pub use export::{ExportQuery, Output};
 pub use filter::{Filter, FilterError, Parsed};
 pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
+pub use scan::Conditions;
 pub use values::{Subject, ValuesQuery};

@@ -1,33 +1,45 @@
 //! Turns what a caller asks into expressions of the query engine.
 //!
-//! Cheap comparisons come first, so that properties are only looked into where the rest holds: the engine evaluates
-//! the right side of AND for the rows that the left side left over.
+//! A filter's leaf is a function of the whole properties. The scan recognises it and asks the property's column instead
+//! (see [`leaf_of`]); the function itself answers wherever the engine evaluates it.
 
 mod leaf;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ident, lit};
 use model::Timestamp;
-use uuid::Uuid;
 
 use crate::filter::{Filter, Node, Source};
+use crate::scan::Conditions;
+use crate::table::PROPERTIES;
+
+pub(crate) use leaf::leaf_of;
 
 /// The column names of stored events that expressions use.
 pub(crate) mod column {
-    pub(crate) const UUID: &str = "uuid";
     pub(crate) const EVENT: &str = "event";
     pub(crate) const DISTINCT_ID: &str = "distinct_id";
     pub(crate) const TIMESTAMP: &str = "timestamp";
-    pub(crate) const PERSON_ID: &str = "person_id";
-    pub(crate) const PROPERTIES: &str = "properties";
-    pub(crate) const PERSON_MODE: &str = "person_mode";
+    pub(crate) const PERSON_NUMBER: &str = "person_number";
     pub(crate) const PERSON_PROPERTIES: &str = "person_properties";
-    pub(crate) const ELEMENTS_CHAIN: &str = "elements_chain";
-    /// What an event is listed with.
-    pub(crate) const LISTED: [&str; 8] =
-        [UUID, EVENT, DISTINCT_ID, TIMESTAMP, PERSON_ID, PERSON_MODE, PROPERTIES, ELEMENTS_CHAIN];
-    /// Not stored: which part of the snapshot a row comes from.
-    pub(crate) const PART: &str = "$part";
+}
+
+/// All of `conditions` as one expression; `None` when every event meets them.
+pub(crate) fn conditions(conditions: &Conditions) -> Option<Expr> {
+    let mut all = Vec::new();
+    if conditions.range.first > i64::MIN {
+        all.push(ident(column::TIMESTAMP).gt_eq(timestamp(Timestamp::from_micros(conditions.range.first))));
+    }
+    if conditions.range.last < i64::MAX {
+        all.push(ident(column::TIMESTAMP).lt_eq(timestamp(Timestamp::from_micros(conditions.range.last))));
+    }
+    if let Some(events) = &conditions.events {
+        all.push(ident(column::EVENT).in_list(events.iter().map(|name| lit(name.as_str())).collect(), false));
+    }
+    all.extend(conditions.distinct_id.as_ref().map(|id| ident(column::DISTINCT_ID).eq(lit(id.as_str()))));
+    all.extend(conditions.person.map(|person| ident(column::PERSON_NUMBER).eq(lit(person.0))));
+    all.extend(filter(&conditions.filter));
+    self::all(all)
 }
 
 /// All of `conditions`; `None` when there are none. Balanced, so that hundreds of them do not nest hundreds deep.
@@ -49,10 +61,6 @@ pub(crate) fn timestamp(at: Timestamp) -> Expr {
     lit(ScalarValue::TimestampMicrosecond(Some(at.as_micros()), Some("UTC".into())))
 }
 
-pub(crate) fn uuid(id: Uuid) -> Expr {
-    lit(ScalarValue::FixedSizeBinary(16, Some(id.as_bytes().to_vec())))
-}
-
 fn node(node: &Node) -> Option<Expr> {
     match node {
         Node::True => None,
@@ -62,7 +70,7 @@ fn node(node: &Node) -> Option<Expr> {
         Node::Leaf(leaf) => Some(leaf::holds(
             leaf,
             match leaf.source() {
-                Source::Event => ident(column::PROPERTIES),
+                Source::Event => ident(PROPERTIES),
                 Source::Person => ident(column::PERSON_PROPERTIES),
             },
         )),

@@ -96,7 +96,25 @@ impl Engine {
     ///
     /// [`QueryError::UnknownColumn`], [`QueryError::SearchTooLong`], and see [`QueryError`].
     #[tracing::instrument(skip_all, fields(project = query.project.0))]
-    pub async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
+    pub async fn values(&self, query: ValuesQuery) -> Result<Vec<String>, QueryError> {
+        let store = Arc::clone(&self.store);
+        self.run(move |core| async move { values(&core, &store.snapshot(query.project), &query).await }).await
+    }
+
+    /// The names of all events ever stored that neither begin with `$` nor are PostHog's own: the first hundred in
+    /// code point order.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    #[tracing::instrument(skip_all, fields(project = project.0))]
+    pub async fn custom_event_names(&self, project: ProjectId) -> Result<Vec<String>, QueryError> {
+        let store = Arc::clone(&self.store);
+        self.run(move |core| async move { custom_event_names(&core, &store.snapshot(project)).await }).await
+    }
+}
+
+async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
     let of = match &query.subject {
         Subject::Property(key) => Of::Property(Key::new(key)),
         Subject::Column(name) => {
@@ -120,7 +138,7 @@ impl Engine {
         ..Conditions::default()
     };
     let asked = Narrowed::new(conditions, snapshot);
-    let states = scan::each(core, snapshot.parts().to_vec(), &Cancelled::default(), {
+    let states = scan::each(core, snapshot.parts().to_vec(), Cancelled::default(), {
         let contains = contains.clone();
         move |best: &mut Option<Best>, part: &Part| {
             let best = best.get_or_insert_with(|| Best::new(contains.clone()));
@@ -151,7 +169,7 @@ impl Engine {
 }
 
 async fn custom_event_names(core: &Core, snapshot: &Snapshot) -> Result<Vec<String>, QueryError> {
-    let states = scan::each(core, snapshot.parts().to_vec(), &Cancelled::default(), |names: &mut Names, part: &Part| {
+    let states = scan::each(core, snapshot.parts().to_vec(), Cancelled::default(), |names: &mut Names, part: &Part| {
         // Without deletions the names are known; else rows decide.
         if let Some(counts) = part.hour_counts()? {
             counts.for_each(|count| names.add(count.event));

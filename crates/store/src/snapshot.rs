@@ -137,6 +137,19 @@ impl Snapshot {
         self.parts.iter().map(Part::rows).sum()
     }
 
+    /// The highest person number in segments, as stored: how large arrays by person will be, about.
+    ///
+    /// # Errors
+    ///
+    /// When a segment's index cannot be read.
+    pub fn last_person(&self) -> Result<u32, StoreError> {
+        let mut last = 0;
+        for part in &self.parts {
+            last = last.max(part.facts()?.and_then(|facts| facts.persons.max()).unwrap_or(0));
+        }
+        Ok(last)
+    }
+
     /// Every person number that reads as `person`, as stored, itself included.
     #[must_use]
     pub fn numbers_of(&self, person: PersonNumber) -> RoaringBitmap {

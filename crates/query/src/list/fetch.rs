@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use arrow::array::AsArray;
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use model::{PersonMode, Timestamp};
 use store::{Chunk, Column, Part, Selection, Snapshot};
@@ -56,7 +56,7 @@ pub(super) async fn rows(
         items.extend(part.map(|part| (part, chunk as usize, Selection::from_rows(rows))));
     }
     let memory = core.reserve("page");
-    let states = scan::each(core, items, &Cancelled::default(), |events: &mut Vec<Event>, item| {
+    let states = scan::each(core, items, Cancelled::default(), |events: &mut Vec<Event>, item| {
         let (part, chunk, rows) = item;
         for (at, chunk_of) in part.chunks()?.iter().enumerate() {
             if at == *chunk {
@@ -126,7 +126,7 @@ fn compare(order: Order, a: &Event, b: &Event) -> Ordering {
 /// The event with this uuid; of several the one that a list would show first.
 pub(super) async fn by_uuid(core: &Core, snapshot: &Snapshot, uuid: Uuid) -> Result<Option<Event>, QueryError> {
     let parts = snapshot.parts().to_vec();
-    let states = scan::each(core, parts, &Cancelled::default(), move |events: &mut Vec<Event>, part: &Part| {
+    let states = scan::each(core, parts, Cancelled::default(), move |events: &mut Vec<Event>, part: &Part| {
         if !part.may_hold_uuid(uuid)? {
             return Ok(());
         }

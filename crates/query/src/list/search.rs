@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-use arrow::array::{Array, AsArray, PrimitiveArray};
+use arrow::array::{AsArray, PrimitiveArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -50,7 +50,7 @@ pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery)
     let memory = core.reserve("rows found");
     let parts = in_order(snapshot, range, query.order);
     let (worker, cancelled) = (Arc::clone(&search), search.cancelled.clone());
-    scan::each(core, parts, &cancelled, move |(): &mut (), part: &(u32, Part)| worker.visit(part.0, &part.1)).await?;
+    scan::each(core, parts, cancelled, move |(): &mut (), part: &(u32, Part)| worker.visit(part.0, &part.1)).await?;
     let found = std::mem::take(&mut *search.best.lock());
     memory.try_resize(found.capacity() * size_of::<Found>()).map_err(|error| core.failed(error))?;
     Ok(found)

@@ -13,7 +13,9 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::filter::Leaf;
+use super::column;
+use crate::filter::{Filter, Leaf, Source};
+use crate::table::PROPERTIES;
 
 /// The expression that `leaf` holds for the JSON objects in `properties`.
 pub(super) fn holds(leaf: &Arc<Leaf>, properties: Expr) -> Expr {
@@ -23,6 +25,19 @@ pub(super) fn holds(leaf: &Arc<Leaf>, properties: Expr) -> Expr {
         signature: Signature::any(1, Volatility::Immutable),
     };
     ScalarUDF::new_from_impl(function).call(vec![properties])
+}
+
+/// The filter that `expression` is, if it is a leaf asked of the column its property is in.
+pub(crate) fn leaf_of(expression: &Expr) -> Option<Filter> {
+    let Expr::ScalarFunction(call) = expression else { return None };
+    let function = call.func.inner().as_ref() as &dyn std::any::Any;
+    let leaf = &function.downcast_ref::<LeafFunction>()?.leaf;
+    let [Expr::Column(column)] = call.args.as_slice() else { return None };
+    let asked = match leaf.source() {
+        Source::Event => PROPERTIES,
+        Source::Person => column::PERSON_PROPERTIES,
+    };
+    (column.name == asked).then(|| Filter::of(leaf))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

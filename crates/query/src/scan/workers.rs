@@ -37,7 +37,7 @@ impl Drop for SetOnDrop {
 pub(crate) async fn each<Item, State, Work>(
     core: &Core,
     items: Vec<Item>,
-    cancelled: &Cancelled,
+    cancelled: Cancelled,
     work: Work,
 ) -> Result<Vec<State>, QueryError>
 where

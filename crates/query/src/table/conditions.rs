@@ -98,7 +98,7 @@ fn text(value: &ScalarValue) -> Option<String> {
         ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)) => {
             Some(text.clone())
         }
-        ScalarValue::Dictionary(_, value) => self::text(value),
+        ScalarValue::Dictionary(_, value) => text(value),
         _ => None,
     }
 }
