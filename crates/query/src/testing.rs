@@ -1,19 +1,16 @@
-//! Parts of a store in a test's hands: rows given one by one, reads counted, failures on demand.
+//! Stores in a test's hands: rows given one by one, sealed and compacted on demand.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::{
-    ArrayRef, FixedSizeBinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
-};
-use arrow::compute::cast;
-use env::RealFiles;
-use model::{Timestamp, person_uuid};
-use store::{Contents, Store};
+use env::{RealFiles, SimDisk};
+use model::{EventRow, PersonMode, PersonNumber, ProjectId, SegmentId, Sequence, Timestamp, person_uuid};
+use store::{Batch, Contents, Snapshot, Store, StoreError};
 use uuid::Uuid;
 
 use crate::engine::{Core, EngineSettings};
-use crate::table::{Batches, Part, ReadError, Rows, TimeRange};
+
+pub(crate) const PROJECT: ProjectId = ProjectId(1);
 
 /// One stored event, as small as a test needs it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,46 +42,89 @@ impl Row {
     }
 
     pub(crate) fn person(&self) -> Uuid {
-        person_uuid(model::ProjectId(1), &self.distinct_id)
+        person_uuid(PROJECT, &self.distinct_id)
     }
-}
 
-/// Rows in memory. Ignores time ranges, which a part may.
-#[derive(Debug)]
-pub(crate) struct Memory {
-    pub(crate) batch: RecordBatch,
-    pub(crate) reads: AtomicUsize,
-    pub(crate) is_damaged: bool,
-}
-
-impl Memory {
-    pub(crate) fn of(rows: &[Row]) -> Self {
-        Self { batch: batch(rows), reads: AtomicUsize::new(0), is_damaged: false }
+    /// A number for each distinct id.
+    pub(crate) fn person_number(&self) -> PersonNumber {
+        PersonNumber(self.distinct_id.bytes().fold(7, |number: u32, byte| number * 31 % 100_000 + u32::from(byte)))
     }
-}
 
-impl Rows for Memory {
-    fn read(&self, columns: &[&str], _range: TimeRange) -> Result<Batches, ReadError> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        if self.is_damaged {
-            return Err("the file is damaged".into());
+    fn stored(&self) -> EventRow {
+        EventRow {
+            project: PROJECT,
+            uuid: self.uuid,
+            event: self.event.clone(),
+            distinct_id: self.distinct_id.clone(),
+            timestamp: self.timestamp,
+            created_at: self.timestamp,
+            person_id: self.person(),
+            person_number: self.person_number(),
+            person_mode: PersonMode::Full,
+            properties: self.properties.clone(),
+            person_properties: self.person_properties.as_str().into(),
+            elements_chain: String::new(),
+            groups: Default::default(),
         }
-        let at = columns.iter().map(|name| self.batch.schema().index_of(name)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Box::new(std::iter::once(Ok(self.batch.project(&at)?))))
     }
 }
 
-/// `rows` as parts, one for each slice.
-pub(crate) fn parts(slices: &[Vec<Row>]) -> Vec<Part> {
-    slices.iter().enumerate().map(|(at, rows)| part(at, rows, Arc::new(Memory::of(rows)))).collect()
+/// A store of slices of rows, on a disk that can be ruined.
+pub(crate) struct Stored {
+    pub(crate) disk: SimDisk,
+    pub(crate) store: Store,
+    segments: u64,
 }
 
-/// The part that claims to hold `rows`, which `source` gives.
-pub(crate) fn part(number: usize, rows: &[Row], source: Arc<dyn Rows>) -> Part {
-    let mut times = rows.iter().map(|row| row.timestamp);
-    let mut range = TimeRange::at(times.next().unwrap_or_default());
-    times.for_each(|at| range.include(at));
-    Part { number: u32::try_from(number).unwrap(), count: rows.len(), range, rows: source }
+impl Stored {
+    /// Publishes the slices one by one. All but every third are sealed to a segment of their own.
+    pub(crate) fn of(slices: &[Vec<Row>]) -> Self {
+        let mut stored = Self::empty();
+        for (at, rows) in (0..).zip(slices) {
+            stored.publish(at + 1, rows);
+            if at % 3 != 2 {
+                stored.seal();
+            }
+        }
+        stored
+    }
+
+    pub(crate) fn empty() -> Self {
+        let disk = SimDisk::new(1);
+        let settings = store::Settings::default();
+        let store = Store::open(Arc::new(disk.clone()), "/segments", settings, Contents::default()).unwrap();
+        Self { disk, store, segments: 0 }
+    }
+
+    pub(crate) fn publish(&self, through: u64, rows: &[Row]) {
+        let rows = rows.iter().map(Row::stored).collect();
+        self.store.publish(&Batch { rows, merges: Vec::new(), through: Sequence(through) }).unwrap();
+    }
+
+    pub(crate) fn seal(&mut self) {
+        if self.store.freeze().is_none() {
+            return;
+        }
+        let sealed = self.store.seal(|count| reserve(&mut self.segments, count)).unwrap();
+        self.store.commit_seal(sealed, |_, _, _| Ok::<_, StoreError>(())).unwrap();
+    }
+
+    /// Compacts until nothing is left to do.
+    pub(crate) fn compact(&mut self) {
+        while let Some(job) = self.store.next_compaction(&HashMap::new()).unwrap() {
+            let compacted = self.store.compact(job, |count| reserve(&mut self.segments, count)).unwrap();
+            self.store.commit_compaction(compacted, |_, _, _| Ok::<_, StoreError>(())).unwrap();
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.store.snapshot(PROJECT)
+    }
+}
+
+fn reserve(segments: &mut u64, count: u64) -> Result<SegmentId, StoreError> {
+    *segments += count;
+    Ok(SegmentId(*segments - count + 1))
 }
 
 /// An empty store, in a directory that goes away with it.
@@ -103,33 +143,4 @@ pub(crate) fn settings() -> EngineSettings {
 pub(crate) fn run<T>(work: impl AsyncFnOnce(&Core) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     runtime.block_on(work(&Core::new(settings()).unwrap()))
-}
-
-fn batch(rows: &[Row]) -> RecordBatch {
-    let text =
-        |of: fn(&Row) -> String| -> ArrayRef { Arc::new(rows.iter().map(of).map(Some).collect::<StringArray>()) };
-    let ids = |of: fn(&Row) -> Uuid| -> ArrayRef {
-        let bytes: Vec<u8> = rows.iter().flat_map(|row| of(row).into_bytes()).collect();
-        Arc::new(FixedSizeBinaryArray::try_new(16, bytes.into(), None).unwrap())
-    };
-    let schema = store::schema();
-    let column = |name: &str| -> ArrayRef {
-        match name {
-            "uuid" => ids(|row| row.uuid),
-            "person_id" => ids(Row::person),
-            "event" => text(|row| row.event.clone()),
-            "distinct_id" => text(|row| row.distinct_id.clone()),
-            "person_mode" => text(|_| "full".to_owned()),
-            "properties" => text(|row| row.properties.clone()),
-            "person_properties" => text(|row| row.person_properties.clone()),
-            "elements_chain" => text(|_| String::new()),
-            "timestamp" | "created_at" => {
-                let micros = rows.iter().map(|row| row.timestamp.as_micros());
-                Arc::new(TimestampMicrosecondArray::from_iter_values(micros))
-            }
-            other => new_null_array(schema.field_with_name(other).unwrap().data_type(), rows.len()),
-        }
-    };
-    let columns = schema.fields().iter().map(|field| cast(&column(field.name()), field.data_type()).unwrap()).collect();
-    RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()
 }

@@ -374,6 +374,16 @@ impl Opened {
         u32::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(u32::MAX)
     }
 
+    /// Bytes of a row of `group` when decoded, about: texts by dictionary count as often as they are used.
+    pub(crate) fn row_bytes(&self, group: usize) -> usize {
+        let group = self.metadata.metadata().row_group(group);
+        let bytes = |column: &parquet::file::metadata::ColumnChunkMetaData| {
+            column.unencoded_byte_array_data_bytes().unwrap_or_else(|| column.uncompressed_size())
+        };
+        let total: i64 = group.columns().iter().map(bytes).sum();
+        usize::try_from(total / group.num_rows().max(1)).unwrap_or(usize::MAX)
+    }
+
     /// Place of the column of property `key`.
     pub(crate) fn property(&self, key: &str) -> Option<usize> {
         self.places.get(key).copied()

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -16,6 +17,8 @@ use crate::QueryError;
 use crate::engine::{BATCH_ROWS, Core};
 use crate::scan::{self, Cancelled};
 
+/// Bytes of rows to have in memory at once, about, besides the page.
+const BYTES_AT_ONCE: usize = 16 << 20;
 /// What an event is listed with, besides its properties.
 const LISTED: [Column; 7] = [
     Column::Uuid,
@@ -55,24 +58,31 @@ pub(super) async fn rows(
         let part = snapshot.parts().get(part as usize).cloned();
         items.extend(part.map(|part| (part, chunk as usize, Selection::from_rows(rows))));
     }
-    let memory = core.reserve("page");
-    let states = scan::each(core, items, Cancelled::default(), |events: &mut Vec<Event>, item| {
+    let memory = Arc::new(core.reserve("page"));
+    let (reserved, limit) = (Arc::clone(&memory), core.settings.memory_bytes);
+    let states = scan::each(core, items, Cancelled::default(), move |events: &mut Vec<Event>, item| {
         let (part, chunk, rows) = item;
-        for (at, chunk_of) in part.chunks()?.iter().enumerate() {
-            if at == *chunk {
-                for slice in rows.chunks(BATCH_ROWS) {
-                    read(chunk_of, &slice, events)?;
-                }
-            }
+        let chunks = part.chunks()?;
+        let Some(chunk) = chunks.get(*chunk) else { return Ok(()) };
+        for slice in rows.chunks(rows_at_once(chunk)) {
+            let held = events.len();
+            read(chunk, &slice, events)?;
+            let bytes = events.iter().skip(held).map(Event::bytes).sum();
+            reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit))?;
         }
         Ok(())
     });
     let mut events: Vec<Event> = states.await?.into_iter().flatten().collect();
-    memory.try_resize(events.iter().map(Event::bytes).sum()).map_err(|error| core.failed(error))?;
+    drop(memory);
     events.sort_unstable_by(|a, b| compare(order, a, b));
     events.drain(..before.min(events.len()));
     events.truncate(rows.len());
     Ok(events)
+}
+
+/// Rows to read at once: fewer where they are large.
+pub(crate) fn rows_at_once(chunk: &Chunk) -> usize {
+    (BYTES_AT_ONCE / chunk.row_bytes().max(1)).clamp(1, BATCH_ROWS)
 }
 
 /// Appends the events in `rows`.

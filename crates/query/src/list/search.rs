@@ -45,12 +45,24 @@ pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery)
         wanted,
         best: Mutex::new(Vec::new()),
         worst: AtomicI64::new(no_worst(query.order)),
+        unread: Mutex::new(Vec::new()),
         cancelled: Cancelled::default(),
     });
     let memory = core.reserve("rows found");
     let parts = in_order(snapshot, range, query.order);
     let (worker, cancelled) = (Arc::clone(&search), search.cancelled.clone());
-    scan::each(core, parts, cancelled, move |(): &mut (), part: &(u32, Part)| worker.visit(part.0, &part.1)).await?;
+    scan::each(core, parts, cancelled, move |(): &mut (), part: &(u32, Part)| {
+        if let Err(error) = worker.visit(part.0, &part.1) {
+            worker.unread.lock().push((part.1.time_range(), error));
+        }
+        Ok(())
+    })
+    .await?;
+    for (range, error) in std::mem::take(&mut *search.unread.lock()) {
+        if range.overlaps(search.range()) {
+            return Err(error);
+        }
+    }
     let found = std::mem::take(&mut *search.best.lock());
     memory.try_resize(found.capacity() * size_of::<Found>()).map_err(|error| core.failed(error))?;
     Ok(found)
@@ -67,6 +79,8 @@ struct Search {
     best: Mutex<Vec<Found>>,
     /// Timestamp of the last row wanted, once there are so many: later ones cannot make it.
     worst: AtomicI64,
+    /// Parts that could not be read, which matters only if the answer turns out to need them.
+    unread: Mutex<Vec<(TimeRange, QueryError)>>,
     cancelled: Cancelled,
 }
 

@@ -1,51 +1,87 @@
-use datafusion::logical_expr::ident;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident, lit};
+use futures::TryStreamExt;
+use model::Timestamp;
 
 use super::*;
-use crate::plan;
-use crate::testing::{self, Row};
+use crate::filter::Filter;
+use crate::plan::{self, column};
+use crate::testing::{self, Row, Stored};
 
 fn micros(at: i64) -> Expr {
     plan::timestamp(Timestamp::from_micros(at))
 }
 
-fn range(earliest: i64, latest: i64) -> TimeRange {
-    TimeRange { earliest: Timestamp::from_micros(earliest), latest: Timestamp::from_micros(latest) }
+fn stored() -> Stored {
+    let slices: Vec<_> = (0..4_u8)
+        .map(|at| {
+            let properties = format!(r#"{{"n":{at},"s":"v{at}","mixed":{}}}"#, if at % 2 == 0 { "1" } else { "\"2\"" });
+            vec![Row::at(i64::from(at), u128::from(at)).with(if at == 3 { "x" } else { "y" }, &properties)]
+        })
+        .collect();
+    Stored::of(&slices)
+}
+
+fn plan(condition: Expr, columns: &[&str]) -> LogicalPlan {
+    let properties =
+        ["n", "s", "mixed"].iter().flat_map(|key| [Form::Text, Form::Number].map(|form| Property::new(key, form)));
+    LogicalPlanBuilder::scan("events", source(stored().snapshot(), properties.collect(), 2), None)
+        .unwrap()
+        .filter(condition)
+        .unwrap()
+        .project(columns.iter().map(|name| ident(*name)))
+        .unwrap()
+        .build()
+        .unwrap()
 }
 
 #[test]
-fn conditions_on_the_timestamp_leave_a_range() {
-    let timestamp = || ident(column::TIMESTAMP);
-    let conditions = [timestamp().gt(micros(3)), micros(9).gt_eq(timestamp()), timestamp().lt(micros(20))];
-    assert_eq!(TimeRange::of_conditions(&conditions), range(3, 9));
-    assert_eq!(TimeRange::of_condition(&timestamp().eq(micros(5))), Some(range(5, 5)));
-    for other in [timestamp().not_eq(micros(5)), ident("created_at").gt(micros(5)), timestamp().gt(timestamp())] {
-        assert_eq!(TimeRange::of_condition(&other), None);
+fn conditions_the_scan_understands_are_its_own() {
+    let filter = Filter::parse(r#"[{"key":"s","value":"v2"}]"#).unwrap().filter;
+    for condition in [
+        ident(column::TIMESTAMP).gt_eq(micros(2)),
+        micros(9).gt(ident(column::TIMESTAMP)),
+        ident(column::EVENT).eq(lit("x")),
+        ident(column::EVENT).in_list(vec![lit("x"), lit("z")], false),
+        ident(column::DISTINCT_ID).eq(lit("someone")),
+        ident(column::PERSON_NUMBER).eq(lit(7_u32)),
+        plan::filter(&filter).unwrap(),
+    ] {
+        let shown = testing::run(async |core| core.explain(&plan(condition.clone(), &["event"])).await);
+        assert!(!shown.contains("FilterExec"), "{condition}: {shown}");
+        assert!(shown.contains("columns=[event]"), "{shown}");
     }
+    let other = ident("number(properties.n)").gt(lit(1.5));
+    let shown = testing::run(async |core| core.explain(&plan(other, &["event"])).await);
+    assert!(shown.contains("FilterExec") && shown.contains("columns=[event, number(properties.n)]"), "{shown}");
 }
 
-#[test]
-fn ranges_know_what_they_share() {
-    assert!(range(3, 9).overlaps(range(9, 12)));
-    assert!(!range(3, 9).overlaps(range(10, 12)));
-    assert!(range(3, 9).contains(Timestamp::from_micros(9)));
-    assert!(!range(3, 9).contains(Timestamp::from_micros(2)));
-}
-
-#[test]
-fn a_plan_reads_the_columns_it_uses_and_the_parts_in_range() {
-    let slices: Vec<_> = (0..4).map(|at| vec![Row::at(at, 1)]).collect();
-    let shown = testing::run(async |core| {
-        let plan =
-            datafusion::logical_expr::LogicalPlanBuilder::scan("events", source(testing::parts(&slices), 2), None)
-                .unwrap()
-                .filter(ident(column::TIMESTAMP).gt_eq(micros(2)))
-                .unwrap()
-                .project([ident(column::EVENT)])
-                .unwrap()
-                .build()
-                .unwrap();
-        core.explain(&plan).await
+/// Values of the columns of a plan, as text.
+fn rows(condition: Expr, columns: &[&str]) -> Vec<String> {
+    let mut rows = testing::run(async |core| {
+        let batches: Vec<_> = core.start(&plan(condition, columns)).await.unwrap().try_collect().await.unwrap();
+        let shown = batches.iter().flat_map(|batch| {
+            (0..batch.num_rows()).map(|row| {
+                let value = |column: &arrow::array::ArrayRef| ScalarValue::try_from_array(column, row).unwrap().to_string();
+                batch.columns().iter().map(value).collect::<Vec<_>>().join(" ")
+            })
+        });
+        shown.collect::<Vec<_>>()
     });
-    assert!(shown.contains("EventsScan: parts=2, columns=[event, timestamp]"), "{shown}");
-    assert!(shown.contains("FilterExec: timestamp"), "the engine checks the condition itself: {shown}");
+    rows.sort();
+    rows
+}
+
+#[test]
+fn a_plan_reads_properties_as_columns() {
+    let columns = ["properties.s", "number(properties.n)", "properties.mixed", "number(properties.mixed)"];
+    let all = ident(column::TIMESTAMP).gt_eq(micros(0));
+    assert_eq!(rows(all, &columns), ["v0 0 1 1", "v1 1 2 2", "v2 2 1 1", "v3 3 2 2"]);
+    assert_eq!(rows(ident(column::TIMESTAMP).gt(micros(2)), &["properties.s"]), ["v3"]);
+    assert_eq!(rows(ident(column::TIMESTAMP).lt(micros(1)), &["properties.s"]), ["v0"]);
+    assert_eq!(rows(ident(column::EVENT).eq(lit("x")), &["event", "properties.n"]), ["x 3"]);
+    let both = ident(column::EVENT).eq(lit("x")).and(ident(column::EVENT).eq(lit("y")));
+    assert_eq!(rows(both, &["event"]), Vec::<String>::new());
+    let filter = Filter::parse(r#"[{"key":"mixed","value":"2"}]"#).unwrap().filter;
+    assert_eq!(rows(plan::filter(&filter).unwrap(), &["properties.s"]), ["v1", "v3"]);
 }

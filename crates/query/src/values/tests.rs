@@ -1,10 +1,10 @@
 use super::*;
-use crate::testing::{self, Row};
+use crate::testing::{self, Row, Stored};
 
 const DAY: i64 = model::Day::MICROS;
 
 /// The values of specification case F3: within 7 days, and one older.
-fn events() -> Vec<Part> {
+fn events() -> Stored {
     let values = [
         r#""asdf""#,
         r#""asdf""#,
@@ -24,7 +24,7 @@ fn events() -> Vec<Part> {
     });
     let old = Row::at(DAY, 99).with("other event", r#"{"random_prop":"too old"}"#);
     let rows: Vec<_> = recent.chain([old]).collect();
-    testing::parts(&rows.chunks(3).map(<[Row]>::to_vec).collect::<Vec<_>>())
+    Stored::of(&rows.chunks(3).map(<[Row]>::to_vec).collect::<Vec<_>>())
 }
 
 /// The one place that knows the API: values of `random_prop` in the last 7 days.
@@ -33,7 +33,7 @@ fn ask(change: impl FnOnce(&mut ValuesQuery)) -> Vec<String> {
     query.from = Some(Timestamp::from_micros(4 * DAY));
     query.to = Some(Timestamp::from_micros(11 * DAY));
     change(&mut query);
-    testing::run(async |core| values(core, events(), &query).await).unwrap()
+    testing::run(async |core| values(core, &events().snapshot(), &query).await).unwrap()
 }
 
 fn containing(text: &str) -> Vec<String> {
@@ -107,7 +107,7 @@ fn unknown_columns_and_endless_texts_are_refused() {
     let failed = |change: fn(&mut ValuesQuery)| {
         let mut query = ValuesQuery::of_property(ProjectId(1), "a");
         change(&mut query);
-        testing::run(async |core| values(core, events(), &query).await).unwrap_err().to_string()
+        testing::run(async |core| values(core, &events().snapshot(), &query).await).unwrap_err().to_string()
     };
     let column = failed(|query| query.subject = Subject::Column("properties; DROP".to_owned()));
     assert_eq!(column, "there is no event column 'properties; DROP'");
@@ -119,14 +119,14 @@ fn unknown_columns_and_endless_texts_are_refused() {
 fn f5_custom_events_are_those_of_the_project_itself() {
     let names = ["test", "new event", "another event", "$pageview", "test", "Application Opened"];
     let rows: Vec<_> = names.iter().enumerate().map(|(at, name)| Row::at(0, at as u128).with(name, "{}")).collect();
-    let found = testing::run(async |core| custom_event_names(core, testing::parts(&[rows])).await).unwrap();
+    let found = testing::run(async |core| custom_event_names(core, &Stored::of(&[rows]).snapshot()).await).unwrap();
     assert_eq!(found, ["another event", "new event", "test"]);
 }
 
 #[test]
 fn the_first_hundred_custom_names_are_listed() {
     let rows: Vec<_> = (0..300).map(|at| Row::at(0, at).with(&format!("event {:03}", (at * 7) % 300), "{}")).collect();
-    let found = testing::run(async |core| custom_event_names(core, testing::parts(&[rows])).await).unwrap();
+    let found = testing::run(async |core| custom_event_names(core, &Stored::of(&[rows]).snapshot()).await).unwrap();
     assert_eq!(found.len(), 100);
     assert_eq!((found[0].as_str(), found[99].as_str()), ("event 000", "event 099"));
 }

@@ -70,6 +70,18 @@ impl Chunk {
         &self.live
     }
 
+    /// Bytes of a row with all its columns, about.
+    #[must_use]
+    pub fn row_bytes(&self) -> usize {
+        match &self.rows {
+            Rows::Memory(batch) => {
+                let bytes = batch.column(PROPERTIES).as_string::<i32>().values().len();
+                bytes / batch.num_rows().max(1)
+            }
+            Rows::Group { segment, group, .. } => self.opened(segment).map_or(1_024, |opened| opened.row_bytes(*group)),
+        }
+    }
+
     fn opened<'a>(&self, segment: &'a Segment) -> Result<&'a Opened, StoreError> {
         segment.opened(self.context.files.as_ref())
     }

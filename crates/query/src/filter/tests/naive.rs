@@ -112,6 +112,9 @@ fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
+/// Keys of properties.
+pub(crate) const KEYS: [&str; 3] = ["a", "b", "$c\""];
+
 /// A property value: scalars, null, and some nesting.
 pub(crate) fn property() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -124,7 +127,7 @@ pub(crate) fn property() -> impl Strategy<Value = Value> {
 
 /// Properties of an event: a few keys, each often missing.
 pub(crate) fn properties() -> impl Strategy<Value = Value> {
-    prop::collection::hash_map(prop::sample::select(vec!["a", "b", "$c\""]), property(), 0..4)
+    prop::collection::hash_map(prop::sample::select(KEYS.to_vec()), property(), 0..4)
         .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
@@ -132,7 +135,7 @@ pub(crate) fn properties() -> impl Strategy<Value = Value> {
 pub(crate) fn filter() -> impl Strategy<Value = Value> {
     let value = prop_oneof![3 => scalar(), 1 => prop::collection::vec(scalar(), 1..4).prop_map(Value::from)];
     let leaf = (
-        prop::sample::select(vec!["a", "b", "$c\""]),
+        prop::sample::select(KEYS.to_vec()),
         prop::sample::select(OPERATORS.to_vec()),
         value,
         prop::sample::select(vec!["event", "event", "event", "feature", "person"]),
