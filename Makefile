@@ -1,7 +1,7 @@
 # One line each; anything with logic is in scripts/ or in xtask. Extra arguments go into ARGS:
 # make run ARGS='--listen 0.0.0.0:8000'
 
-.PHONY: run test check light bench
+.PHONY: run test check light bench bench-peers
 
 run: # build the release binary and start it
 	@scripts/need.sh rust cc && cargo run --release --locked -p server --bin hedgerow -- serve $(ARGS)
@@ -17,3 +17,6 @@ light: # only the tests of crates without Arrow and DataFusion
 
 bench: # throughput against a bare floor, memory, start-up, size
 	@scripts/bench.sh $(ARGS)
+
+bench-peers: # the same questions to Hedgerow, ClickHouse and DuckDB; ARGS='--rows 1000000 --keep'
+	@scripts/bench-peers.sh $(ARGS)

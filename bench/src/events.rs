@@ -160,7 +160,8 @@ impl Gzip {
     }
 }
 
-fn head(encoding: Encoding, len: usize) -> Vec<u8> {
+/// Request line and headers of a batch whose body has this length.
+pub(crate) fn head(encoding: Encoding, len: usize) -> Vec<u8> {
     let packed = match encoding {
         Encoding::Plain => "",
         Encoding::Gzip => "Content-Encoding: gzip\r\n",
@@ -222,7 +223,7 @@ impl Picks {
 }
 
 /// SplitMix64's finaliser: distinct numbers stay distinct and look random.
-fn mix(number: u64) -> u64 {
+pub(crate) fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

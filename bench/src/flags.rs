@@ -6,9 +6,23 @@ use std::str::FromStr;
 use anyhow::{Context as _, bail};
 
 /// Flags without a value.
-const SWITCHES: [&str; 1] = ["quick"];
+const SWITCHES: [&str; 2] = ["quick", "print-version"];
 /// Flags with one.
-const VALUES: [&str; 6] = ["hedgerow", "dir", "out", "rounds", "seconds", "listen"];
+const VALUES: [&str; 13] = [
+    "hedgerow",
+    "dir",
+    "out",
+    "rounds",
+    "seconds",
+    "listen",
+    "rows",
+    "persons",
+    "files",
+    "file",
+    "seed",
+    "bodies",
+    "connections",
+];
 
 /// What stood behind the command.
 #[derive(Debug, Default)]

@@ -1,0 +1,106 @@
+//! Answers the questions of the peer benchmark from a data directory, in a process of its own, without HTTP.
+//!
+//! Questions come one per line on standard input, by name: `Q3`. Each gets one line of JSON on standard output, after
+//! a first line `READY` once the directory is open:
+//!
+//! ```text
+//! {"ms":80.1,"cpu_ms":130.4,"rss":471,"text":"Chrome,1234\nSafari,567\n"}
+//! {"ms":3444.9,"cpu_ms":6310.0,"rss":512,"bytes":1200000000}
+//! {"error":"what went wrong"}
+//! ```
+//!
+//! `ms` is wall time, `cpu_ms` processor time of the whole process, `rss` its peak memory in MiB during the question. The
+//! end of input ends the process. The server must not run on the same directory.
+
+mod answer;
+mod measure;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use answer::Answer;
+
+const USAGE: &str = "usage: bench-engine --data-dir DIR --ids FILE";
+
+fn main() -> ExitCode {
+    match Arguments::read(std::env::args().skip(1)).and_then(|arguments| serve(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(io::stderr(), "bench-engine: {error:#}").ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Where the data lies, and what to look for in it.
+#[derive(Debug, PartialEq, Eq)]
+struct Arguments {
+    data_dir: PathBuf,
+    /// JSON: the `uuid`, `distinct_id` and so on that questions name, and the file `out` that Q13 exports to.
+    ids: PathBuf,
+}
+
+impl Arguments {
+    fn read(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let (mut data_dir, mut ids) = (None, None);
+        while let Some(name) = words.next() {
+            let place = match name.as_str() {
+                "--data-dir" => &mut data_dir,
+                "--ids" => &mut ids,
+                _ => bail!("{name} is not known; {USAGE}"),
+            };
+            let value = words.next().with_context(|| format!("{name} needs a value; {USAGE}"))?;
+            *place = Some(PathBuf::from(value));
+        }
+        Ok(Self { data_dir: data_dir.context(USAGE)?, ids: ids.context(USAGE)? })
+    }
+}
+
+fn serve(arguments: &Arguments) -> anyhow::Result<()> {
+    for path in [&arguments.data_dir, &arguments.ids] {
+        path.try_exists()
+            .ok()
+            .filter(|exists| *exists)
+            .with_context(|| format!("{} does not exist", path.display()))?;
+    }
+    converse(io::stdin().lock(), io::stdout().lock())
+}
+
+/// One line of JSON.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Reply {
+    Measured {
+        ms: f64,
+        cpu_ms: f64,
+        rss: u64,
+        #[serde(flatten)]
+        answer: Answer,
+    },
+    Failed {
+        error: String,
+    },
+}
+
+/// Answers every question in `questions` until they end.
+fn converse(questions: impl BufRead, mut replies: impl Write) -> anyhow::Result<()> {
+    writeln!(replies, "READY")?;
+    replies.flush()?;
+    for question in questions.lines() {
+        let question = question.context("questions are text")?;
+        let reply = match measure::measured(|| answer::answer(question.trim())) {
+            Ok((answer, cost)) => Reply::Measured { ms: cost.ms, cpu_ms: cost.cpu_ms, rss: cost.peak_mib, answer },
+            Err(error) => Reply::Failed { error: format!("{error:#}") },
+        };
+        serde_json::to_writer(&mut replies, &reply)?;
+        writeln!(replies)?;
+        replies.flush()?;
+    }
+    Ok(())
+}

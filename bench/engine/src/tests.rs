@@ -1,0 +1,47 @@
+//! The protocol, as the benchmark speaks it.
+
+use super::*;
+
+/// What is replied to these lines.
+fn replies(questions: &str) -> String {
+    let mut replies = Vec::new();
+    converse(questions.as_bytes(), &mut replies).unwrap();
+    String::from_utf8(replies).unwrap()
+}
+
+fn arguments(line: &str) -> anyhow::Result<Arguments> {
+    Arguments::read(line.split_whitespace().map(str::to_owned))
+}
+
+#[test]
+fn every_question_gets_one_line() {
+    assert_eq!(
+        replies("Q3\nQ99\n"),
+        "READY\n{\"error\":\"not built yet\"}\n{\"error\":\"there is no question \\\"Q99\\\"\"}\n"
+    );
+    assert_eq!(replies(""), "READY\n");
+}
+
+#[test]
+fn an_answer_is_one_object_with_its_cost() {
+    let reply = |answer| Reply::Measured { ms: 1.5, cpu_ms: 2.5, rss: 3, answer };
+    let line = |answer| serde_json::to_string(&reply(answer)).unwrap();
+    assert_eq!(line(Answer::Text("a,1\n".to_owned())), r#"{"ms":1.5,"cpu_ms":2.5,"rss":3,"text":"a,1\n"}"#);
+    assert_eq!(line(Answer::Bytes(7)), r#"{"ms":1.5,"cpu_ms":2.5,"rss":3,"bytes":7}"#);
+}
+
+#[test]
+fn work_is_measured() {
+    let (result, cost) = measure::measured(|| Ok((0..1_000_000_u64).map(std::hint::black_box).sum::<u64>())).unwrap();
+    assert_eq!(result, 499_999_500_000);
+    assert!(cost.ms > 0.0 && cost.cpu_ms > 0.0 && cost.peak_mib > 0, "{cost:?}");
+}
+
+#[test]
+fn both_arguments_are_needed() {
+    let expected = Arguments { data_dir: PathBuf::from("d"), ids: PathBuf::from("i.json") };
+    assert_eq!(arguments("--ids i.json --data-dir d").unwrap(), expected);
+    for line in ["", "--ids i.json", "--ids", "--colour red"] {
+        assert!(arguments(line).is_err(), "{line}");
+    }
+}
