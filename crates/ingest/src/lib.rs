@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod batch;
+mod compactor;
 mod elements;
 mod event;
 mod identity;
@@ -19,6 +20,7 @@ mod stats;
 #[cfg(test)]
 mod testing;
 
+pub use compactor::Compactor;
 pub use ingest::{Ingest, IngestError, Progress, Settings};
 pub use sealer::{Sealer, SealerStop, StopHandle};
 pub use stats::{Stats, StatsHandle, Warning};

@@ -143,9 +143,8 @@ impl Sealer {
     pub fn seal(&self) -> Result<(), IngestError> {
         let Some(through) = self.store.freeze() else { return Ok(()) };
         let sealed = self.store.seal(|count| self.meta.reserve_segment_ids(count).map_err(IngestError::from))?;
-        self.meta.commit_seal(&sealed.segments, &sealed.deleted, sealed.through)?;
         let segments = sealed.segments.len();
-        self.store.install(sealed);
+        self.store.commit_seal(sealed, |added, deleted, through| self.meta.commit_seal(added, deleted, through))?;
         let freed_bytes = self.log.trim(through.0).unwrap_or_else(|error| {
             tracing::warn!(%error, "the log could not be trimmed, trying again after the next seal");
             0

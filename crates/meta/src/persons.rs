@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{ProjectId, Timestamp};
+use model::{PersonNumber, ProjectId, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 use uuid::Uuid;
@@ -87,6 +87,14 @@ impl Meta {
             let mut statement =
                 c.prepare_cached("SELECT into_uuid FROM person_overrides WHERE project = $1 AND from_uuid = $2")?;
             Ok(statement.query_row(params![project.0, uuid], |row| row.get(0)).optional()?.unwrap_or(uuid))
+        })
+    }
+
+    /// The number of a stored person.
+    pub fn person_number(&self, project: ProjectId, uuid: Uuid) -> Result<Option<PersonNumber>, MetaError> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("SELECT number FROM persons WHERE project = $1 AND uuid = $2")?;
+            Ok(statement.query_row(params![project.0, uuid], |row| row.get(0).map(PersonNumber)).optional()?)
         })
     }
 

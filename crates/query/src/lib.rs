@@ -27,6 +27,8 @@ pub use engine::{Engine, EngineSettings};
 pub use error::QueryError;
 pub use export::{ExportQuery, Output};
 pub use filter::{Filter, FilterError, Parsed};
+pub use store::TimeRange;
+
 pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
-pub use scan::Conditions;
+pub use scan::{Conditions, PersonKey};
 pub use values::{Subject, ValuesQuery};

@@ -14,13 +14,14 @@ mod search;
 
 use std::sync::Arc;
 
-use model::{PersonMode, PersonNumber, ProjectId, Timestamp};
+use model::{PersonMode, ProjectId, Timestamp};
 use store::Snapshot;
 use uuid::Uuid;
 
 use crate::QueryError;
 use crate::engine::{Core, Engine};
 use crate::filter::Filter;
+use crate::scan::PersonKey;
 
 /// Which events to list. All conditions are joined by AND; the default of each is "any".
 #[derive(Debug, Clone)]
@@ -35,8 +36,8 @@ pub struct EventsQuery {
     pub event: Option<String>,
     /// Exactly this distinct id.
     pub distinct_id: Option<String>,
-    /// Only events of the person with this number, merges applied.
-    pub person: Option<PersonNumber>,
+    /// Only events of this person, merges applied.
+    pub person: Option<PersonKey>,
     /// Condition on properties.
     pub filter: Filter,
     /// Newest or oldest first.
@@ -146,9 +147,8 @@ impl Engine {
     #[tracing::instrument(skip_all, fields(project = query.project.0, rows))]
     pub async fn events(&self, query: EventsQuery) -> Result<EventsPage, QueryError> {
         let store = Arc::clone(&self.store);
-        let page = self
-            .run(move |core| async move { page(&core, &store.snapshot(query.project), &query).await })
-            .await?;
+        let page =
+            self.run(move |core| async move { page(&core, &store.snapshot(query.project), &query).await }).await?;
         tracing::Span::current().record("rows", page.rows.len());
         Ok(page)
     }

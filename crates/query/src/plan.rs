@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Expr, ident, lit};
 use model::Timestamp;
 
 use crate::filter::{Filter, Node, Source};
-use crate::scan::Conditions;
+use crate::scan::{Conditions, PersonKey};
 use crate::table::PROPERTIES;
 
 pub(crate) use leaf::leaf_of;
@@ -20,6 +20,7 @@ pub(crate) mod column {
     pub(crate) const EVENT: &str = "event";
     pub(crate) const DISTINCT_ID: &str = "distinct_id";
     pub(crate) const TIMESTAMP: &str = "timestamp";
+    pub(crate) const PERSON_ID: &str = "person_id";
     pub(crate) const PERSON_NUMBER: &str = "person_number";
     pub(crate) const PERSON_PROPERTIES: &str = "person_properties";
 }
@@ -37,7 +38,12 @@ pub(crate) fn conditions(conditions: &Conditions) -> Option<Expr> {
         all.push(ident(column::EVENT).in_list(events.iter().map(|name| lit(name.as_str())).collect(), false));
     }
     all.extend(conditions.distinct_id.as_ref().map(|id| ident(column::DISTINCT_ID).eq(lit(id.as_str()))));
-    all.extend(conditions.person.map(|person| ident(column::PERSON_NUMBER).eq(lit(person.0))));
+    all.extend(conditions.person.map(|person| match person {
+        PersonKey::Number(number) => ident(column::PERSON_NUMBER).eq(lit(number.0)),
+        PersonKey::Id(id) => {
+            ident(column::PERSON_ID).eq(lit(ScalarValue::FixedSizeBinary(16, Some(id.as_bytes().to_vec()))))
+        }
+    }));
     all.extend(filter(&conditions.filter));
     self::all(all)
 }

@@ -8,7 +8,7 @@ mod conditions;
 mod leaf;
 mod workers;
 
-pub use conditions::Conditions;
+pub use conditions::{Conditions, PersonKey};
 
 pub(crate) use conditions::{Narrowed, narrow, narrow_within};
 pub(crate) use leaf::{numbers, texts};

@@ -117,9 +117,7 @@ impl Engine {
 async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
     let of = match &query.subject {
         Subject::Property(key) => Of::Property(Key::new(key)),
-        Subject::Column(name) => {
-            Of::Column(column_of(name).ok_or_else(|| QueryError::UnknownColumn(name.clone()))?)
-        }
+        Subject::Column(name) => Of::Column(column_of(name).ok_or_else(|| QueryError::UnknownColumn(name.clone()))?),
     };
     let contains = match query.contains.as_deref() {
         Some(contained) => Some(

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use api::{App, Parts};
 use env::{Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
-use ingest::{Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
+use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -41,6 +41,7 @@ pub(crate) enum Stop {
 const LOG_THREAD: &str = "hedgerow-log";
 const INGEST_THREAD: &str = "hedgerow-ingest";
 const SEAL_THREAD: &str = "hedgerow-seal";
+const COMPACT_THREAD: &str = "hedgerow-compact";
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(settings: ServeSettings) -> Result<(), Stop> {
@@ -165,7 +166,9 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         .map_err(Stop::Settings)?;
     let address = listener.local_addr().context("the listening address is unknown").map_err(Stop::Failed)?;
 
-    let mut workers = Workers::start(data.log.clone(), data.writer, data.ingest, data.sealer).map_err(Stop::Failed)?;
+    let compactor = Compactor::new(Arc::clone(&data.meta), Arc::clone(&data.store), settings.clock);
+    let mut workers =
+        Workers::start(data.log.clone(), data.writer, data.ingest, data.sealer, compactor).map_err(Stop::Failed)?;
     let app = App::new(Parts {
         meta: data.meta,
         log: data.log.clone(),
@@ -233,17 +236,25 @@ struct Workers {
     log: EventLog,
     ingest_stop: StopHandle,
     sealer_stop: SealerStop,
+    compactor_stop: StopHandle,
     ingest_stats: StatsHandle,
     log_end: Arc<Mutex<Option<WriterEnd>>>,
 }
 
 impl Workers {
-    fn start(log: EventLog, writer: Writer, ingest: Ingest, sealer: Sealer) -> anyhow::Result<Self> {
+    fn start(
+        log: EventLog,
+        writer: Writer,
+        ingest: Ingest,
+        sealer: Sealer,
+        compactor: Compactor,
+    ) -> anyhow::Result<Self> {
         let mut workers = Self {
             tasks: Tasks::new(),
             log,
             ingest_stop: StopHandle::default(),
             sealer_stop: sealer.stop_handle(),
+            compactor_stop: StopHandle::default(),
             ingest_stats: ingest.stats(),
             log_end: Arc::default(),
         };
@@ -256,12 +267,19 @@ impl Workers {
             .with_context(|| thread(LOG_THREAD))?;
         workers.tasks.start(INGEST_THREAD, move || ingest.run(&ingest_stop)).with_context(|| thread(INGEST_THREAD))?;
         workers.tasks.start(SEAL_THREAD, move || sealer.run()).with_context(|| thread(SEAL_THREAD))?;
+        let compactor_stop = workers.compactor_stop.clone();
+        workers
+            .tasks
+            .start(COMPACT_THREAD, move || compactor.run(&compactor_stop))
+            .with_context(|| thread(COMPACT_THREAD))?;
         Ok(workers)
     }
 
     /// Takes the threads down in the order of the data: log, ingestion, sealing. `died` ended before it was asked to.
     fn stop(mut self, died: Option<&'static str>) -> Result<(), Stop> {
         self.log.close();
+        // Not waited for: a compaction that is not committed has changed nothing.
+        self.compactor_stop.set();
         let mut sound = self.tasks.join(LOG_THREAD);
         if let Some(WriterEnd::Poisoned(error)) = self.log_end.lock().take() {
             // Nothing in memory may be sealed on top of a log that lies: the next start recovers from disk.

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use env::Files;
-use model::{DeletedRows, EventRow, MergeId, PersonMerge, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
+use model::{
+    DeletedRows, EventRow, MergeId, PersonMerge, PersonNumber, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp,
+};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
@@ -469,14 +471,15 @@ impl Store {
         for (id, project) in projects {
             let removals = removals.get(&id).unwrap_or(&none);
             let expired_before = removals.expired_before.map_or(i64::MIN, Timestamp::as_micros);
+            let persons: RoaringBitmap =
+                removals.persons.iter().flat_map(|person| project.merges.numbers_of(person)).collect();
             let mut candidates = Vec::with_capacity(project.segments.len());
             for segment in &project.segments {
                 let facts = segment.facts(self.files.as_ref())?;
                 candidates.push(Candidate {
                     segment: Arc::clone(segment),
                     deleted: project.deleted_of(segment.entry.id).len(),
-                    must_go: segment.time_range().first < expired_before
-                        || !facts.persons.is_disjoint(&removals.persons),
+                    must_go: segment.time_range().first < expired_before || !facts.persons.is_disjoint(&persons),
                     holds_merged: project.merges.sources().any(|(number, _)| facts.persons.contains(number)),
                 });
             }
@@ -591,6 +594,31 @@ impl Store {
             }
         }
         Ok((!visible.merges.is_empty() && settled > MergeId::default()).then_some(settled))
+    }
+
+    /// Whether no segment holds events of a person. False while a seal is under way.
+    ///
+    /// # Errors
+    ///
+    /// When a segment's index cannot be read.
+    pub fn is_gone(&self, project: ProjectId, person: PersonNumber) -> Result<bool, StoreError> {
+        if self.turn.lock().sealing.frozen {
+            return Ok(false);
+        }
+        let visible = self.state.read().projects.get(&project).cloned().unwrap_or_default();
+        let numbers = visible.merges.numbers_of(person.0);
+        for segment in &visible.segments {
+            if !segment.facts(self.files.as_ref())?.persons.is_disjoint(&numbers) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The project's newest event by its own time.
+    #[must_use]
+    pub fn newest(&self, project: ProjectId) -> Option<Timestamp> {
+        self.state.read().projects.get(&project).and_then(ProjectState::newest)
     }
 
     /// Forgets merges that the catalog has forgotten.

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Uri};
 use jiff::tz::TimeZone;
 use meta::Project;
 use model::Timestamp;
-use query::{Bound, EventsQuery, Filter, Order};
+use query::{Bound, EventsQuery, Filter, Order, PersonKey};
 use uuid::Uuid;
 
 use super::link::{MovingBound, PageEnd, next_link};
@@ -163,16 +163,27 @@ fn read_bound(
 }
 
 /// The person meant by an integer id or a UUID; none when no such person can have events.
-fn read_person(app: &App, project: &Project, text: &str) -> Result<Option<Uuid>, ApiError> {
+fn read_person(app: &App, project: &Project, text: &str) -> Result<Option<PersonKey>, ApiError> {
     if let Ok(id) = text.parse::<i64>() {
-        return Ok(app.meta.person_by_id(project.id, id)?.map(|person| person.uuid));
+        let person = app.meta.person_by_id(project.id, id)?;
+        return match person {
+            None => Ok(None),
+            Some(person) => person_key(app, project, person.uuid).map(Some),
+        };
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
     }
     let uuid = Uuid::parse_str(text)
         .map_err(|_| ApiError::invalid("person_id", format!("'{text}' is neither a person id nor a UUID.")))?;
-    Ok(Some(app.meta.surviving_person(project.id, uuid)?))
+    person_key(app, project, app.meta.surviving_person(project.id, uuid)?).map(Some)
+}
+
+fn person_key(app: &App, project: &Project, uuid: Uuid) -> Result<PersonKey, ApiError> {
+    Ok(match app.meta.person_number(project.id, uuid)? {
+        Some(number) => PersonKey::Number(number),
+        None => PersonKey::Id(uuid),
+    })
 }
 
 fn read_order(params: &Params) -> Result<Order, ApiError> {

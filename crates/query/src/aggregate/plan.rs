@@ -24,8 +24,7 @@ pub(super) async fn rows(
     aggregation: &Aggregation,
 ) -> Result<Vec<AggregateRow>, QueryError> {
     let plan = build(core, snapshot, aggregation).map_err(|error| core.failed(error))?;
-    let batches: Vec<RecordBatch> =
-        core.start(&plan).await?.try_collect().await.map_err(|error| core.failed(error))?;
+    let batches: Vec<RecordBatch> = core.start(&plan).await?.try_collect().await.map_err(|error| core.failed(error))?;
     let mut rows = Vec::new();
     for batch in &batches {
         read(batch, aggregation, &mut rows)?;

@@ -299,8 +299,7 @@ fn meaning(meanings: &[Vec<GroupValue>], mut code: u64) -> Vec<GroupValue> {
 
 fn by_dictionary(texts: &DictionaryArray<Int32Type>) -> Codes {
     let values = texts.values().as_string::<i32>();
-    let mut meanings: Vec<GroupValue> =
-        values.iter().map(|value| GroupValue::Text(value.map(str::to_owned))).collect();
+    let mut meanings: Vec<GroupValue> = values.iter().map(|value| GroupValue::Text(value.map(str::to_owned))).collect();
     let missing = u32::try_from(meanings.len()).unwrap_or(u32::MAX);
     meanings.push(GroupValue::Text(None));
     let keys = texts.keys();

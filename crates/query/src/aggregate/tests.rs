@@ -141,9 +141,9 @@ fn close(a: &[AggregateRow], b: &[AggregateRow]) -> bool {
         (a, b) => a == b,
     };
     a.len() == b.len()
-        && a.iter().zip(b).all(|(a, b)| {
-            a.groups == b.groups && a.measures.iter().zip(&b.measures).all(|(a, b)| near(a, b))
-        })
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.groups == b.groups && a.measures.iter().zip(&b.measures).all(|(a, b)| near(a, b)))
 }
 
 proptest! {

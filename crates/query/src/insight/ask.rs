@@ -86,7 +86,10 @@ async fn funnel(core: &Core, snapshot: &Snapshot, query: FunnelQuery) -> Result<
     let asked = Narrowed::new(conditions, snapshot);
     let kernel = Funnel::new(steps.len(), window);
     let parts = wanted(snapshot, &asked)?;
-    let extent = Extent { persons_max: snapshot.last_person()?, times: span(&parts).map_or(0..=0, |span| span.first..=span.last) };
+    let extent = Extent {
+        persons_max: snapshot.last_person()?,
+        times: span(&parts).map_or(0..=0, |span| span.first..=span.last),
+    };
     let threads = core.settings.threads;
     let states = scan::each(core, parts, Cancelled::default(), {
         let extent = extent.clone();
@@ -118,7 +121,8 @@ fn push_steps(
     if rows.is_empty() {
         return Ok(());
     }
-    let mask = |event: &str| (0..).zip(steps).filter(|(_, step)| *step == event).fold(0_u32, |mask, (at, _)| mask | 1 << at);
+    let mask =
+        |event: &str| (0..).zip(steps).filter(|(_, step)| *step == event).fold(0_u32, |mask, (at, _)| mask | 1 << at);
     let runs = match chunk.runs(rows)? {
         Some(runs) => runs.into_iter().map(|(event, rows)| (Some(mask(&event)), rows)).collect(),
         None => vec![(None, rows.clone())],
@@ -134,7 +138,9 @@ fn push_steps(
                 let events = events.as_dictionary::<Int32Type>();
                 let masks: Vec<u32> =
                     events.values().as_string::<i32>().iter().map(|event| mask(event.unwrap_or_default())).collect();
-                (0..persons.len()).map(|row| events.key(row).and_then(|key| masks.get(key)).copied().unwrap_or(0)).collect()
+                (0..persons.len())
+                    .map(|row| events.key(row).and_then(|key| masks.get(key)).copied().unwrap_or(0))
+                    .collect()
             }
         };
         builder.push(persons, times, &masks);
@@ -142,11 +148,7 @@ fn push_steps(
     Ok(())
 }
 
-async fn retention(
-    core: &Core,
-    snapshot: &Snapshot,
-    query: RetentionQuery,
-) -> Result<Vec<RetentionCell>, QueryError> {
+async fn retention(core: &Core, snapshot: &Snapshot, query: RetentionQuery) -> Result<Vec<RetentionCell>, QueryError> {
     let RetentionQuery { conditions, interval, .. } = query;
     let asked = Narrowed::new(conditions, snapshot);
     let parts = wanted(snapshot, &asked)?;
@@ -158,27 +160,28 @@ async fn retention(
         return Err(QueryError::TooManyIntervals { limit: INTERVALS_MAX });
     }
     let intervals = usize::try_from(intervals).unwrap_or(0);
-    let states = scan::each(core, parts, Cancelled::default(), move |state: &mut Option<RetentionBuilder>, part: &Part| {
-        let builder = state.get_or_insert_with(|| RetentionBuilder::new(intervals));
-        let number = |at: i64| u32::try_from(interval.number(at) - first).unwrap_or(0);
-        for chunk in part.chunks()? {
-            let rows = scan::narrow(&chunk, &asked)?;
-            if rows.is_empty() {
-                continue;
+    let states =
+        scan::each(core, parts, Cancelled::default(), move |state: &mut Option<RetentionBuilder>, part: &Part| {
+            let builder = state.get_or_insert_with(|| RetentionBuilder::new(intervals));
+            let number = |at: i64| u32::try_from(interval.number(at) - first).unwrap_or(0);
+            for chunk in part.chunks()? {
+                let rows = scan::narrow(&chunk, &asked)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                let persons = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
+                let persons = persons.as_primitive::<UInt32Type>().values();
+                let range = part.time_range();
+                let numbers = if interval.number(range.first) == interval.number(range.last) {
+                    vec![number(range.first); persons.len()]
+                } else {
+                    let times = chunk.read(&[Column::Timestamp], &rows)?.remove(0);
+                    times.as_primitive::<TimestampMicrosecondType>().values().iter().map(|at| number(*at)).collect()
+                };
+                builder.push(persons, &numbers);
             }
-            let persons = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
-            let persons = persons.as_primitive::<UInt32Type>().values();
-            let range = part.time_range();
-            let numbers = if interval.number(range.first) == interval.number(range.last) {
-                vec![number(range.first); persons.len()]
-            } else {
-                let times = chunk.read(&[Column::Timestamp], &rows)?.remove(0);
-                times.as_primitive::<TimestampMicrosecondType>().values().iter().map(|at| number(*at)).collect()
-            };
-            builder.push(persons, &numbers);
-        }
-        Ok(())
-    });
+            Ok(())
+        });
     let mut all = RetentionBuilder::new(intervals);
     let memory = core.reserve("retention");
     for builder in states.await?.into_iter().flatten() {
@@ -209,5 +212,8 @@ fn wanted(snapshot: &Snapshot, asked: &Narrowed) -> Result<Vec<Part>, QueryError
 
 /// From the first to the last timestamp.
 fn span(parts: &[Part]) -> Option<TimeRange> {
-    parts.iter().map(Part::time_range).reduce(|a, b| TimeRange { first: a.first.min(b.first), last: a.last.max(b.last) })
+    parts
+        .iter()
+        .map(Part::time_range)
+        .reduce(|a, b| TimeRange { first: a.first.min(b.first), last: a.last.max(b.last) })
 }

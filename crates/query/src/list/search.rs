@@ -97,9 +97,9 @@ fn range_of(query: &EventsQuery) -> TimeRange {
         // The bound's own instant counts where its uuid decides.
         bound.timestamp.as_micros().saturating_add(i64::from(bound.id.is_none()))
     });
-    let last = query.before.map_or(i64::MAX, |bound| {
-        bound.timestamp.as_micros().saturating_sub(i64::from(bound.id.is_none()))
-    });
+    let last = query
+        .before
+        .map_or(i64::MAX, |bound| bound.timestamp.as_micros().saturating_sub(i64::from(bound.id.is_none())));
     TimeRange { first, last }
 }
 

@@ -35,7 +35,12 @@ fn brute_force(rows: &[Row], filter: &Value, query: &EventsQuery) -> (Vec<Row>, 
         .filter(|row| query.before.is_none_or(|bound| is_past(row, bound, false)))
         .filter(|row| query.event.as_ref().is_none_or(|event| *event == row.event))
         .filter(|row| query.distinct_id.as_ref().is_none_or(|id| *id == row.distinct_id))
-        .filter(|row| query.person.is_none_or(|person| person == row.person_number()))
+        .filter(|row| {
+            query.person.is_none_or(|person| match person {
+                PersonKey::Number(number) => number == row.person_number(),
+                PersonKey::Id(id) => id == row.person(),
+            })
+        })
         .filter(|row| naive::holds(filter, &parse(&row.properties), &parse(&row.person_properties)))
         .cloned()
         .collect();
@@ -66,7 +71,10 @@ fn any_query() -> impl Strategy<Value = (EventsQuery, Value)> {
     let bounds = (prop::option::of(bound()), prop::option::of(bound()));
     let event = prop::option::weighted(0.2, Just("x".to_owned()));
     let distinct_id = prop::option::weighted(0.2, Just("a".to_owned()));
-    let person = prop::option::weighted(0.2, Just(Row { distinct_id: "b".to_owned(), ..Row::at(0, 0) }.person_number()));
+    let person = prop::option::weighted(0.2, {
+        let row = Row { distinct_id: "b".to_owned(), ..Row::at(0, 0) };
+        prop::sample::select(vec![PersonKey::Number(row.person_number()), PersonKey::Id(row.person())])
+    });
     let filter = prop_oneof![2 => Just(json!([])), 1 => naive::filter()];
     let order = prop::sample::select(vec![Order::Ascending, Order::Descending]);
     (bounds, event, distinct_id, person, filter, order, 0..12_usize, 0..8_usize).prop_map(

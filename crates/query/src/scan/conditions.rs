@@ -6,6 +6,7 @@ use arrow::datatypes::{Int32Type, UInt32Type};
 use model::PersonNumber;
 use roaring::RoaringBitmap;
 use store::{Chunk, Column, Part, Selection, Snapshot, StoreError, TimeRange};
+use uuid::Uuid;
 
 use super::leaf;
 use crate::filter::{Filter, Leaf, Node, Source};
@@ -20,9 +21,19 @@ pub struct Conditions {
     /// Exactly this distinct id.
     pub distinct_id: Option<String>,
     /// Of this person, merges applied.
-    pub person: Option<PersonNumber>,
+    pub person: Option<PersonKey>,
     /// Condition on properties.
     pub filter: Filter,
+}
+
+/// A person, in the way it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonKey {
+    /// By number: skips whatever holds no event of the person.
+    Number(PersonNumber),
+    /// By id, where no number is known: ids that were derived for events without a person. Reads the ids of every event
+    /// that the other conditions leave.
+    Id(Uuid),
 }
 
 impl Default for Conditions {
@@ -41,7 +52,10 @@ pub(crate) struct Narrowed {
 
 impl Narrowed {
     pub(crate) fn new(conditions: Conditions, snapshot: &Snapshot) -> Self {
-        let person_numbers = conditions.person.map(|person| snapshot.numbers_of(person));
+        let person_numbers = match conditions.person {
+            Some(PersonKey::Number(person)) => Some(snapshot.numbers_of(person)),
+            Some(PersonKey::Id(_)) | None => None,
+        };
         Self { conditions, person_numbers }
     }
 
@@ -102,10 +116,19 @@ pub(crate) fn narrow_within(
         let ids = chunk.read(&[Column::DistinctId], &rows)?.remove(0);
         rows = rows.filter(&equal_to(ids.as_dictionary::<Int32Type>(), distinct_id));
     }
-    if let Some(person) = conditions.person.filter(|_| !rows.is_empty()) {
-        let numbers = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
-        let keep = BooleanArray::from_unary(numbers.as_primitive::<UInt32Type>(), |number| number == person.0);
-        rows = rows.filter(&keep);
+    match conditions.person.filter(|_| !rows.is_empty()) {
+        Some(PersonKey::Number(person)) => {
+            let numbers = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
+            let keep = BooleanArray::from_unary(numbers.as_primitive::<UInt32Type>(), |number| number == person.0);
+            rows = rows.filter(&keep);
+        }
+        Some(PersonKey::Id(person)) => {
+            let ids = chunk.read(&[Column::PersonId], &rows)?.remove(0);
+            let keep: BooleanArray =
+                ids.as_fixed_size_binary().iter().map(|id| Some(id == Some(person.as_bytes().as_slice()))).collect();
+            rows = rows.filter(&keep);
+        }
+        None => {}
     }
     let all = [conditions.filter.node().clone()];
     let parts = match conditions.filter.node() {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Float64Builder, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Float64Builder, StringArray,
+};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Int32Type;
 use store::{PropertyColumn, PropertyValues};
@@ -32,7 +34,9 @@ pub(crate) fn accepts(leaf: &Leaf, column: &PropertyColumn) -> BooleanArray {
             });
             spelled.collect()
         }
-        PropertyValues::Int(array) => remembered(array.iter(), missing, |whole| *whole, |whole| json(&whole.to_string())),
+        PropertyValues::Int(array) => {
+            remembered(array.iter(), missing, |whole| *whole, |whole| json(&whole.to_string()))
+        }
         PropertyValues::Float(array) => {
             remembered(array.iter(), missing, |real| real.to_bits(), |real| json(&real.to_string()))
         }

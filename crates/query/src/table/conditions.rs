@@ -8,7 +8,7 @@ use store::TimeRange;
 
 use crate::filter::Filter;
 use crate::plan;
-use crate::scan::Conditions;
+use crate::scan::{Conditions, PersonKey};
 
 /// Whether the scan evaluates `condition`, exactly.
 pub(super) fn understands(condition: &Expr) -> bool {
@@ -73,7 +73,8 @@ fn compared(column: &str, op: Operator, value: &ScalarValue) -> Option<Condition
         }
         (plan::column::PERSON_NUMBER, Operator::Eq) => {
             let ScalarValue::UInt32(Some(number)) = value else { return None };
-            Some(Conditions { person: Some(PersonNumber(*number)), ..Conditions::default() })
+            let person = Some(PersonKey::Number(PersonNumber(*number)));
+            Some(Conditions { person, ..Conditions::default() })
         }
         _ => None,
     }

@@ -62,7 +62,8 @@ fn rows(condition: Expr, columns: &[&str]) -> Vec<String> {
         let batches: Vec<_> = core.start(&plan(condition, columns)).await.unwrap().try_collect().await.unwrap();
         let shown = batches.iter().flat_map(|batch| {
             (0..batch.num_rows()).map(|row| {
-                let value = |column: &arrow::array::ArrayRef| ScalarValue::try_from_array(column, row).unwrap().to_string();
+                let value =
+                    |column: &arrow::array::ArrayRef| ScalarValue::try_from_array(column, row).unwrap().to_string();
                 batch.columns().iter().map(value).collect::<Vec<_>>().join(" ")
             })
         });

@@ -7,8 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use env::RealFiles;
-use model::{EventRow, MergeId, PersonMerge, PersonMode, PersonNumber, ProjectId, SegmentId, Sequence, Timestamp, person_uuid};
-use query::{Bound, Engine, EngineSettings, Event, EventsPage, EventsQuery, Filter, Order, Subject, ValuesQuery};
+use model::{
+    EventRow, MergeId, PersonMerge, PersonMode, PersonNumber, ProjectId, SegmentId, Sequence, Timestamp, person_uuid,
+};
+use query::{
+    Bound, Engine, EngineSettings, Event, EventsPage, EventsQuery, Filter, Order, PersonKey, Subject, ValuesQuery,
+};
 use store::{Batch, Contents, Settings, Store, StoreError};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -193,7 +197,7 @@ fn c2_merged_persons_are_one_person() {
     bench.seal();
     bench.publish(vec![row(PROJECT, 4, 4, "some-random-uid", "{}")]);
     let of = |person| {
-        let page = bench.page(EventsQuery { person: Some(person), ..EventsQuery::of(PROJECT) });
+        let page = bench.page(EventsQuery { person: Some(PersonKey::Number(person)), ..EventsQuery::of(PROJECT) });
         page.rows.iter().map(|event| event.uuid.as_u128()).collect::<Vec<_>>()
     };
     let (our_number, their_number) = (number_of("2"), number_of("some-random-uid"));
