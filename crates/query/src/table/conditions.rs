@@ -44,6 +44,12 @@ fn conflicts<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
 
 fn one(condition: &Expr) -> Option<Conditions> {
     match condition {
+        // What the engine makes of a short list of names.
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let mut events = names(left)?;
+            events.extend(names(right)?);
+            Some(Conditions { events: Some(events), ..Conditions::default() })
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (left.as_ref(), right.as_ref()) {
             (Expr::Column(column), Expr::Literal(value, _)) => compared(&column.name, *op, value),
             (Expr::Literal(value, _), Expr::Column(column)) => compared(&column.name, op.swap()?, value),
@@ -60,6 +66,19 @@ fn one(condition: &Expr) -> Option<Conditions> {
         }
         other => plan::leaf_of(other).map(|filter| Conditions { filter, ..Conditions::default() }),
     }
+}
+
+/// The event names that `condition` allows, if it is about nothing else.
+fn names(condition: &Expr) -> Option<Vec<String>> {
+    let is_about_names = |condition: &Expr| match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => [left, right]
+            .iter()
+            .any(|side| matches!(side.as_ref(), Expr::Column(column) if column.name == plan::column::EVENT)),
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => *op == Operator::Or,
+        Expr::InList(_) => true,
+        _ => false,
+    };
+    if is_about_names(condition) { one(condition)?.events } else { None }
 }
 
 fn compared(column: &str, op: Operator, value: &ScalarValue) -> Option<Conditions> {
