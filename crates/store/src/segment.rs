@@ -24,6 +24,7 @@ use crate::file::SegmentFile;
 use crate::identity::{Identity, Probe, uuid_hash};
 use crate::index::tails::{Tail, TailPlace};
 use crate::index::{self, Facts, Index, NewIndex, tails};
+use crate::limits::Limits;
 use crate::property::{Kind, PlannedColumn, Rest, RestBuilder};
 use crate::schema::{Column, REST, dictionary};
 use crate::selection::Selection;
@@ -34,6 +35,7 @@ use crate::write::{FACT_COLUMNS, PLAN_KEY, collect_facts};
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
+    rare_keys_max: usize,
     path: PathBuf,
     index_path: PathBuf,
     opened: OnceLock<Opened>,
@@ -66,10 +68,11 @@ pub(crate) fn paths(root: &Path, project: ProjectId, id: SegmentId) -> (PathBuf,
 }
 
 impl Segment {
-    pub(crate) fn new(entry: SegmentEntry, root: &Path) -> Self {
+    pub(crate) fn new(entry: SegmentEntry, root: &Path, limits: &Limits) -> Self {
         let (path, index_path) = paths(root, entry.project, entry.id);
         Self {
             entry,
+            rare_keys_max: limits.rare_keys_max,
             path,
             index_path,
             opened: OnceLock::new(),
@@ -247,7 +250,7 @@ impl Segment {
             .collect();
         let (probes, facts) = collect_facts(&joined?);
         let rest: Rest = rest.finish();
-        let (directory, tails) = tails::encode(&rest);
+        let (directory, tails) = tails::encode(&rest, self.rare_keys_max);
         let columns_of = |rows: &std::ops::Range<u32>| {
             let rows = rows.start as usize..rows.end as usize;
             let has = |valid: &Vec<bool>| valid.get(rows.clone()).unwrap_or_default().iter().any(|valid| *valid);

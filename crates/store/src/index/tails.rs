@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use crate::codec::{Decoder, Encoder};
 use crate::property::Rest;
 
-/// Keys with a block of their own.
-const KEYS_MAX: usize = 2_048;
 const COMPRESSION_LEVEL: i32 = 3;
 /// Smaller blocks are not worth compressing.
 const COMPRESSED_BYTES_MIN: usize = 96;
@@ -38,14 +36,14 @@ pub(crate) struct TailPlace {
 /// A value without a column: row of the segment, and JSON text.
 pub(crate) type Tail = Vec<(u32, Box<str>)>;
 
-/// Blocks for `rest`, and where each lies in them.
-pub(crate) fn encode(rest: &Rest) -> (TailDirectory, Vec<u8>) {
+/// Blocks for `rest`, and where each lies in them. The `own_max` most frequent keys get a block of their own.
+pub(crate) fn encode(rest: &Rest, own_max: usize) -> (TailDirectory, Vec<u8>) {
     let mut directory = TailDirectory::default();
     let mut blocks = Vec::new();
     let values = rest.by_key();
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(values[*at].len()));
-    let (own, shared) = order.split_at(order.len().min(KEYS_MAX));
+    let (own, shared) = order.split_at(order.len().min(own_max));
     for at in own {
         let place = write_block(&mut blocks, &values[*at], |_, _| {});
         directory.keys.insert(rest.keys[*at].as_str().into(), place);

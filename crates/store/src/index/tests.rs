@@ -88,7 +88,7 @@ fn rare_values_come_back_by_key() {
         rest.push(row, &format!("key {}", row % 2_500), &format!("[{row}]"));
     }
     rest.push(4_999, "key 0", "null");
-    let (directory, blocks) = tails::encode(&rest.finish());
+    let (directory, blocks) = tails::encode(&rest.finish(), 2_048);
     let block = |place: &tails::TailPlace| {
         let start = usize::try_from(place.start).unwrap();
         blocks[start..start + usize::try_from(place.stored_bytes).unwrap()].to_vec()
