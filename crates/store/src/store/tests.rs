@@ -16,7 +16,7 @@ fn found(store: &Store, uuid: u128) -> (usize, usize) {
     let snapshot = store.snapshot(PROJECT);
     let parts: Vec<&Part> = snapshot.parts().iter().filter(|part| part.may_hold_uuid(uuid).unwrap()).collect();
     let chunks = parts.iter().flat_map(|part| part.chunks().unwrap());
-    let rows = chunks.flat_map(|chunk| rows_of(&chunk, chunk.live())).filter(|row| row.uuid == uuid).count();
+    let rows = chunks.flat_map(|chunk| rows_of(&chunk, chunk.live(), &TELLING)).filter(|row| row.uuid == uuid).count();
     (rows, parts.len())
 }
 

@@ -6,7 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt32Type};
 use env::SimDisk;
-use model::{MergeId, PersonMode, PersonNumber, Properties};
+use model::json::{self, Members};
+use model::{MergeId, PersonMode, PersonNumber};
 
 use super::super::*;
 use crate::schema::Column;
@@ -227,19 +228,18 @@ fn line(row: &EventRow) -> String {
 
 /// A JSON object with its keys in order, strings in one spelling, numbers in their own.
 pub(super) fn canonical(object: &str) -> String {
-    let properties = Properties::parse(object).unwrap();
-    let sorted: BTreeMap<&str, String> = properties.iter().map(|(key, raw)| (key, spelled(raw.get()))).collect();
-    assert_eq!(sorted.len(), model::json::Members::of(object).count(), "duplicate keys in {object}");
-    let members: Vec<String> =
-        sorted.iter().map(|(key, raw)| format!("{}:{raw}", serde_json::to_string(key).unwrap())).collect();
-    format!("{{{}}}", members.join(","))
+    let mut members: Vec<(String, String)> =
+        Members::of(object).map(|(key, raw)| (json::unescape(key).into_owned(), spelled(raw))).collect();
+    members.sort_unstable();
+    assert!(members.windows(2).all(|pair| pair[0].0 != pair[1].0), "duplicate keys in {object}");
+    members.iter().fold(String::new(), |text, (key, raw)| text + key + ":" + raw + " ")
 }
 
 /// A JSON value in one spelling: a string as if unescaped and escaped again, anything else as it is.
 pub(super) fn spelled(raw: &str) -> String {
     match serde_json::from_str::<String>(raw) {
-        Ok(text) => serde_json::to_string(&text).unwrap(),
-        Err(_) => raw.to_owned(),
+        Ok(text) if raw.contains('\\') => serde_json::to_string(&text).unwrap(),
+        _ => raw.to_owned(),
     }
 }
 
@@ -256,10 +256,6 @@ pub(super) fn expected_rows(log: &[Batch]) -> Vec<EventRow> {
     rows.into_values().collect()
 }
 
-pub(super) fn expected(log: &[Batch]) -> Vec<String> {
-    lines(&expected_rows(log))
-}
-
 pub(super) fn lines(rows: &[EventRow]) -> Vec<String> {
     let mut lines: Vec<String> = rows.iter().map(line).collect();
     lines.sort();
@@ -271,20 +267,44 @@ pub(super) fn texts(array: &ArrayRef) -> Vec<Option<String>> {
     plain.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
-/// The selected rows of a chunk, every column read back.
-pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection) -> Vec<EventRow> {
-    let arrays = chunk.read(&Column::ALL, rows).unwrap();
-    let array = |column: Column| &arrays[column.place()];
-    let id = |column: Column, at: usize| Uuid::from_slice(array(column).as_fixed_size_binary().value(at)).unwrap();
-    let instant = |column: Column, at: usize| {
-        Timestamp::from_micros(array(column).as_primitive::<TimestampMicrosecondType>().value(at))
-    };
-    for column in Column::ALL {
-        assert_eq!(array(column).data_type(), column.field().data_type(), "{column:?}");
-        assert_eq!(array(column).len(), rows.len(), "{column:?}");
+/// The columns that tell rows, persons and instants apart.
+pub(super) const TELLING: [Column; 5] =
+    [Column::Uuid, Column::Event, Column::DistinctId, Column::PersonId, Column::PersonNumber];
+
+/// `row` without what is in other columns than `columns`.
+pub(super) fn narrowed(row: EventRow, columns: &[Column]) -> EventRow {
+    if columns.len() == Column::ALL.len() {
+        return row;
     }
-    let text = Column::ALL.map(|column| if column.is_dictionary() { texts(array(column)) } else { Vec::new() });
-    let text = |column: Column, at: usize| text[column.place()][at].clone();
+    EventRow {
+        timestamp: Timestamp::default(),
+        created_at: Timestamp::default(),
+        person_mode: PersonMode::Full,
+        person_properties: "".into(),
+        elements_chain: String::new(),
+        groups: Default::default(),
+        ..row
+    }
+}
+
+/// The selected rows of a chunk: [`TELLING`] columns or all, and properties.
+pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection, columns: &[Column]) -> Vec<EventRow> {
+    let arrays: HashMap<Column, ArrayRef> = columns.iter().copied().zip(chunk.read(columns, rows).unwrap()).collect();
+    for (column, array) in &arrays {
+        assert_eq!(array.data_type(), column.field().data_type(), "{column:?}");
+        assert_eq!(array.len(), rows.len(), "{column:?}");
+    }
+    let id = |column: Column, at: usize| Uuid::from_slice(arrays[&column].as_fixed_size_binary().value(at)).unwrap();
+    let instant = |column: Column, at: usize| {
+        let array = arrays.get(&column).map(|array| array.as_primitive::<TimestampMicrosecondType>());
+        Timestamp::from_micros(array.map_or(0, |array| array.value(at)))
+    };
+    let plain: HashMap<Column, Vec<Option<String>>> = arrays
+        .iter()
+        .filter(|(column, _)| column.is_dictionary())
+        .map(|(column, array)| (*column, texts(array)))
+        .collect();
+    let text = |column: Column, at: usize| plain.get(&column).and_then(|texts| texts[at].clone());
     let properties = chunk.properties(rows).unwrap();
     assert_eq!(properties.len(), rows.len());
     let row = |at: usize| EventRow {
@@ -295,11 +315,12 @@ pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection) -> Vec<EventRow> {
         timestamp: instant(Column::Timestamp, at),
         created_at: instant(Column::CreatedAt, at),
         person_id: id(Column::PersonId, at),
-        person_number: PersonNumber(array(Column::PersonNumber).as_primitive::<UInt32Type>().value(at)),
-        person_mode: PersonMode::from_name(&text(Column::PersonMode, at).unwrap()).unwrap(),
+        person_number: PersonNumber(arrays[&Column::PersonNumber].as_primitive::<UInt32Type>().value(at)),
+        person_mode: text(Column::PersonMode, at)
+            .map_or(PersonMode::Full, |name| PersonMode::from_name(&name).unwrap()),
         properties: properties.value(at).to_owned(),
-        person_properties: text(Column::PersonProperties, at).unwrap().into(),
-        elements_chain: text(Column::ElementsChain, at).unwrap(),
+        person_properties: text(Column::PersonProperties, at).unwrap_or_default().into(),
+        elements_chain: text(Column::ElementsChain, at).unwrap_or_default(),
         groups: std::array::from_fn(|index| text(Column::Group(index), at)),
     };
     (0..rows.len()).map(row).collect()
@@ -309,30 +330,23 @@ pub(super) fn chunks(snapshot: &Snapshot) -> Vec<Chunk> {
     snapshot.parts().iter().flat_map(|part| part.chunks().unwrap()).collect()
 }
 
-/// Every row of a snapshot, as text, sorted.
-pub(super) fn seen(snapshot: &Snapshot) -> Vec<String> {
-    let rows: Vec<EventRow> = chunks(snapshot).iter().flat_map(|chunk| rows_of(chunk, chunk.live())).collect();
+/// Every row of a snapshot.
+pub(super) fn rows(snapshot: &Snapshot, columns: &[Column]) -> Vec<EventRow> {
+    let rows: Vec<EventRow> = chunks(snapshot).iter().flat_map(|chunk| rows_of(chunk, chunk.live(), columns)).collect();
     assert_eq!(rows.len() as u64, snapshot.rows());
-    lines(&rows)
+    rows
 }
 
+/// Every row of the store as text, sorted.
 pub(super) fn visible(store: &Store) -> Vec<String> {
-    seen(&store.snapshot(PROJECT))
+    lines(&rows(&store.snapshot(PROJECT), &Column::ALL))
 }
 
-/// How many persons a snapshot has, by number and by id, and how many numbers there are as they are stored.
-pub(super) fn persons(snapshot: &Snapshot) -> (usize, usize) {
-    let (mut numbers, mut ids) = (BTreeSet::new(), BTreeSet::new());
-    for chunk in chunks(snapshot) {
-        let arrays = chunk.read(&[Column::PersonNumber, Column::PersonId], chunk.live()).unwrap();
-        numbers.extend(arrays[0].as_primitive::<UInt32Type>().values().iter().copied());
-        ids.extend(arrays[1].as_fixed_size_binary().iter().flatten().map(<[u8]>::to_vec));
-    }
+/// How many persons there are, by number and by id.
+pub(super) fn persons(rows: &[EventRow]) -> (usize, usize) {
+    let numbers: BTreeSet<PersonNumber> = rows.iter().map(|row| row.person_number).collect();
+    let ids: BTreeSet<Uuid> = rows.iter().map(|row| row.person_id).collect();
     (numbers.len(), ids.len())
-}
-
-pub(super) fn unique_persons(log: &[Batch]) -> usize {
-    expected_rows(log).iter().map(|row| row.person_number).collect::<BTreeSet<_>>().len()
 }
 
 pub(super) fn merge(id: u64, from: u32, into: u32) -> PersonMerge {
