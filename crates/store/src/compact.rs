@@ -143,7 +143,9 @@ fn planned(job: &Job, chunks: &[Chunk], limits: &Limits) -> Result<Plan, StoreEr
         for (at, column) in opened.columns.iter().enumerate() {
             census.add_column(column, opened.valued(REST + 1 + at).unwrap_or(segment.entry.rows));
         }
-        segment.tails(files, |key, _, raw| census.add_value(key, raw))?;
+        for (key, values) in segment.tails(files)? {
+            values.iter().for_each(|(_, raw)| census.add_value(&key, raw));
+        }
     }
     Ok(census.plan(limits))
 }

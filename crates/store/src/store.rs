@@ -343,13 +343,13 @@ impl Store {
         let mut found = Vec::new();
         let mut cached_bytes = 0;
         for segment in segments.iter().rev() {
-            let mut filter = None;
-            let mut wanted: Vec<(Identity, Uuid)> = Vec::new();
-            for ((identity, row), probe) in rows.iter().zip(&probes) {
-                if segment.may_hold(files, probe, &mut filter)? {
-                    wanted.push((*identity, row.uuid));
-                }
-            }
+            let may_hold = segment.may_hold(files, &probes)?;
+            let wanted: Vec<(Identity, Uuid)> = rows
+                .iter()
+                .zip(may_hold)
+                .filter(|(_, may_hold)| *may_hold)
+                .map(|((identity, row), _)| (*identity, row.uuid))
+                .collect();
             cached_bytes += segment.filter_bytes();
             if cached_bytes > self.settings.filter_cache_bytes {
                 segment.forget_filter();

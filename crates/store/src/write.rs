@@ -93,7 +93,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
     let objects: ArrayRef = Arc::new(rest.objects(u32::try_from(rows).unwrap_or(u32::MAX)));
     file.write(REST, &objects)?;
     drop(objects);
-    let (file, file_bytes, checksum) = file.finish()?;
+    let (file_bytes, checksum) = file.finish()?;
     let (directory_of_tails, tails) = tails::encode(&rest, new.limits.rare_keys_max);
     let columns_of = |run: &std::ops::Range<u32>| {
         let has = |nulls: &Option<arrow::buffer::NullBuffer>| {
@@ -101,8 +101,8 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
         };
         (0..).zip(&validity).filter(|(_, nulls)| has(nulls)).map(|(place, _)| place).collect::<RoaringBitmap>()
     };
-    let facts = facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails);
-    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts: facts.clone(), tails })?;
+    let facts = Arc::new(facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails));
+    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts, tails })?;
     files.sync_dir(&directory)?;
     let times = timestamps.as_primitive::<TimestampMicrosecondType>();
     let entry = SegmentEntry {
@@ -117,7 +117,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
         merges_through: new.merges_through,
     };
     let segment = Segment::new(entry, root, new.limits);
-    segment.preload(file, index, filter, facts);
+    segment.preload(index, filter);
     Ok(Arc::new(segment))
 }
 
@@ -186,7 +186,7 @@ impl Encoder {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(Arc<dyn env::File>, u64, u64), StoreError> {
+    fn finish(mut self) -> Result<(u64, u64), StoreError> {
         for chunks in self.chunks {
             let mut group = self.writer.next_row_group()?;
             for chunk in chunks {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::short_checksum;
 use crate::codec::{Decoder, Encoder};
 use crate::property::Rest;
 
@@ -31,6 +32,8 @@ pub(crate) struct TailPlace {
     pub(crate) count: u64,
     /// Values that are not null.
     pub(crate) valued: u64,
+    /// Of the stored bytes.
+    pub(crate) checksum: u32,
 }
 
 /// A value without a column: row of the segment, and JSON text.
@@ -76,13 +79,15 @@ fn write_block(blocks: &mut Vec<u8>, values: &[(u32, &str)], label: impl Fn(usiz
         .flatten()
         .filter(|compressed| compressed.len() < plain.0.len());
     let raw_bytes = if compressed.is_some() { plain.0.len() as u64 } else { 0 };
-    blocks.extend_from_slice(compressed.as_deref().unwrap_or(&plain.0));
+    let stored = compressed.as_deref().unwrap_or(&plain.0);
+    blocks.extend_from_slice(stored);
     TailPlace {
         start,
-        stored_bytes: blocks.len() as u64 - start,
+        stored_bytes: stored.len() as u64,
         raw_bytes,
         count: values.len() as u64,
         valued: values.iter().filter(|(_, raw)| *raw != "null").count() as u64,
+        checksum: short_checksum(stored),
     }
 }
 
@@ -146,7 +151,7 @@ impl TailDirectory {
 
 impl TailPlace {
     fn encode(&self, out: &mut Encoder) {
-        for number in [self.start, self.stored_bytes, self.raw_bytes, self.count, self.valued] {
+        for number in [self.start, self.stored_bytes, self.raw_bytes, self.count, self.valued, self.checksum.into()] {
             out.varint(number);
         }
     }
@@ -158,6 +163,7 @@ impl TailPlace {
             raw_bytes: decoder.varint()?,
             count: decoder.varint()?,
             valued: decoder.varint()?,
+            checksum: decoder.u32()?,
         })
     }
 }

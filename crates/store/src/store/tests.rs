@@ -1,5 +1,6 @@
 mod contents;
 mod crash;
+mod damage;
 mod support;
 
 use std::path::Path;
