@@ -18,6 +18,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Timestamp};
 
 use crate::error::StoreError;
+use crate::limits::Limits;
 use crate::property::{Census, Plan};
 use crate::schema::{Column, REST};
 use crate::seal::by_day;
@@ -83,14 +84,15 @@ impl Job {
 pub(crate) fn run<E: From<StoreError>>(
     root: &Path,
     job: Job,
+    limits: &Limits,
     reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
 ) -> Result<Compacted, E> {
     let mut chunks = Vec::new();
     for input in &job.inputs {
         chunks.extend(input.chunks()?);
     }
-    let plan = planned(&job, &chunks)?;
-    let files = ordered(&job, &chunks)?;
+    let plan = planned(&job, &chunks, limits)?;
+    let files = ordered(&job, &chunks, limits)?;
     let mut next = if files.is_empty() { SegmentId(0) } else { reserve(files.len() as u64)? };
     let segments_of = |part: &Part| part.segment().map(|segment| (segment.entry.id, segment.entry.rows));
     let mut compacted = Compacted {
@@ -115,6 +117,7 @@ pub(crate) fn run<E: From<StoreError>>(
             merges_through: job.merges_through,
             plan: &plan,
             source: &mut source,
+            limits,
         };
         let segment = write::write(job.context.files.as_ref(), root, new)?;
         for (at, row) in (0..).zip(rows) {
@@ -132,7 +135,7 @@ pub(crate) fn run<E: From<StoreError>>(
 }
 
 /// The columns that suit all inputs together.
-fn planned(job: &Job, chunks: &[Chunk]) -> Result<Plan, StoreError> {
+fn planned(job: &Job, chunks: &[Chunk], limits: &Limits) -> Result<Plan, StoreError> {
     let files = job.context.files.as_ref();
     let mut census = Census::of_rows(chunks.iter().map(|chunk| chunk.live().len() as u64).sum());
     for segment in job.inputs.iter().filter_map(Part::segment) {
@@ -140,13 +143,15 @@ fn planned(job: &Job, chunks: &[Chunk]) -> Result<Plan, StoreError> {
         for (at, column) in opened.columns.iter().enumerate() {
             census.add_column(column, opened.valued(REST + 1 + at).unwrap_or(segment.entry.rows));
         }
-        segment.tails(files, |key, _, raw| census.add_value(key, raw))?;
+        for (key, values) in segment.tails(files)? {
+            values.iter().for_each(|(_, raw)| census.add_value(&key, raw));
+        }
     }
-    Ok(census.plan())
+    Ok(census.plan(limits))
 }
 
 /// The rows that stay, by file, and within a file by event, time and uuid.
-fn ordered(job: &Job, chunks: &[Chunk]) -> Result<Vec<Vec<Row>>, StoreError> {
+fn ordered(job: &Job, chunks: &[Chunk], limits: &Limits) -> Result<Vec<Vec<Row>>, StoreError> {
     let mut names: HashMap<String, u32> = HashMap::new();
     let mut rows: Vec<Row> = Vec::new();
     for (chunk, at) in chunks.iter().zip(0_u32..) {
@@ -182,7 +187,7 @@ fn ordered(job: &Job, chunks: &[Chunk]) -> Result<Vec<Vec<Row>>, StoreError> {
     }
     rows.iter_mut().for_each(|row| row.event = rank[row.event as usize]);
     rows.sort_unstable_by_key(|row| (row.timestamp, row.uuid));
-    let mut files = by_day(&rows, |row| Timestamp::from_micros(row.timestamp).day());
+    let mut files = by_day(&rows, limits, |row| Timestamp::from_micros(row.timestamp).day());
     for file in &mut files {
         file.sort_unstable_by_key(|row| (row.event, row.timestamp, row.uuid));
     }

@@ -69,11 +69,11 @@ impl FileWriter {
         Self { file, buffer: Vec::new(), written: 0, hash: Xxh3::new() }
     }
 
-    /// Makes everything durable; returns the file, its length, and the XXH3-64 of it.
-    pub(crate) fn finish(mut self) -> io::Result<(Arc<dyn File>, u64, u64)> {
+    /// Makes everything durable; returns the file's length and its XXH3-64.
+    pub(crate) fn finish(mut self) -> io::Result<(u64, u64)> {
         self.flush()?;
         self.file.sync_data()?;
-        Ok((self.file, self.written, self.hash.digest()))
+        Ok((self.written, self.hash.digest()))
     }
 }
 

@@ -5,15 +5,17 @@
 //! and where the values of each rare key lie. Behind them on disk: the *entries*, 48 bits per row from which a filter's
 //! yes is checked, sorted so that one read of a few kilobytes decides, and the values of rare keys, by key.
 //!
-//! File, little endian: magic; then for bounds, filter and facts their length (u64), XXH3-64 and bytes, bounds first;
-//! the entries; the blocks of rare keys. All of it is derived from the segment and made again when it cannot be read.
+//! File, little endian: magic; XXH3-64 of the bounds; the bounds, with length and XXH3-64 of filter and facts; filter;
+//! facts; pages of 682 entries, 48 bits each, big endian, and 32 bits of their XXH3-64; the blocks of rare keys, whose
+//! checksums are among the facts. Whatever is read is checked. All of it is derived from the segment and made again when
+//! it cannot be read.
 
 pub(crate) mod facts;
 pub(crate) mod tails;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use env::{File, Files};
 use uuid::Uuid;
@@ -23,10 +25,15 @@ use crate::bloom::Bloom;
 use crate::codec::{Decoder, Encoder};
 use crate::identity::Probe;
 
+use tails::TailPlace;
+
 pub(crate) use facts::Facts;
 
-const MAGIC: &[u8; 8] = b"HGRWIDX\x02";
-const ENTRY_BYTES: u64 = 6;
+const MAGIC: &[u8; 8] = b"HGRWIDX\x03";
+const ENTRY_BYTES: usize = 6;
+/// Entries of a page: with the checksum they fill 4 KiB.
+const PAGE_ENTRIES: u64 = 682;
+const PAGE_BYTES: usize = 4_096;
 /// Length of the bounds: two uuids, two lengths, two checksums, the number of entries.
 const BOUNDS_BYTES: usize = 16 + 16 + 5 * 8;
 
@@ -34,17 +41,19 @@ const BOUNDS_BYTES: usize = 16 + 16 + 5 * 8;
 #[derive(Debug)]
 pub(crate) struct NewIndex {
     pub(crate) probes: Vec<Probe>,
-    pub(crate) facts: Facts,
+    pub(crate) facts: Arc<Facts>,
     /// Blocks of rare keys, one behind the other.
     pub(crate) tails: Vec<u8>,
 }
 
 /// The file, open, with its bounds.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Index {
     file: Arc<dyn File>,
-    pub(crate) first_uuid: Uuid,
-    pub(crate) last_uuid: Uuid,
+    first_uuid: Uuid,
+    last_uuid: Uuid,
+    /// Kept once they were read: where rare keys lie is told by the facts of this very file.
+    decoded: OnceLock<Arc<Facts>>,
     filter: Place,
     facts: Place,
     entries: u64,
@@ -79,13 +88,23 @@ pub(crate) fn write(files: &dyn Files, path: &Path, new: &NewIndex) -> io::Resul
     bytes.extend_from_slice(&bounds.0);
     bytes.extend_from_slice(&filter);
     bytes.extend_from_slice(&facts);
-    bytes.extend(entries.iter().flat_map(|entry| entry.to_be_bytes().into_iter().skip(2)));
+    for page in entries.chunks(usize::try_from(PAGE_ENTRIES).unwrap_or(usize::MAX)) {
+        let page: Vec<u8> = page.iter().flat_map(|entry| entry.to_be_bytes().into_iter().skip(2)).collect();
+        bytes.extend_from_slice(&page);
+        bytes.extend_from_slice(&short_checksum(&page).to_le_bytes());
+    }
     bytes.extend_from_slice(&new.tails);
     let file = files.create(path)?;
     file.write_all_at(&bytes, 0)?;
     file.sync_data()?;
     let index = Index::of(file, &bounds.0).ok_or_else(|| io::Error::other("an index does not read as written"))?;
+    index.decoded.set(Arc::clone(&new.facts)).ok();
     Ok((index, bloom))
+}
+
+/// Enough to tell damage from data in a few kilobytes.
+pub(crate) fn short_checksum(bytes: &[u8]) -> u32 {
+    u32::try_from(xxh3_64(bytes) >> 32).unwrap_or_default()
 }
 
 /// 32 bits of the uuid's hash, then 16 of the identity's: evenly spread, so where one stands can be guessed.
@@ -118,6 +137,7 @@ impl Index {
             file,
             first_uuid: Uuid::from_u128(first),
             last_uuid: Uuid::from_u128(last),
+            decoded: OnceLock::new(),
             filter,
             facts,
             entries,
@@ -130,8 +150,11 @@ impl Index {
     }
 
     /// The facts; none when they are damaged.
-    pub(crate) fn facts(&self) -> Option<Facts> {
-        Facts::decode(&self.part(self.facts)?)
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        if self.decoded.get().is_none() {
+            self.decoded.set(Arc::new(Facts::decode(&self.part(self.facts)?)?)).ok();
+        }
+        self.decoded.get()
     }
 
     fn part(&self, place: Place) -> Option<Vec<u8>> {
@@ -149,57 +172,75 @@ impl Index {
         (self.first_uuid..=self.last_uuid).contains(&uuid)
     }
 
-    /// Whether the segment has an event like this, as far as 48 bits can tell.
-    pub(crate) fn holds(&self, probe: &Probe) -> io::Result<bool> {
+    /// Whether the segment has an event like this, as far as 48 bits can tell; none when that part is damaged.
+    pub(crate) fn holds(&self, probe: &Probe) -> Option<bool> {
         self.holds_between(entry(probe), entry(probe))
     }
 
-    /// Whether the segment has an event with this uuid hash, as far as 32 bits can tell.
-    pub(crate) fn holds_uuid(&self, uuid_hash: u64) -> io::Result<bool> {
+    /// Whether the segment has an event with this uuid hash, as far as 32 bits can tell; none as for [`Index::holds`].
+    pub(crate) fn holds_uuid(&self, uuid_hash: u64) -> Option<bool> {
         let first = (uuid_hash >> 32) << 16;
         self.holds_between(first, first | 0xffff)
     }
 
     /// Searches around the place where evenly spread entries would have it, in ever larger steps.
-    fn holds_between(&self, first: u64, last: u64) -> io::Result<bool> {
-        const STEP: u64 = 512;
-        let expected = u64::try_from((u128::from(first) * u128::from(self.entries)) >> 48).unwrap_or(0);
-        let (mut low, mut high) = (expected.saturating_sub(STEP), (expected + STEP).min(self.entries));
+    fn holds_between(&self, first: u64, last: u64) -> Option<bool> {
+        const STEP: u64 = PAGE_ENTRIES / 2;
+        let expected = u64::try_from((u128::from(first) * u128::from(self.entries)) >> 48).ok()?;
+        let pages = self.pages();
+        let mut low = expected.saturating_sub(STEP) / PAGE_ENTRIES;
+        let mut high = ((expected + STEP) / PAGE_ENTRIES + 1).min(pages);
         loop {
             let window = self.entries(low, high)?;
             let below = low > 0 && window.first().is_none_or(|entry| first <= *entry);
-            let above = high < self.entries && window.last().is_none_or(|entry| first > *entry);
+            let above = high < pages && window.last().is_none_or(|entry| first > *entry);
             if !below && !above {
                 let at = window.partition_point(|entry| *entry < first);
-                return Ok(window.get(at).is_some_and(|entry| *entry <= last));
+                return Some(window.get(at).is_some_and(|entry| *entry <= last));
             }
             let width = (high - low).max(1);
             (low, high) = if below {
                 (low.saturating_sub(2 * width), low + 1)
             } else {
-                (high.saturating_sub(1), (high + 2 * width).min(self.entries))
+                (high.saturating_sub(1), (high + 2 * width).min(pages))
             };
         }
     }
 
-    fn entries(&self, low: u64, high: u64) -> io::Result<Vec<u64>> {
-        let start = self.facts.start + self.facts.length + low * ENTRY_BYTES;
-        let mut bytes = vec![0; usize::try_from((high - low) * ENTRY_BYTES).unwrap_or(usize::MAX)];
-        self.file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes
-            .as_chunks::<6>()
-            .0
-            .iter()
-            .map(|[a, b, c, d, e, f]| u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]))
-            .collect())
+    fn pages(&self) -> u64 {
+        self.entries.div_ceil(PAGE_ENTRIES)
     }
 
-    /// Bytes `start..start + length` of the blocks of rare keys.
-    pub(crate) fn tail(&self, start: u64, length: u64) -> io::Result<Vec<u8>> {
-        let tails = self.facts.start + self.facts.length + self.entries * ENTRY_BYTES;
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-        self.file.read_exact_at(&mut bytes, tails + start)?;
-        Ok(bytes)
+    /// Where the byte `offset` behind the facts lies.
+    fn behind_facts(&self, offset: u64) -> Option<u64> {
+        self.facts.start.checked_add(self.facts.length)?.checked_add(offset)
+    }
+
+    /// The entries of pages `low..high`.
+    fn entries(&self, low: u64, high: u64) -> Option<Vec<u64>> {
+        let whole = usize::try_from(high.min(self.entries / PAGE_ENTRIES).saturating_sub(low)).ok()?;
+        let partial = if high * PAGE_ENTRIES > self.entries { self.entries % PAGE_ENTRIES } else { 0 };
+        let partial_bytes = if partial == 0 { 0 } else { usize::try_from(partial).ok()? * ENTRY_BYTES + 4 };
+        let mut bytes = vec![0; whole * PAGE_BYTES + partial_bytes];
+        self.file.read_exact_at(&mut bytes, self.behind_facts(low * PAGE_BYTES as u64)?).ok()?;
+        let mut entries = Vec::with_capacity(bytes.len() / ENTRY_BYTES);
+        for page in bytes.chunks(PAGE_BYTES) {
+            let (page, checksum) = page.split_last_chunk::<4>()?;
+            if short_checksum(page).to_le_bytes() != *checksum {
+                return None;
+            }
+            let of = |[a, b, c, d, e, f]: &[u8; ENTRY_BYTES]| u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]);
+            entries.extend(page.as_chunks::<ENTRY_BYTES>().0.iter().map(of));
+        }
+        Some(entries)
+    }
+
+    /// A block of rare keys; none when it is damaged.
+    pub(crate) fn tail(&self, place: &TailPlace) -> Option<Vec<u8>> {
+        let tails = self.behind_facts(self.entries * ENTRY_BYTES as u64 + self.pages() * 4)?;
+        let mut bytes = vec![0; usize::try_from(place.stored_bytes).ok()?];
+        self.file.read_exact_at(&mut bytes, tails.checked_add(place.start)?).ok()?;
+        (short_checksum(&bytes) == place.checksum).then_some(bytes)
     }
 }
 

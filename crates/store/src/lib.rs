@@ -14,6 +14,7 @@ mod error;
 mod file;
 mod identity;
 mod index;
+mod limits;
 mod memory;
 mod merges;
 mod property;
@@ -28,6 +29,7 @@ mod write;
 
 pub use compact::{Compacted, Job};
 pub use error::StoreError;
+pub use limits::Limits;
 pub use property::values::{PropertyColumn, PropertyValues};
 pub use schema::{Column, dictionary};
 pub use seal::Sealed;

@@ -14,6 +14,7 @@ use env::Files;
 use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
 
 use crate::error::StoreError;
+use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::merges::Merges;
 use crate::property::shred::Shredder;
@@ -22,8 +23,6 @@ use crate::schema::{Column, PROPERTIES, memory_schema};
 use crate::segment::{Segment, uuid_at};
 use crate::write::{self, NewSegment, Source};
 
-/// A day with at least this many rows gets a file of its own.
-pub(crate) const DAY_ROWS_MIN: usize = 4_096;
 /// Rows looked at to decide about columns.
 const SAMPLE_ROWS: usize = 8_192;
 
@@ -53,14 +52,19 @@ pub(crate) struct FilePlan {
 }
 
 /// Which files the live rows of `memory` become.
-pub(crate) fn plan(project: ProjectId, memory: &Memory, merges: &Merges) -> Result<Vec<FilePlan>, StoreError> {
+pub(crate) fn plan(
+    project: ProjectId,
+    memory: &Memory,
+    merges: &Merges,
+    limits: &Limits,
+) -> Result<Vec<FilePlan>, StoreError> {
     let all = concat_batches(&memory_schema(), memory.batches.iter().map(|(_, batch)| batch))?;
     let timestamps = all.column(Column::Timestamp.place()).as_primitive::<TimestampMicrosecondType>();
     let ids = all.column(Column::Uuid.place()).as_fixed_size_binary();
     let mut rows: Vec<u32> = (0..memory.rows).filter(|row| !memory.deleted.contains(*row)).collect();
     rows.sort_unstable_by_key(|row| (timestamps.value(*row as usize), ids.value(*row as usize)));
     let day_of = |row: &u32| Timestamp::from_micros(timestamps.value(*row as usize)).day();
-    by_day(&rows, day_of)
+    by_day(&rows, limits, day_of)
         .into_iter()
         .map(|rows| {
             let batch = take_record_batch(&all, &UInt32Array::from(rows.clone()))?;
@@ -70,11 +74,15 @@ pub(crate) fn plan(project: ProjectId, memory: &Memory, merges: &Merges) -> Resu
 }
 
 /// Deals `rows`, in time order, out to files: a day with enough rows gets its own, other days share one.
-pub(crate) fn by_day<Row: Copy, Day: PartialEq>(rows: &[Row], day_of: impl Fn(&Row) -> Day) -> Vec<Vec<Row>> {
+pub(crate) fn by_day<Row: Copy, Day: PartialEq>(
+    rows: &[Row],
+    limits: &Limits,
+    day_of: impl Fn(&Row) -> Day,
+) -> Vec<Vec<Row>> {
     let mut files: Vec<Vec<Row>> = Vec::new();
     let mut rest = Vec::new();
     for day in rows.chunk_by(|a, b| day_of(a) == day_of(b)) {
-        if day.len() >= DAY_ROWS_MIN { files.push(day.to_vec()) } else { rest.extend_from_slice(day) }
+        if day.len() >= limits.day_rows_min { files.push(day.to_vec()) } else { rest.extend_from_slice(day) }
     }
     if !rest.is_empty() {
         files.push(rest);
@@ -109,12 +117,13 @@ pub(crate) fn write(
     id: SegmentId,
     file: &FilePlan,
     sealed: &mut SealedProject,
+    limits: &Limits,
 ) -> Result<SegmentEntry, StoreError> {
     let properties = file.batch.column(PROPERTIES).as_string::<i32>();
     let mut census = Census::default();
     let stride = properties.len().div_ceil(SAMPLE_ROWS).max(1);
     (0..properties.len()).step_by(stride).for_each(|row| census.add(properties.value(row)));
-    let plan = census.plan();
+    let plan = census.plan(limits);
     let mut source = Shredded::new(&file.batch, &plan);
     let new = NewSegment {
         id,
@@ -123,6 +132,7 @@ pub(crate) fn write(
         merges_through: file.merges_through,
         plan: &plan,
         source: &mut source,
+        limits,
     };
     let segment = write::write(files, root, new)?;
     let entry = segment.entry.clone();

@@ -22,8 +22,9 @@ use crate::bloom::Bloom;
 use crate::error::StoreError;
 use crate::file::SegmentFile;
 use crate::identity::{Identity, Probe, uuid_hash};
-use crate::index::tails::{Tail, TailPlace};
+use crate::index::tails::Tail;
 use crate::index::{self, Facts, Index, NewIndex, tails};
+use crate::limits::Limits;
 use crate::property::{Kind, PlannedColumn, Rest, RestBuilder};
 use crate::schema::{Column, REST, dictionary};
 use crate::selection::Selection;
@@ -34,14 +35,17 @@ use crate::write::{FACT_COLUMNS, PLAN_KEY, collect_facts};
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
+    rare_keys_max: usize,
     path: PathBuf,
     index_path: PathBuf,
     opened: OnceLock<Opened>,
-    index: OnceLock<Index>,
+    /// Replaced when it turns out to be damaged.
+    index: Mutex<Option<Arc<Index>>>,
     facts: OnceLock<Arc<Facts>>,
     filter: Mutex<Option<Arc<Bloom>>>,
-    /// One thread at a time opens or repairs.
+    /// One thread at a time opens the file, and one makes the index again.
     opening: Mutex<()>,
+    repairing: Mutex<()>,
     /// Set when compaction has replaced it: the last one to let go removes the files.
     remover: OnceLock<Arc<dyn Files>>,
     is_obsolete: AtomicBool,
@@ -66,27 +70,27 @@ pub(crate) fn paths(root: &Path, project: ProjectId, id: SegmentId) -> (PathBuf,
 }
 
 impl Segment {
-    pub(crate) fn new(entry: SegmentEntry, root: &Path) -> Self {
+    pub(crate) fn new(entry: SegmentEntry, root: &Path, limits: &Limits) -> Self {
         let (path, index_path) = paths(root, entry.project, entry.id);
         Self {
             entry,
+            rare_keys_max: limits.rare_keys_max,
             path,
             index_path,
             opened: OnceLock::new(),
-            index: OnceLock::new(),
+            index: Mutex::new(None),
             facts: OnceLock::new(),
             filter: Mutex::new(None),
             opening: Mutex::new(()),
+            repairing: Mutex::new(()),
             remover: OnceLock::new(),
             is_obsolete: AtomicBool::new(false),
         }
     }
 
     /// Keeps what the writer has in hand anyway.
-    pub(crate) fn preload(&self, _file: Arc<dyn File>, index: Index, filter: Bloom, facts: Facts) {
-        // Set once, here: nobody else has seen the segment yet.
-        self.index.set(index).ok();
-        self.facts.set(Arc::new(facts)).ok();
+    pub(crate) fn preload(&self, index: Index, filter: Bloom) {
+        *self.index.lock() = Some(Arc::new(index));
         *self.filter.lock() = Some(Arc::new(filter));
     }
 
@@ -111,64 +115,65 @@ impl Segment {
         }
         let _one = self.opening.lock();
         if self.opened.get().is_none() {
-            let opened = Opened::load(files.open(&self.path)?, &self.entry).map_err(|reason| self.damaged(&reason))?;
+            let file = files.open(&self.path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => self.damaged(&"its file is missing"),
+                _ => error.into(),
+            })?;
+            let opened = Opened::load(file, &self.entry).map_err(|reason| self.damaged(&reason))?;
             self.opened.set(opened).ok();
         }
         self.opened.get().ok_or_else(|| self.damaged(&"it cannot be opened"))
     }
 
     /// The index, made again when it is missing or damaged.
-    pub(crate) fn index(&self, files: &dyn Files) -> Result<&Index, StoreError> {
-        if self.index.get().is_none() {
-            let opened = Index::open(files, &self.index_path, self.entry.rows);
-            let index = match opened {
-                Some(index) => index,
-                None => self.restore_index(files)?,
-            };
-            self.index.set(index).ok();
+    fn index(&self, files: &dyn Files) -> Result<Arc<Index>, StoreError> {
+        if let Some(index) = self.index.lock().as_ref() {
+            return Ok(Arc::clone(index));
         }
-        self.index.get().ok_or_else(|| self.damaged(&"its index cannot be opened"))
+        match Index::open(files, &self.index_path, self.entry.rows) {
+            Some(index) => Ok(Arc::clone(self.index.lock().get_or_insert(Arc::new(index)))),
+            None => self.restore_index(files, None),
+        }
+    }
+
+    /// What `read` finds in the index; none stands for damage, and the index is made again once.
+    fn read_index<T>(&self, files: &dyn Files, read: impl Fn(&Index) -> Option<T>) -> Result<T, StoreError> {
+        let index = self.index(files)?;
+        if let Some(found) = read(&index) {
+            return Ok(found);
+        }
+        let index = self.restore_index(files, Some(&index))?;
+        read(&index).ok_or_else(|| self.damaged(&"its index does not read as written"))
     }
 
     /// What is known without reading.
     pub(crate) fn facts(&self, files: &dyn Files) -> Result<&Arc<Facts>, StoreError> {
-        if self.facts.get().is_none() {
-            let facts = match self.index(files)?.facts() {
-                Some(facts) => facts,
-                None => self.restore_index(files)?.facts().ok_or_else(|| self.damaged(&"its facts are unreadable"))?,
-            };
-            self.facts.set(Arc::new(facts)).ok();
+        if let Some(facts) = self.facts.get() {
+            return Ok(facts);
         }
-        self.facts.get().ok_or_else(|| self.damaged(&"its facts cannot be read"))
+        let facts = self.read_index(files, |index| index.facts().map(Arc::clone))?;
+        Ok(self.facts.get_or_init(|| facts))
     }
 
-    /// Whether an event like this may be here; `filter_bytes` grows by what the filter takes in memory.
-    pub(crate) fn may_hold(
-        &self,
-        files: &dyn Files,
-        probe: &Probe,
-        filters: &mut Option<Arc<Bloom>>,
-    ) -> Result<bool, StoreError> {
+    /// Which of `probes` may be events of this segment.
+    pub(crate) fn may_hold(&self, files: &dyn Files, probes: &[Probe]) -> Result<Vec<bool>, StoreError> {
         let index = self.index(files)?;
-        if !index.spans(probe.uuid) {
-            return Ok(false);
+        if !probes.iter().any(|probe| index.spans(probe.uuid)) {
+            return Ok(vec![false; probes.len()]);
         }
-        if filters.is_none() {
-            *filters = Some(self.filter(files)?);
-        }
-        let may = filters.as_ref().is_some_and(|filter| filter.may_hold(probe.uuid_hash));
-        Ok(may && index.holds(probe)?)
+        let filter = self.filter(files)?;
+        let passes = |probe: &Probe| index.spans(probe.uuid) && filter.may_hold(probe.uuid_hash);
+        let may_hold = probes
+            .iter()
+            .map(|probe| if passes(probe) { self.read_index(files, |index| index.holds(probe)) } else { Ok(false) });
+        may_hold.collect()
     }
 
     fn filter(&self, files: &dyn Files) -> Result<Arc<Bloom>, StoreError> {
         if let Some(filter) = self.filter.lock().as_ref() {
             return Ok(Arc::clone(filter));
         }
-        let filter = match self.index(files)?.filter() {
-            Some(filter) => filter,
-            None => self.restore_index(files)?.filter().ok_or_else(|| self.damaged(&"its filter is unreadable"))?,
-        };
-        let filter = Arc::new(filter);
+        let filter = Arc::new(self.read_index(files, Index::filter)?);
         *self.filter.lock() = Some(Arc::clone(&filter));
         Ok(filter)
     }
@@ -184,24 +189,19 @@ impl Segment {
 
     /// Whether an event with this uuid may be here.
     pub(crate) fn may_hold_uuid(&self, files: &dyn Files, uuid: Uuid) -> Result<bool, StoreError> {
-        let index = self.index(files)?;
-        let hash = uuid_hash(uuid);
-        Ok(index.spans(uuid) && index.holds_uuid(hash)?)
+        self.read_index(files, |index| if index.spans(uuid) { index.holds_uuid(uuid_hash(uuid)) } else { Some(false) })
     }
 
-    fn restore_index(&self, files: &dyn Files) -> Result<Index, StoreError> {
-        let _one = self.opening.lock();
+    /// Makes the index again, unless somebody else just did: then it is not `damaged` any more.
+    fn restore_index(&self, files: &dyn Files, damaged: Option<&Arc<Index>>) -> Result<Arc<Index>, StoreError> {
+        let _one = self.repairing.lock();
+        if let Some(index) = self.index.lock().as_ref()
+            && damaged.is_none_or(|damaged| !Arc::ptr_eq(index, damaged))
+        {
+            return Ok(Arc::clone(index));
+        }
         tracing::warn!(segment = self.entry.id.0, "the index is missing or damaged, making it again");
-        let opened = match self.opened.get() {
-            Some(opened) => opened,
-            None => {
-                let opened =
-                    Opened::load(files.open(&self.path)?, &self.entry).map_err(|reason| self.damaged(&reason))?;
-                self.opened.set(opened).ok();
-                self.opened.get().ok_or_else(|| self.damaged(&"it cannot be opened"))?
-            }
-        };
-        let new = self.derive_index(opened)?;
+        let new = self.derive_index(self.opened(files)?)?;
         match files.remove(&self.index_path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -210,6 +210,8 @@ impl Segment {
         if let Some(directory) = self.index_path.parent() {
             files.sync_dir(directory)?;
         }
+        let index = Arc::new(index);
+        *self.index.lock() = Some(Arc::clone(&index));
         Ok(index)
     }
 
@@ -247,56 +249,53 @@ impl Segment {
             .collect();
         let (probes, facts) = collect_facts(&joined?);
         let rest: Rest = rest.finish();
-        let (directory, tails) = tails::encode(&rest);
+        let (directory, tails) = tails::encode(&rest, self.rare_keys_max);
         let columns_of = |rows: &std::ops::Range<u32>| {
             let rows = rows.start as usize..rows.end as usize;
             let has = |valid: &Vec<bool>| valid.get(rows.clone()).unwrap_or_default().iter().any(|valid| *valid);
             (0..).zip(&validity).filter(|(_, valid)| has(valid)).map(|(place, _)| place).collect()
         };
         let by_event = self.entry.level == model::Level::Compacted;
-        Ok(NewIndex { probes, facts: facts.finish(by_event, columns_of, directory), tails })
+        Ok(NewIndex { probes, facts: Arc::new(facts.finish(by_event, columns_of, directory)), tails })
     }
 
     /// The values that `key` has outside its column, by row of the segment. Nulls are left out.
     pub(crate) fn tail(&self, files: &dyn Files, key: &str) -> Result<Tail, StoreError> {
-        let facts = self.facts(files)?;
-        let mut tail = Tail::new();
-        if let Some(place) = facts.tails.keys.get(key) {
-            if place.valued > 0 {
-                tail = place.decode(&self.block(files, place)?).ok_or_else(|| self.damaged(&"rare values"))?;
+        let mut tail = self.read_index(files, |index| {
+            let tails = &index.facts()?.tails;
+            match (tails.keys.get(key), &tails.others) {
+                (Some(place), _) if place.valued > 0 => place.decode(&index.tail(place)?),
+                (None, Some(place)) => {
+                    let mut tail = Tail::new();
+                    place.decode_shared(&index.tail(place)?, |name, row, raw| {
+                        if name == key {
+                            tail.push((row, raw.into()));
+                        }
+                    })?;
+                    Some(tail)
+                }
+                _ => Some(Tail::new()),
             }
-        } else if let Some(place) = &facts.tails.others {
-            let block = self.block(files, place)?;
-            place
-                .decode_shared(&block, |name, row, raw| {
-                    if name == key {
-                        tail.push((row, raw.into()));
-                    }
-                })
-                .ok_or_else(|| self.damaged(&"rare values"))?;
-        }
+        })?;
         tail.retain(|(_, raw)| raw.as_ref() != "null");
         Ok(tail)
     }
 
-    /// Every value outside columns: calls `each` with key, row and JSON text.
-    pub(crate) fn tails(&self, files: &dyn Files, mut each: impl FnMut(&str, u32, &str)) -> Result<(), StoreError> {
-        let facts = Arc::clone(self.facts(files)?);
-        for (key, place) in &facts.tails.keys {
-            let block = self.block(files, place)?;
-            for (row, raw) in place.decode(&block).ok_or_else(|| self.damaged(&"rare values"))? {
-                each(key, row, &raw);
+    /// Every value outside columns: key, row and JSON text.
+    pub(crate) fn tails(&self, files: &dyn Files) -> Result<Vec<(Box<str>, Tail)>, StoreError> {
+        self.read_index(files, |index| {
+            let directory = &index.facts()?.tails;
+            let own = directory.keys.iter().map(|(key, place)| Some((key.clone(), place.decode(&index.tail(place)?)?)));
+            let mut tails: Vec<(Box<str>, Tail)> = own.collect::<Option<_>>()?;
+            if let Some(place) = &directory.others {
+                let mut shared: HashMap<Box<str>, Tail> = HashMap::new();
+                place.decode_shared(&index.tail(place)?, |key, row, raw| {
+                    shared.entry(key.into()).or_default().push((row, raw.into()));
+                })?;
+                tails.extend(shared);
             }
-        }
-        if let Some(place) = &facts.tails.others {
-            let block = self.block(files, place)?;
-            place.decode_shared(&block, each).ok_or_else(|| self.damaged(&"rare values"))?;
-        }
-        Ok(())
-    }
-
-    fn block(&self, files: &dyn Files, place: &TailPlace) -> Result<Vec<u8>, StoreError> {
-        Ok(self.index(files)?.tail(place.start, place.stored_bytes)?)
+            Some(tails)
+        })
     }
 
     /// Row numbers of those of `wanted` that are here.

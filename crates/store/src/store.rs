@@ -23,6 +23,7 @@ use crate::compact::choose::{self, Candidate};
 use crate::compact::{self, Compacted, Job};
 use crate::error::StoreError;
 use crate::identity::{Identity, Probe};
+use crate::limits::Limits;
 use crate::memory::{Memory, MemoryIndex};
 use crate::schema::batch_of;
 use crate::seal::{self, Sealed, SealedProject};
@@ -37,11 +38,13 @@ pub struct Settings {
     pub memory_bytes: usize,
     /// Bytes of identity filters kept in memory.
     pub filter_cache_bytes: usize,
+    /// Sizes of segments.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { memory_bytes: 64 << 20, filter_cache_bytes: 64 << 20 }
+        Self { memory_bytes: 64 << 20, filter_cache_bytes: 64 << 20, limits: Limits::default() }
     }
 }
 
@@ -139,9 +142,19 @@ pub struct Store {
     turn: Mutex<Turn>,
     committing: Mutex<()>,
     counters: Counters,
-    /// A deliberately broken store, which tests must catch: every row is taken for a new event.
     #[cfg(test)]
-    blind: std::sync::atomic::AtomicBool,
+    mutant: std::sync::OnceLock<Mutant>,
+}
+
+/// Deliberately broken stores, which tests must catch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mutant {
+    /// Every row is taken for a new event.
+    Blind,
+    /// What is deleted while a compaction runs comes back with it.
+    ForgetsDeletions,
+    /// Merges end although segments still need them.
+    SettlesEarly,
 }
 
 /// Figures since the start.
@@ -199,7 +212,7 @@ impl Store {
         let mut state = State::default();
         for entry in contents.segments {
             let project = state.projects.entry(entry.project).or_default();
-            project.segments.push(Arc::new(Segment::new(entry, &root)));
+            project.segments.push(Arc::new(Segment::new(entry, &root, &settings.limits)));
         }
         let owners: HashMap<SegmentId, ProjectId> = state
             .projects
@@ -226,7 +239,7 @@ impl Store {
             committing: Mutex::default(),
             counters: Counters::default(),
             #[cfg(test)]
-            blind: std::sync::atomic::AtomicBool::new(false),
+            mutant: std::sync::OnceLock::new(),
         };
         store.remove_orphans(&owners)?;
         Ok(store)
@@ -304,10 +317,19 @@ impl Store {
         Ok(prepared)
     }
 
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests break it"))]
+    #[cfg(test)]
+    fn is(&self, mutant: Mutant) -> bool {
+        self.mutant.get() == Some(&mutant)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests break the store, nobody else does")]
+    fn is(&self, _mutant: Mutant) -> bool {
+        false
+    }
+
     fn identity_of(&self, row: &EventRow) -> Identity {
-        #[cfg(test)]
-        if self.blind.load(Ordering::Relaxed) {
+        if self.is(Mutant::Blind) {
             return Identity(std::ptr::from_ref(row).addr() as u128);
         }
         Identity::of(&row.distinct_id, &row.event, row.uuid)
@@ -323,13 +345,13 @@ impl Store {
         let mut found = Vec::new();
         let mut cached_bytes = 0;
         for segment in segments.iter().rev() {
-            let mut filter = None;
-            let mut wanted: Vec<(Identity, Uuid)> = Vec::new();
-            for ((identity, row), probe) in rows.iter().zip(&probes) {
-                if segment.may_hold(files, probe, &mut filter)? {
-                    wanted.push((*identity, row.uuid));
-                }
-            }
+            let may_hold = segment.may_hold(files, &probes)?;
+            let wanted: Vec<(Identity, Uuid)> = rows
+                .iter()
+                .zip(may_hold)
+                .filter(|(_, may_hold)| *may_hold)
+                .map(|((identity, row), _)| (*identity, row.uuid))
+                .collect();
             cached_bytes += segment.filter_bytes();
             if cached_bytes > self.settings.filter_cache_bytes {
                 segment.forget_filter();
@@ -394,13 +416,20 @@ impl Store {
         };
         let mut plans = Vec::new();
         for (project, memory, merges) in &frozen {
-            plans.extend(seal::plan(*project, memory, merges)?);
+            plans.extend(seal::plan(*project, memory, merges, &self.settings.limits)?);
         }
         let mut next = if plans.is_empty() { SegmentId(0) } else { reserve(plans.len() as u64)? };
         let mut sealed = Sealed { segments: Vec::with_capacity(plans.len()), through, projects: HashMap::new() };
         for plan in &plans {
             let project: &mut SealedProject = sealed.projects.entry(plan.project).or_default();
-            sealed.segments.push(seal::write(self.files.as_ref(), &self.root, next, plan, project)?);
+            sealed.segments.push(seal::write(
+                self.files.as_ref(),
+                &self.root,
+                next,
+                plan,
+                project,
+                &self.settings.limits,
+            )?);
             next = SegmentId(next.0 + 1);
         }
         Ok(sealed)
@@ -484,7 +513,9 @@ impl Store {
                 });
             }
             let newest = project.newest().unwrap_or(Timestamp::from_micros(i64::MIN));
-            let Some(chosen) = choose::next(&candidates, newest, &project.merges) else { continue };
+            let Some(chosen) = choose::next(&candidates, newest, &project.merges, &self.settings.limits) else {
+                continue;
+            };
             let context = Context { files: Arc::clone(&self.files), merges: Arc::clone(&project.merges) };
             let inputs = chosen
                 .into_iter()
@@ -515,7 +546,7 @@ impl Store {
         job: Job,
         reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
     ) -> Result<Compacted, E> {
-        compact::run(&self.root, job, reserve)
+        compact::run(&self.root, job, &self.settings.limits, reserve)
     }
 
     /// Shows the compacted segments instead of those they were made of, once `commit` has put into the catalog, in one
@@ -532,7 +563,7 @@ impl Store {
         let _committing = self.committing.lock();
         let deleted = {
             let state = self.state.read();
-            state.projects.get(&compacted.project).map(|project| moved(&compacted, project)).unwrap_or_default()
+            state.projects.get(&compacted.project).map(|project| self.moved(&compacted, project)).unwrap_or_default()
         };
         let rows: Vec<DeletedRows> = deleted
             .iter()
@@ -552,7 +583,7 @@ impl Store {
         let mut state = self.state.write();
         let Some(project) = state.projects.get_mut(&compacted.project) else { return };
         // Rows replaced since the catalog was told.
-        for (segment, bitmap) in moved(&compacted, project) {
+        for (segment, bitmap) in self.moved(&compacted, project) {
             if committed.get(&segment) != Some(&bitmap) {
                 turn.dirty.insert((compacted.project, segment));
             }
@@ -567,6 +598,22 @@ impl Store {
             project.deleted.remove(&segment.entry.id);
             turn.dirty.remove(&(compacted.project, segment.entry.id));
         }
+    }
+
+    /// Rows of the compacted segments that were deleted from their inputs since the compaction began.
+    fn moved(&self, compacted: &Compacted, project: &ProjectState) -> HashMap<SegmentId, RoaringBitmap> {
+        let mut moved: HashMap<SegmentId, RoaringBitmap> = HashMap::new();
+        if self.is(Mutant::ForgetsDeletions) {
+            return moved;
+        }
+        for (input, places) in &compacted.places {
+            for row in project.deleted_of(*input).iter() {
+                if let Some(Some((segment, row))) = places.get(row as usize) {
+                    moved.entry(*segment).or_default().insert(*row);
+                }
+            }
+        }
+        moved
     }
 
     /// Up to which merge no stored row of `project` carries a person that was merged away; none when there are none.
@@ -587,7 +634,7 @@ impl Store {
         let mut settled = visible.merges.through;
         for (number, id) in visible.merges.sources() {
             for segment in &visible.segments {
-                let is_older = segment.entry.merges_through < id;
+                let is_older = segment.entry.merges_through < id && !self.is(Mutant::SettlesEarly);
                 if is_older && segment.facts(self.files.as_ref())?.persons.contains(number) {
                     settled = settled.min(MergeId(id.0.saturating_sub(1)));
                 }
@@ -716,19 +763,6 @@ impl Turn {
             }
         }
     }
-}
-
-/// Rows of the compacted segments that were deleted from their inputs since the compaction began.
-fn moved(compacted: &Compacted, project: &ProjectState) -> HashMap<SegmentId, RoaringBitmap> {
-    let mut moved: HashMap<SegmentId, RoaringBitmap> = HashMap::new();
-    for (input, places) in &compacted.places {
-        for row in project.deleted_of(*input).iter() {
-            if let Some(Some((segment, row))) = places.get(row as usize) {
-                moved.entry(*segment).or_default().insert(*row);
-            }
-        }
-    }
-    moved
 }
 
 #[cfg(test)]

@@ -25,12 +25,11 @@ use crate::file::FileWriter;
 use crate::identity::{Identity, Probe};
 use crate::index::facts::FactsBuilder;
 use crate::index::{self, NewIndex, tails};
+use crate::limits::Limits;
 use crate::property::{Kind, Plan, PlannedColumn, Rest};
 use crate::schema::{COLUMNS, Column, REST, segment_schema};
 use crate::segment::{Segment, directory, paths, uuid_at};
 
-/// Rows of a row group.
-pub(crate) const ROW_GROUP_ROWS: usize = 131_072;
 /// Rows of a page: what has to be decoded to read one row.
 const PAGE_ROWS: usize = 4_096;
 const COMPACTED_ZSTD_LEVEL: i32 = 3;
@@ -47,6 +46,7 @@ pub(crate) struct NewSegment<'a> {
     pub(crate) merges_through: MergeId,
     pub(crate) plan: &'a Plan,
     pub(crate) source: &'a mut dyn Source,
+    pub(crate) limits: &'a Limits,
 }
 
 /// Gives the columns of a segment, one at a time.
@@ -69,7 +69,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
     let events = new.source.column(Column::Event)?;
     let timestamps = new.source.column(Column::Timestamp)?;
     let rows = events.len();
-    let mut file = Encoder::new(FileWriter::new(files.create(&path)?), new.level, new.plan, rows)?;
+    let mut file = Encoder::new(FileWriter::new(files.create(&path)?), &new, rows)?;
     let mut facts = Vec::with_capacity(5);
     for column in Column::ALL {
         let array = match column {
@@ -93,16 +93,16 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
     let objects: ArrayRef = Arc::new(rest.objects(u32::try_from(rows).unwrap_or(u32::MAX)));
     file.write(REST, &objects)?;
     drop(objects);
-    let (file, file_bytes, checksum) = file.finish()?;
-    let (directory_of_tails, tails) = tails::encode(&rest);
+    let (file_bytes, checksum) = file.finish()?;
+    let (directory_of_tails, tails) = tails::encode(&rest, new.limits.rare_keys_max);
     let columns_of = |run: &std::ops::Range<u32>| {
         let has = |nulls: &Option<arrow::buffer::NullBuffer>| {
             nulls.as_ref().is_none_or(|nulls| nulls.slice(run.start as usize, run.len()).null_count() < run.len())
         };
         (0..).zip(&validity).filter(|(_, nulls)| has(nulls)).map(|(place, _)| place).collect::<RoaringBitmap>()
     };
-    let facts = facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails);
-    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts: facts.clone(), tails })?;
+    let facts = Arc::new(facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails));
+    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts, tails })?;
     files.sync_dir(&directory)?;
     let times = timestamps.as_primitive::<TimestampMicrosecondType>();
     let entry = SegmentEntry {
@@ -116,8 +116,8 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
         checksum,
         merges_through: new.merges_through,
     };
-    let segment = Segment::new(entry, root);
-    segment.preload(file, index, filter, facts);
+    let segment = Segment::new(entry, root, new.limits);
+    segment.preload(index, filter);
     Ok(Arc::new(segment))
 }
 
@@ -146,6 +146,7 @@ pub(crate) fn collect_facts(columns: &[ArrayRef]) -> (Vec<Probe>, FactsBuilder) 
 
 /// The Parquet file while columns come in.
 struct Encoder {
+    group_rows: usize,
     writer: SerializedFileWriter<FileWriter>,
     fields: Vec<Arc<arrow::datatypes::Field>>,
     /// Writers of each row group, by column; taken when the column is written.
@@ -154,26 +155,28 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(file: FileWriter, level: Level, plan: &Plan, rows: usize) -> Result<Self, StoreError> {
-        let schema = segment_schema(&plan.columns);
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(level, plan)))?;
+    fn new(file: FileWriter, new: &NewSegment<'_>, rows: usize) -> Result<Self, StoreError> {
+        let schema = segment_schema(&new.plan.columns);
+        let writer =
+            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(new.level, new.plan, new.limits)))?;
         let (writer, factory): (_, ArrowRowGroupWriterFactory) = writer.into_serialized_writer()?;
-        let count = rows.div_ceil(ROW_GROUP_ROWS).max(1);
+        let count = rows.div_ceil(new.limits.row_group_rows).max(1);
         let mut groups = Vec::with_capacity(count);
         for group in 0..count {
             groups.push(factory.create_column_writers(group)?.into_iter().map(Some).collect());
         }
         let columns = schema.fields().len();
         let chunks = (0..count).map(|_| (0..columns).map(|_| None).collect()).collect();
-        Ok(Self { writer, fields: schema.fields().iter().map(Arc::clone).collect(), groups, chunks })
+        let group_rows = new.limits.row_group_rows;
+        Ok(Self { group_rows, writer, fields: schema.fields().iter().map(Arc::clone).collect(), groups, chunks })
     }
 
     /// Encodes all rows of one column.
     fn write(&mut self, place: usize, array: &ArrayRef) -> Result<(), StoreError> {
         let field = Arc::clone(&self.fields[place]);
         for (group, writers) in self.groups.iter_mut().enumerate() {
-            let start = group * ROW_GROUP_ROWS;
-            let length = ROW_GROUP_ROWS.min(array.len() - start);
+            let start = group * self.group_rows;
+            let length = self.group_rows.min(array.len() - start);
             let mut writer = writers[place].take().expect("each column is written once");
             for leaf in compute_leaves(&field, &array.slice(start, length))? {
                 writer.write(&leaf)?;
@@ -183,7 +186,7 @@ impl Encoder {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(Arc<dyn env::File>, u64, u64), StoreError> {
+    fn finish(mut self) -> Result<(u64, u64), StoreError> {
         for chunks in self.chunks {
             let mut group = self.writer.next_row_group()?;
             for chunk in chunks {
@@ -195,7 +198,7 @@ impl Encoder {
     }
 }
 
-fn properties(level: Level, plan: &Plan) -> WriterProperties {
+fn properties(level: Level, plan: &Plan, limits: &Limits) -> WriterProperties {
     let compression = match level {
         Level::Fresh => Compression::LZ4_RAW,
         Level::Compacted => Compression::ZSTD(ZstdLevel::try_new(COMPACTED_ZSTD_LEVEL).unwrap_or_default()),
@@ -203,7 +206,7 @@ fn properties(level: Level, plan: &Plan) -> WriterProperties {
     let text = serde_json::to_string(&plan.columns).expect("a plan is plain data");
     let mut builder = WriterProperties::builder()
         .set_compression(compression)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_row_count(Some(limits.row_group_rows))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_statistics_enabled(EnabledStatistics::Chunk)

@@ -10,21 +10,14 @@ use std::sync::Arc;
 
 use model::{Day, Level, Timestamp};
 
+use crate::limits::Limits;
 use crate::merges::Merges;
 use crate::segment::Segment;
 
-/// So many overlapping fresh segments are merged although their day is not over.
-const FRESH_MAX: usize = 8;
-/// So many compacted segments may share a day.
-const COMPACTED_MAX: usize = 3;
 /// A segment is rewritten with others only if they have at least one row in so many of its own.
 const REWRITE_RATIO: u64 = 4;
-/// Rows that one job reads at most, unless a single segment has more.
-const JOB_ROWS_MAX: u64 = 1 << 20;
 /// A segment with one deleted row in so many is rewritten.
 const DELETED_RATIO: u64 = 5;
-/// So many merged persons may be looked up on reading before segments are rewritten for them.
-const MERGES_MAX: usize = 1_000;
 
 /// What is known of a segment here.
 #[derive(Debug, Clone)]
@@ -48,19 +41,25 @@ impl Candidate {
 }
 
 /// The segments of the next job; none when everything is as it should be. `newest` is the project's newest event.
-pub(crate) fn next(candidates: &[Candidate], newest: Timestamp, merges: &Merges) -> Option<Vec<Arc<Segment>>> {
-    let chosen =
-        fresh(candidates, newest.day()).or_else(|| compacted(candidates)).or_else(|| cleaning(candidates, merges))?;
+pub(crate) fn next(
+    candidates: &[Candidate],
+    newest: Timestamp,
+    merges: &Merges,
+    limits: &Limits,
+) -> Option<Vec<Arc<Segment>>> {
+    let chosen = fresh(candidates, newest.day(), limits)
+        .or_else(|| compacted(candidates, limits))
+        .or_else(|| cleaning(candidates, merges, limits))?;
     Some(chosen.into_iter().map(|candidate| Arc::clone(&candidate.segment)).collect())
 }
 
-fn fresh(candidates: &[Candidate], newest: Day) -> Option<Vec<&Candidate>> {
+fn fresh<'a>(candidates: &'a [Candidate], newest: Day, limits: &Limits) -> Option<Vec<&'a Candidate>> {
     let mut fresh: Vec<&Candidate> = candidates.iter().filter(|one| one.segment.entry.level == Level::Fresh).collect();
     fresh.sort_by_key(|one| (one.days().0, one.segment.entry.id));
     let mut together: Vec<&Candidate> = Vec::new();
     let mut last_day = None;
     let is_due = |group: &[&Candidate], last: Option<Day>| {
-        group.len() >= FRESH_MAX || (!group.is_empty() && last.is_some_and(|last| last < newest))
+        group.len() >= limits.fresh_segments_max || (!group.is_empty() && last.is_some_and(|last| last < newest))
     };
     for one in fresh {
         let (first, last) = one.days();
@@ -74,22 +73,22 @@ fn fresh(candidates: &[Candidate], newest: Day) -> Option<Vec<&Candidate>> {
         together.push(one);
         last_day = last_day.max(Some(last));
     }
-    is_due(&together, last_day).then(|| limited(together))
+    is_due(&together, last_day).then(|| limited(together, limits))
 }
 
 /// As many as one job may read, in order.
-fn limited(mut chosen: Vec<&Candidate>) -> Vec<&Candidate> {
+fn limited<'a>(mut chosen: Vec<&'a Candidate>, limits: &Limits) -> Vec<&'a Candidate> {
     let mut rows = 0;
     let fitting = chosen.iter().take_while(|one| {
         rows += one.rows();
-        rows <= JOB_ROWS_MAX
+        rows <= limits.job_rows_max
     });
     let count = fitting.count().max(1);
     chosen.truncate(count);
     chosen
 }
 
-fn compacted(candidates: &[Candidate]) -> Option<Vec<&Candidate>> {
+fn compacted<'a>(candidates: &'a [Candidate], limits: &Limits) -> Option<Vec<&'a Candidate>> {
     let compacted: Vec<&Candidate> =
         candidates.iter().filter(|one| one.segment.entry.level == Level::Compacted).collect();
     let mut days: Vec<Day> = compacted.iter().map(|one| one.days().0).collect();
@@ -98,7 +97,7 @@ fn compacted(candidates: &[Candidate]) -> Option<Vec<&Candidate>> {
     for day in days {
         let mut sharing: Vec<&Candidate> =
             compacted.iter().copied().filter(|one| one.days().0 <= day && day <= one.days().1).collect();
-        if sharing.len() <= COMPACTED_MAX {
+        if sharing.len() <= limits.compacted_segments_max {
             continue;
         }
         sharing.sort_by_key(|one| (one.rows(), one.segment.entry.id));
@@ -106,21 +105,21 @@ fn compacted(candidates: &[Candidate]) -> Option<Vec<&Candidate>> {
         let mut rows = 0;
         for one in sharing {
             let worth = chosen.len() < 2 || rows * REWRITE_RATIO >= one.rows();
-            if !worth || (chosen.len() >= 2 && rows + one.rows() > JOB_ROWS_MAX) {
+            if !worth || (chosen.len() >= 2 && rows + one.rows() > limits.job_rows_max) {
                 break;
             }
             rows += one.rows();
             chosen.push(one);
         }
-        if chosen.len() >= 2 && rows <= JOB_ROWS_MAX {
+        if chosen.len() >= 2 && rows <= limits.job_rows_max {
             return Some(chosen);
         }
     }
     None
 }
 
-fn cleaning<'a>(candidates: &'a [Candidate], merges: &Merges) -> Option<Vec<&'a Candidate>> {
-    let many_merges = merges.len() > MERGES_MAX;
+fn cleaning<'a>(candidates: &'a [Candidate], merges: &Merges, limits: &Limits) -> Option<Vec<&'a Candidate>> {
+    let many_merges = merges.len() > limits.merges_max;
     let dirty = |one: &&Candidate| {
         one.must_go || one.deleted * DELETED_RATIO >= one.rows() || (many_merges && one.holds_merged)
     };

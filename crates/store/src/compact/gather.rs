@@ -95,11 +95,14 @@ impl<'a> Gather<'a> {
             }
         }
         for (segment, outputs) in outputs.values() {
-            segment.tails(self.files, |key, row, raw| {
-                if let Some(output) = outputs.get(&row).filter(|_| raw == "null" || !planned.contains(key)) {
-                    self.rest.push(*output, key, raw);
+            for (key, values) in segment.tails(self.files)? {
+                let is_planned = planned.contains(key.as_ref());
+                for (row, raw) in values {
+                    if let Some(output) = outputs.get(&row).filter(|_| raw.as_ref() == "null" || !is_planned) {
+                        self.rest.push(*output, &key, &raw);
+                    }
                 }
-            })?;
+            }
         }
         Ok(())
     }

@@ -123,6 +123,7 @@ impl Facts {
         self.distinct_ids.may_hold(distinct_id_hash(distinct_id))
     }
 
+    /// Length before compression (u64), then the facts, compressed.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::default();
         out.varint(self.events.len() as u64);
@@ -147,12 +148,17 @@ impl Facts {
         out.bytes(&encode_bitmap(&self.persons));
         out.bytes(&self.distinct_ids.encode());
         self.tails.encode(&mut out);
-        zstd::bulk::compress(&out.0, COMPRESSION_LEVEL).expect("compressing memory cannot fail")
+        let compressed = zstd::bulk::compress(&out.0, COMPRESSION_LEVEL).expect("compressing memory cannot fail");
+        let mut stored = Encoder::default();
+        stored.u64(out.0.len() as u64);
+        stored.0.extend_from_slice(&compressed);
+        stored.0
     }
 
-    pub(crate) fn decode(compressed: &[u8]) -> Option<Self> {
-        let plain = zstd::bulk::Decompressor::upper_bound(compressed).filter(|bytes| *bytes <= FACTS_BYTES_MAX)?;
-        let plain = zstd::bulk::decompress(compressed, plain).ok()?;
+    pub(crate) fn decode(stored: &[u8]) -> Option<Self> {
+        let mut stored = Decoder(stored);
+        let plain_bytes = usize::try_from(stored.u64()?).ok().filter(|bytes| *bytes <= FACTS_BYTES_MAX)?;
+        let plain = zstd::bulk::decompress(stored.0, plain_bytes).ok()?;
         let mut decoder = Decoder(&plain);
         let events = (0..decoder.count()?).map(|_| decoder.text().map(Into::into)).collect::<Option<_>>()?;
         let mut before = 0;

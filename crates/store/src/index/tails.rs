@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use super::short_checksum;
 use crate::codec::{Decoder, Encoder};
 use crate::property::Rest;
 
-/// Keys with a block of their own.
-const KEYS_MAX: usize = 2_048;
 const COMPRESSION_LEVEL: i32 = 3;
 /// Smaller blocks are not worth compressing.
 const COMPRESSED_BYTES_MIN: usize = 96;
@@ -33,19 +32,21 @@ pub(crate) struct TailPlace {
     pub(crate) count: u64,
     /// Values that are not null.
     pub(crate) valued: u64,
+    /// Of the stored bytes.
+    pub(crate) checksum: u32,
 }
 
 /// A value without a column: row of the segment, and JSON text.
 pub(crate) type Tail = Vec<(u32, Box<str>)>;
 
-/// Blocks for `rest`, and where each lies in them.
-pub(crate) fn encode(rest: &Rest) -> (TailDirectory, Vec<u8>) {
+/// Blocks for `rest`, and where each lies in them. The `own_max` most frequent keys get a block of their own.
+pub(crate) fn encode(rest: &Rest, own_max: usize) -> (TailDirectory, Vec<u8>) {
     let mut directory = TailDirectory::default();
     let mut blocks = Vec::new();
     let values = rest.by_key();
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(values[*at].len()));
-    let (own, shared) = order.split_at(order.len().min(KEYS_MAX));
+    let (own, shared) = order.split_at(order.len().min(own_max));
     for at in own {
         let place = write_block(&mut blocks, &values[*at], |_, _| {});
         directory.keys.insert(rest.keys[*at].as_str().into(), place);
@@ -78,13 +79,15 @@ fn write_block(blocks: &mut Vec<u8>, values: &[(u32, &str)], label: impl Fn(usiz
         .flatten()
         .filter(|compressed| compressed.len() < plain.0.len());
     let raw_bytes = if compressed.is_some() { plain.0.len() as u64 } else { 0 };
-    blocks.extend_from_slice(compressed.as_deref().unwrap_or(&plain.0));
+    let stored = compressed.as_deref().unwrap_or(&plain.0);
+    blocks.extend_from_slice(stored);
     TailPlace {
         start,
-        stored_bytes: blocks.len() as u64 - start,
+        stored_bytes: stored.len() as u64,
         raw_bytes,
         count: values.len() as u64,
         valued: values.iter().filter(|(_, raw)| *raw != "null").count() as u64,
+        checksum: short_checksum(stored),
     }
 }
 
@@ -148,7 +151,7 @@ impl TailDirectory {
 
 impl TailPlace {
     fn encode(&self, out: &mut Encoder) {
-        for number in [self.start, self.stored_bytes, self.raw_bytes, self.count, self.valued] {
+        for number in [self.start, self.stored_bytes, self.raw_bytes, self.count, self.valued, self.checksum.into()] {
             out.varint(number);
         }
     }
@@ -160,6 +163,7 @@ impl TailPlace {
             raw_bytes: decoder.varint()?,
             count: decoder.varint()?,
             valued: decoder.varint()?,
+            checksum: decoder.u32()?,
         })
     }
 }

@@ -22,7 +22,7 @@ use roaring::RoaringBitmap;
 use tails::TailDirectory;
 
 fn written(disk: &SimDisk, path: &str, probes: Vec<Probe>) -> Index {
-    write(disk, Path::new(path), &NewIndex { probes, facts: facts(), tails: b"tails".to_vec() }).unwrap().0
+    write(disk, Path::new(path), &NewIndex { probes, facts: Arc::new(facts()), tails: b"tails".to_vec() }).unwrap().0
 }
 
 #[test]
@@ -39,7 +39,10 @@ fn every_event_is_found_and_no_other() {
             assert!((0..count).all(|n| index.holds_uuid(probe(n).uuid_hash).unwrap()), "{count}");
             assert!((count..count + 5_000).all(|n| !index.holds(&probe(n)).unwrap()), "{count}");
             assert!(index.spans(Uuid::from_u128(0)) && !index.spans(Uuid::from_u128(u128::from(count))));
-            assert_eq!(index.tail(1, 3).unwrap(), b"ail");
+            let place =
+                TailPlace { start: 1, stored_bytes: 3, checksum: short_checksum(b"ail"), ..TailPlace::default() };
+            assert_eq!(index.tail(&place).unwrap(), b"ail");
+            assert!(index.tail(&TailPlace { start: 2, ..place }).is_none());
         }
         assert!(Index::open(&disk, Path::new(&path), count + 1).is_none());
     }
@@ -59,7 +62,9 @@ fn events_that_share_a_uuid_are_told_apart() {
 #[test]
 fn facts_come_back() {
     let disk = SimDisk::new(1);
-    let read = written(&disk, "/x", vec![probe(1)]).facts().unwrap();
+    written(&disk, "/x", vec![probe(1)]);
+    let opened = Index::open(&disk, Path::new("/x"), 1).unwrap();
+    let read = opened.facts().unwrap();
     assert_eq!(read.events, ["a".into(), "b".into()]);
     assert_eq!(read.hours, [(0, 0, 1), (1, -1, 1), (1, 2, 1)]);
     let runs: Vec<_> = read.runs.iter().map(|run| (run.event, run.rows.clone())).collect();
@@ -88,8 +93,8 @@ fn rare_values_come_back_by_key() {
         rest.push(row, &format!("key {}", row % 2_500), &format!("[{row}]"));
     }
     rest.push(4_999, "key 0", "null");
-    let (directory, blocks) = tails::encode(&rest.finish());
-    let block = |place: &tails::TailPlace| {
+    let (directory, blocks) = tails::encode(&rest.finish(), 2_048);
+    let block = |place: &TailPlace| {
         let start = usize::try_from(place.start).unwrap();
         blocks[start..start + usize::try_from(place.stored_bytes).unwrap()].to_vec()
     };

@@ -7,11 +7,8 @@ use model::json::{self, Members};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::kind::{Kind, Shape};
+use crate::limits::Limits;
 
-/// A key becomes a column when at least one row in this many has it.
-const ROWS_PER_VALUE_MAX: u64 = 250;
-/// Columns at most; the most frequent keys win.
-const COLUMNS_MAX: usize = 160;
 /// Longest key that becomes a column, in bytes.
 const KEY_BYTES_MAX: usize = 200;
 /// A typed column may leave one value in this many to the rest.
@@ -111,12 +108,12 @@ impl Census {
     }
 
     /// The columns for these counts.
-    pub(crate) fn plan(&self) -> Plan {
-        let frequent = |tally: &Tally| tally.count() > 0 && tally.count() * ROWS_PER_VALUE_MAX >= self.rows;
+    pub(crate) fn plan(&self, limits: &Limits) -> Plan {
+        let frequent = |tally: &Tally| tally.count() > 0 && tally.count() * limits.rows_per_value_max >= self.rows;
         let mut keys: Vec<(&String, &Tally)> =
             self.keys.iter().filter(|(key, tally)| key.len() <= KEY_BYTES_MAX && frequent(tally)).collect();
         keys.sort_unstable_by(|a, b| (b.1.count(), a.0).cmp(&(a.1.count(), b.0)));
-        keys.truncate(COLUMNS_MAX);
+        keys.truncate(limits.property_columns_max);
         let columns = keys.into_iter().map(|(key, tally)| PlannedColumn {
             key: key.clone(),
             kind: tally.kind(),
