@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod batch;
+mod cache;
 mod elements;
 mod event;
 mod identity;
@@ -16,6 +17,7 @@ mod person_properties;
 mod resolved;
 mod sealer;
 mod stats;
+mod stored;
 #[cfg(test)]
 mod testing;
 
