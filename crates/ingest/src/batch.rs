@@ -9,6 +9,7 @@ use model::{
     CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMerge, PersonMode, ProjectId, Properties, Sequence, Timestamp,
 };
 
+use crate::cache::Cache;
 use crate::event::{Prepared, Resolution, group_change, groups_of, prepare, row};
 use crate::people::People;
 use crate::resolved::Resolved;
@@ -26,9 +27,11 @@ pub(crate) struct Applied {
 }
 
 /// Resolves every event of `records`, in order, inside the transaction.
-pub(crate) fn apply(tx: &mut IngestTx<'_>, records: &[(u64, Bytes)]) -> Result<Applied, MetaError> {
+///
+/// When the transaction does not commit, `cache` must forget everything.
+pub(crate) fn apply(tx: &mut IngestTx<'_>, cache: &mut Cache, records: &[(u64, Bytes)]) -> Result<Applied, MetaError> {
     let mut applied = Applied::default();
-    let mut people = People::default();
+    let mut people = People::new(tx, cache);
     let mut groups = Groups::default();
     for (sequence, record) in records {
         let mut resolved = Resolved::new();
@@ -101,7 +104,7 @@ fn with_events<T>(record: &Bytes, work: impl FnOnce(ProjectId, Timestamp, Vec<Ca
 
 fn resolve(
     tx: &mut IngestTx<'_>,
-    people: &mut People,
+    people: &mut People<'_>,
     groups: &mut Groups,
     project: ProjectId,
     prepared: &Prepared<'_>,

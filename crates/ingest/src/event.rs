@@ -6,7 +6,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use model::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, PersonNumber, ProjectId, Properties, Timestamp};
+use model::{
+    CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, PersonNumber, ProjectId, Properties, Timestamp,
+    write_json_string,
+};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -19,8 +22,12 @@ use crate::stats::Warning;
 const NAME_UNITS_MAX: usize = 200;
 /// Longest group key, in characters.
 const GROUP_KEY_CHARS_MAX: usize = 400;
-/// Properties that some clients send and nobody reads.
-const BLOAT: [&str; 3] = ["ph_product_tours", "$product_tours_activated", "$override_feature_flag_payloads"];
+/// Properties that some clients send and nobody reads, or that belong elsewhere.
+const BLOAT: [&str; 4] =
+    ["ph_product_tours", "$product_tours_activated", "$override_feature_flag_payloads", "$heatmap_data"];
+const PROCESS_PROFILE: &str = "$process_person_profile";
+/// For what may come to an event's properties besides what it wants of its person.
+const ROOM_BYTES: usize = 64;
 const GROUP_COLUMNS: [&str; GROUP_TYPES_MAX] = ["$group_0", "$group_1", "$group_2", "$group_3", "$group_4"];
 
 /// An event that will be stored, before its person is known.
@@ -94,7 +101,7 @@ pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Result<Prepared<'_>, Warn
 }
 
 fn profile_of(name: &str, properties: &Properties<'_>) -> (Profile, Option<Warning>) {
-    match properties.get("$process_person_profile").map(RawValue::get) {
+    match properties.get(PROCESS_PROFILE).map(RawValue::get) {
         Some("false") => (Profile::Personless, None),
         Some("true") => (Profile::Full, None),
         None if name == "$feature_flag_called"
@@ -116,30 +123,6 @@ pub(crate) fn row(
 ) -> EventRow {
     let Prepared { event, wishes, .. } = prepared;
     let mut properties = event.properties;
-    let personless = resolution.mode != PersonMode::Full;
-    let drop = |key: &str| {
-        BLOAT.contains(&key)
-            || key == "$heatmap_data"
-            || (resolution.anonymize_ip && key == "$ip")
-            || (personless && (matches!(key, "$set" | "$set_once" | "$unset") || GROUP_COLUMNS.contains(&key)))
-    };
-    properties.retain(|key, _| !drop(key));
-    if personless {
-        let marked = RawValue::from_string("false".to_owned()).expect("false is JSON");
-        properties.set("$process_person_profile", Cow::Owned(marked));
-    } else {
-        properties.remove("$process_person_profile");
-        for (key, wish) in [("$set", &wishes.set), ("$set_once", &wishes.set_once)] {
-            if !wish.is_empty() {
-                properties.set(key, Cow::Owned(wish.to_raw()));
-            }
-        }
-        for (column, key) in GROUP_COLUMNS.iter().zip(&resolution.groups) {
-            if let Some(key) = key {
-                properties.set_str(*column, key);
-            }
-        }
-    }
     let elements_chain = take_chain(&mut properties);
     EventRow {
         project,
@@ -151,10 +134,91 @@ pub(crate) fn row(
         person_id: resolution.person_id,
         person_number: resolution.person_number,
         person_mode: resolution.mode,
-        properties: properties.to_json(),
+        properties: stored_properties(&properties, &wishes, resolution),
         person_properties: Arc::clone(&resolution.person_properties),
         elements_chain,
         groups: resolution.groups.clone(),
+    }
+}
+
+/// The properties of an event as they are stored.
+fn stored_properties(properties: &Properties<'_>, wishes: &Wishes<'_>, resolution: &Resolution) -> String {
+    let personless = resolution.mode != PersonMode::Full;
+    let room = properties.json_bytes() + wishes.set.json_bytes() + wishes.set_once.json_bytes() + ROOM_BYTES;
+    let mut object = Object::new(room);
+    let [mut set, mut set_once] =
+        [&wishes.set, &wishes.set_once].map(|wish| Some(wish).filter(|wish| !wish.is_empty()));
+    let mut groups: [Option<&str>; GROUP_TYPES_MAX] = resolution.groups.each_ref().map(Option::as_deref);
+    for (key, value) in properties.iter() {
+        match key {
+            PROCESS_PROFILE if personless => object.entry(key).push_str("false"),
+            PROCESS_PROFILE => {}
+            "$set" | "$set_once" | "$unset" if personless => {}
+            "$set" => object.wish(key, set.take(), value),
+            "$set_once" => object.wish(key, set_once.take(), value),
+            "$ip" if resolution.anonymize_ip => {}
+            _ if BLOAT.contains(&key) => {}
+            _ => match GROUP_COLUMNS.iter().position(|column| *column == key) {
+                Some(_) if personless => {}
+                Some(at) => match groups.get_mut(at).and_then(Option::take) {
+                    Some(group) => write_json_string(object.entry(key), group),
+                    None => object.entry(key).push_str(value.get()),
+                },
+                None => object.entry(key).push_str(value.get()),
+            },
+        }
+    }
+    if personless {
+        if !properties.contains(PROCESS_PROFILE) {
+            object.entry(PROCESS_PROFILE).push_str("false");
+        }
+        return object.finish();
+    }
+    for (key, wish) in [("$set", set), ("$set_once", set_once)] {
+        if let Some(wish) = wish {
+            wish.write_json(object.entry(key));
+        }
+    }
+    for (column, group) in GROUP_COLUMNS.iter().zip(groups) {
+        if let Some(group) = group {
+            write_json_string(object.entry(column), group);
+        }
+    }
+    object.finish()
+}
+
+/// A JSON object while it is written.
+struct Object(String);
+
+impl Object {
+    fn new(bytes: usize) -> Self {
+        let mut text = String::with_capacity(bytes);
+        text.push('{');
+        Self(text)
+    }
+
+    /// Writes a key; the value is to be appended to the result.
+    fn entry(&mut self, key: &str) -> &mut String {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        write_json_string(&mut self.0, key);
+        self.0.push(':');
+        &mut self.0
+    }
+
+    /// Writes a key with what the event wants under it, or else with the value it came with.
+    fn wish(&mut self, key: &str, wish: Option<&Properties<'_>>, value: &RawValue) {
+        let text = self.entry(key);
+        match wish {
+            Some(wish) => wish.write_json(text),
+            None => text.push_str(value.get()),
+        }
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
     }
 }
 

@@ -11,6 +11,7 @@ use model::Sequence;
 use store::{Batch, Pressure, Store, StoreError};
 
 use crate::batch::{Applied, apply, range_of, rebuild};
+use crate::cache::Cache;
 use crate::resolved;
 use crate::sealer::{SealRequests, Sealer, StopHandle};
 use crate::stats::StatsHandle;
@@ -22,11 +23,20 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// Oldest age of an unsealed row.
     pub seal_interval: Duration,
+    /// Bytes of what is remembered about persons, about.
+    pub person_cache_bytes: usize,
+    /// Time from the begin of a batch to that of the next, unless it was a large one: gathers records that trickle in.
+    pub batch_interval: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { batch_bytes: 1 << 20, seal_interval: Duration::from_secs(600) }
+        Self {
+            batch_bytes: 4 << 20,
+            seal_interval: Duration::from_secs(600),
+            person_cache_bytes: 32 << 20,
+            batch_interval: Duration::from_millis(40),
+        }
     }
 }
 
@@ -80,12 +90,16 @@ pub struct Ingest {
     clock: Clock,
     settings: Settings,
     tail: Tail,
+    cache: Cache,
+    encoder: resolved::Encoder,
     applied: Sequence,
     requests: SealRequests,
     stats: StatsHandle,
     /// Committed, but not yet published because the store failed.
     unpublished: Option<Batch>,
     oldest_unsealed: Option<Instant>,
+    /// When the last batch was begun, if it was a small one.
+    small_batch: Option<Instant>,
     /// A crash, for tests: the next batch is committed and then never published.
     #[cfg(test)]
     dies_after_commit: bool,
@@ -118,6 +132,7 @@ impl Ingest {
         let requests = SealRequests::default();
         let sealer = Sealer::new(Arc::clone(&meta), log.clone(), Arc::clone(&store), requests.clone(), stats.clone());
         let tail = log.tail(positions.flushed.0);
+        let cache = Cache::new(settings.person_cache_bytes);
         let ingest = Self {
             meta,
             log,
@@ -125,11 +140,14 @@ impl Ingest {
             clock,
             settings,
             tail,
+            cache,
+            encoder: resolved::Encoder::new(),
             applied: positions.flushed,
             requests,
             stats,
             unpublished: None,
             oldest_unsealed: None,
+            small_batch: None,
             #[cfg(test)]
             dies_after_commit: false,
         };
@@ -187,21 +205,26 @@ impl Ingest {
         }
         let records = self.tail.read(self.settings.batch_bytes)?;
         let Some((first, last)) = range_of(&records) else { return Ok(Progress::Idle) };
+        let bytes: usize = records.iter().map(|(_, record)| record.len()).sum();
+        self.small_batch = (bytes < self.settings.batch_bytes / 2).then(|| self.clock.instant());
+        let (cache, encoder) = (&mut self.cache, &mut self.encoder);
         let committed = self.meta.ingest(|tx| {
             tx.begin(first, last)?;
-            let applied = apply(tx, &records)?;
-            tx.keep_resolved(&resolved::encode(&applied.resolved))?;
+            let applied = apply(tx, cache, &records)?;
+            tx.keep_resolved(&encoder.encode(&applied.resolved))?;
             Ok::<_, MetaError>(applied)
         });
         match committed {
             #[cfg(test)]
             Ok(_) if self.dies_after_commit => Ok(Progress::Applied),
             Ok(applied) => {
+                self.cache.end();
                 self.count(&applied);
                 self.publish(Batch { rows: applied.rows, merges: applied.merges, through: last })?;
                 Ok(Progress::Applied)
             }
             Err(error) => {
+                self.cache.forget();
                 // The records were taken from the tail; put it back before them.
                 self.tail = self.log.tail(self.applied.0);
                 Err(error.into())
@@ -243,6 +266,9 @@ impl Ingest {
             // Asked before the step: what was durable by then is applied before leaving.
             let stopping = stop.is_set();
             self.seal_if_due();
+            if let Some(pause) = self.pause() {
+                stop.wait(pause);
+            }
             match self.step() {
                 Ok(Progress::Applied) => {}
                 Ok(Progress::Idle) if stopping => return,
@@ -260,6 +286,13 @@ impl Ingest {
                 }
             }
         }
+    }
+
+    /// How long to wait for more records, so that a trickle of them does not cost a transaction each. None after a batch
+    /// that was large anyway, or was begun long ago.
+    fn pause(&self) -> Option<Duration> {
+        let elapsed = self.clock.elapsed(self.small_batch?);
+        self.settings.batch_interval.checked_sub(elapsed).filter(|pause| !pause.is_zero())
     }
 
     fn seal_if_due(&mut self) {

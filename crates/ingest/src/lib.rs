@@ -8,6 +8,7 @@
 
 mod batch;
 mod compactor;
+mod cache;
 mod elements;
 mod event;
 mod identity;
@@ -17,6 +18,7 @@ mod person_properties;
 mod resolved;
 mod sealer;
 mod stats;
+mod stored;
 #[cfg(test)]
 mod testing;
 

@@ -1,13 +1,12 @@
 //! Persons while a batch is being applied: each is read once, changed in memory, and written once.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use meta::{IngestTx, MetaError, NewPerson, PersonRecord};
-use model::{PersonMerge, PersonMode, PersonNumber, ProjectId, Properties, Timestamp};
+use meta::{IngestTx, MetaError, NewPerson};
+use model::{PersonMerge, PersonMode, PersonNumber, ProjectId, Timestamp};
 use uuid::Uuid;
 
+use crate::cache::{Cache, Owner, Person};
 use crate::event::{Prepared, Profile};
 use crate::identity::{is_illegal, merge_wish};
 use crate::person_properties::{Wishes, merged};
@@ -17,7 +16,7 @@ use crate::stats::Warning;
 const FORCE_UPGRADE_AFTER: i64 = 60_000_000;
 
 /// Who an event belongs to.
-pub(crate) struct Owner {
+pub(crate) struct Attribution {
     pub(crate) person_id: Uuid,
     pub(crate) person_number: PersonNumber,
     pub(crate) mode: PersonMode,
@@ -25,92 +24,52 @@ pub(crate) struct Owner {
 }
 
 /// The persons of one batch.
-#[derive(Default)]
-pub(crate) struct People {
-    /// By project and distinct id; none is known to own nothing.
-    by_distinct_id: HashMap<(ProjectId, String), Option<usize>>,
-    persons: Vec<Person>,
-    /// Places of loaded persons by row id.
-    by_id: HashMap<i64, usize>,
+pub(crate) struct People<'a> {
+    cache: &'a mut Cache,
+    /// Those the database does not know as they are now.
+    changed: Vec<(ProjectId, PersonNumber)>,
     merges: Vec<PersonMerge>,
     warnings: Vec<Warning>,
+    /// What events without a profile know of their person.
+    nothing: Arc<str>,
 }
 
-struct Person {
-    record: PersonRecord,
-    properties: Properties<'static>,
-    /// JSON of `properties`, made when first needed after a change.
-    json: Option<Arc<str>>,
-    changed: bool,
-    merged_away: bool,
-}
-
-impl Person {
-    fn new(record: PersonRecord) -> Result<Self, MetaError> {
-        let properties =
-            Properties::parse(&record.properties).map_err(|_| MetaError::Unreadable("person"))?.into_owned();
-        Ok(Self { record, properties, json: None, changed: false, merged_away: false })
+impl<'a> People<'a> {
+    /// `cache` must be told of the end of the batch, and to forget everything if the transaction does not commit.
+    pub(crate) fn new(tx: &IngestTx<'_>, cache: &'a mut Cache) -> Self {
+        cache.begin(tx.foreign_changes());
+        Self { cache, changed: Vec::new(), merges: Vec::new(), warnings: Vec::new(), nothing: Arc::from("{}") }
     }
 
-    fn identify(&mut self) {
-        self.changed |= !self.record.is_identified;
-        self.record.is_identified = true;
-    }
-
-    fn apply(&mut self, event: &str, wishes: &Wishes<'_>) {
-        if wishes.apply(event, &mut self.properties) {
-            self.changed = true;
-            self.json = None;
-        }
-    }
-
-    /// The properties as of an event: the person's, overlaid by what the event itself sets.
-    fn snapshot(&mut self, wishes: &Wishes<'_>) -> Arc<str> {
-        let json = Arc::clone(self.json.get_or_insert_with(|| self.properties.to_json().into()));
-        let differs = |(key, value): (&str, &serde_json::value::RawValue)| {
-            self.properties.get(key).is_none_or(|current| current.get() != value.get())
-        };
-        if !wishes.set.iter().any(differs) {
-            return json;
-        }
-        let mut overlaid = self.properties.clone();
-        for (key, value) in wishes.set.iter() {
-            overlaid.set(key.to_owned(), Cow::Owned(value.to_owned()));
-        }
-        overlaid.to_json().into()
-    }
-}
-
-impl People {
     /// Finds or makes the person of an event and lets the event change it.
     pub(crate) fn resolve(
         &mut self,
         tx: &mut IngestTx<'_>,
         project: ProjectId,
         prepared: &Prepared<'_>,
-    ) -> Result<Owner, MetaError> {
+    ) -> Result<Attribution, MetaError> {
         let event = &prepared.event;
-        let known = self.find(tx, project, &event.distinct_id)?;
+        let owner = self.cache.owner(tx, project, &event.distinct_id)?;
         let personless = match prepared.profile {
             Profile::Personless => true,
-            Profile::IfExists => known.is_none(),
+            Profile::IfExists => matches!(owner, Owner::Nobody { .. }),
             Profile::Full => false,
         };
         if personless {
-            return self.personless(tx, project, &event.distinct_id, event.timestamp, known);
+            return self.personless(tx, project, &event.distinct_id, event.timestamp, owner);
         }
-        let at = match merge_wish(&event.name, &event.properties) {
+        let number = match merge_wish(&event.name, &event.properties) {
             Some(wish) if wish.source != event.distinct_id => {
                 self.merge(tx, project, prepared, &wish.source, wish.even_if_identified)?
             }
-            _ => self.find_or_create(tx, project, prepared)?,
+            _ => self.change_or_create(tx, project, prepared, owner)?,
         };
-        let person = &mut self.persons[at];
-        Ok(Owner {
-            person_id: person.record.uuid,
-            person_number: person.record.number,
+        let person = self.cache.person(project, number);
+        Ok(Attribution {
+            person_id: person.key.uuid,
+            person_number: number,
             mode: PersonMode::Full,
-            properties: person.snapshot(&prepared.wishes),
+            properties: prepared.wishes.snapshot(&person.properties),
         })
     }
 
@@ -120,32 +79,41 @@ impl People {
         project: ProjectId,
         distinct_id: &str,
         timestamp: Timestamp,
-        known: Option<usize>,
-    ) -> Result<Owner, MetaError> {
-        let properties = Arc::from("{}");
-        if let Some(at) = known {
-            let record = &self.persons[at].record;
-            let late = timestamp.as_micros() > record.created_at.as_micros().saturating_add(FORCE_UPGRADE_AFTER);
-            let mode = if late { PersonMode::ForceUpgrade } else { PersonMode::Propertyless };
-            return Ok(Owner { person_id: record.uuid, person_number: record.number, mode, properties });
-        }
-        let (person_id, person_number) = tx.use_personless(project, distinct_id)?;
-        Ok(Owner { person_id, person_number, mode: PersonMode::Propertyless, properties })
+        owner: Owner,
+    ) -> Result<Attribution, MetaError> {
+        let (person_id, person_number, mode) = match owner {
+            Owner::Person(number) => {
+                let person = self.cache.person(project, number);
+                let late = timestamp.as_micros() > person.created_at.as_micros().saturating_add(FORCE_UPGRADE_AFTER);
+                let mode = if late { PersonMode::ForceUpgrade } else { PersonMode::Propertyless };
+                (person.key.uuid, number, mode)
+            }
+            Owner::Nobody { personless: Some((id, number)), .. } => (id, number, PersonMode::Propertyless),
+            Owner::Nobody { personless: None, .. } => {
+                let (id, number) = tx.use_personless(project, distinct_id)?;
+                self.cache.use_personless(project, distinct_id, (id, number));
+                (id, number, PersonMode::Propertyless)
+            }
+        };
+        Ok(Attribution { person_id, person_number, mode, properties: Arc::clone(&self.nothing) })
     }
 
-    fn find_or_create(
+    fn change_or_create(
         &mut self,
         tx: &mut IngestTx<'_>,
         project: ProjectId,
         prepared: &Prepared<'_>,
-    ) -> Result<usize, MetaError> {
+        owner: Owner,
+    ) -> Result<PersonNumber, MetaError> {
         let event = &prepared.event;
-        match self.find(tx, project, &event.distinct_id)? {
-            Some(at) => {
-                self.persons[at].apply(&event.name, &prepared.wishes);
-                Ok(at)
+        match owner {
+            Owner::Person(number) => {
+                self.apply(project, number, &event.name, &prepared.wishes);
+                Ok(number)
             }
-            None => self.create(tx, project, prepared, &event.distinct_id, false, &[&event.distinct_id]),
+            Owner::Nobody { .. } => {
+                self.create(tx, project, prepared, &event.distinct_id, false, &[&event.distinct_id])
+            }
         }
     }
 
@@ -157,36 +125,39 @@ impl People {
         prepared: &Prepared<'_>,
         source: &str,
         even_if_identified: bool,
-    ) -> Result<usize, MetaError> {
+    ) -> Result<PersonNumber, MetaError> {
         let event = &prepared.event;
         let target = event.distinct_id.as_str();
+        let of_target = self.cache.owner(tx, project, target)?;
         if is_illegal(source) || is_illegal(target) {
             self.warnings.push(Warning::IllegalDistinctId);
-            return self.find_or_create(tx, project, prepared);
+            return self.change_or_create(tx, project, prepared, of_target);
         }
-        let at = match (self.find(tx, project, source)?, self.find(tx, project, target)?) {
-            (None, None) => return self.create_both(tx, project, prepared, source),
-            (Some(at), None) => {
-                self.attach(tx, project, at, target)?;
-                at
+        let number = match (self.cache.owner(tx, project, source)?, of_target) {
+            (Owner::Nobody { .. }, Owner::Nobody { .. }) => return self.create_both(tx, project, prepared, source),
+            (Owner::Person(number), Owner::Nobody { .. }) => {
+                self.attach(tx, project, number, target)?;
+                number
             }
-            (None, Some(at)) => {
-                self.attach(tx, project, at, source)?;
-                at
+            (Owner::Nobody { .. }, Owner::Person(number)) => {
+                self.attach(tx, project, number, source)?;
+                number
             }
-            (Some(from), Some(into)) if from != into => {
-                if self.persons[from].record.is_identified && !even_if_identified {
+            (Owner::Person(from), Owner::Person(into)) if from != into => {
+                if self.cache.person(project, from).is_identified && !even_if_identified {
                     self.warnings.push(Warning::AlreadyIdentified);
                 } else {
                     self.merge_persons(tx, project, from, into)?;
                 }
                 into
             }
-            (Some(at), Some(_)) => at,
+            (Owner::Person(number), Owner::Person(_)) => number,
         };
-        self.persons[at].identify();
-        self.persons[at].apply(&event.name, &prepared.wishes);
-        Ok(at)
+        if !self.cache.person(project, number).is_identified {
+            self.change(project, number).is_identified = true;
+        }
+        self.apply(project, number, &event.name, &prepared.wishes);
+        Ok(number)
     }
 
     fn create_both(
@@ -195,32 +166,33 @@ impl People {
         project: ProjectId,
         prepared: &Prepared<'_>,
         source: &str,
-    ) -> Result<usize, MetaError> {
+    ) -> Result<PersonNumber, MetaError> {
         let target = prepared.event.distinct_id.as_str();
         let of_source = tx.derived_id(project, source)?;
         let target_used = tx.derived_id(project, target)?.number.is_some();
         let primary = if of_source.number.is_some() && !target_used { source } else { target };
-        let at = self.create(tx, project, prepared, primary, true, &[target, source])?;
-        if let Some(number) = of_source.number.filter(|_| primary == target) {
-            self.merges.push(tx.add_override(project, (of_source.uuid, number), &self.persons[at].record)?);
+        let number = self.create(tx, project, prepared, primary, true, &[target, source])?;
+        if let Some(of_source) = of_source.number.filter(|_| primary == target).map(|n| (of_source.uuid, n)) {
+            let person = self.cache.person(project, number);
+            self.merges.push(tx.add_override(project, of_source, (person.key.uuid, number))?);
         }
-        Ok(at)
+        Ok(number)
     }
 
     fn attach(
         &mut self,
         tx: &mut IngestTx<'_>,
         project: ProjectId,
-        at: usize,
+        number: PersonNumber,
         distinct_id: &str,
     ) -> Result<(), MetaError> {
-        let record = &self.persons[at].record;
-        tx.add_distinct_id(project, record.id, distinct_id)?;
+        let person = self.cache.person(project, number);
+        tx.add_distinct_id(project, person.key.row, distinct_id)?;
         let derived = tx.derived_id(project, distinct_id)?;
-        if let Some(number) = derived.number.filter(|_| derived.uuid != record.uuid) {
-            self.merges.push(tx.add_override(project, (derived.uuid, number), record)?);
+        if let Some(used) = derived.number.filter(|_| derived.uuid != person.key.uuid) {
+            self.merges.push(tx.add_override(project, (derived.uuid, used), (person.key.uuid, number))?);
         }
-        self.by_distinct_id.insert((project, distinct_id.to_owned()), Some(at));
+        self.cache.give(project, distinct_id, Owner::Person(number));
         Ok(())
     }
 
@@ -228,46 +200,20 @@ impl People {
         &mut self,
         tx: &mut IngestTx<'_>,
         project: ProjectId,
-        from: usize,
-        into: usize,
+        from: PersonNumber,
+        into: PersonNumber,
     ) -> Result<(), MetaError> {
-        let (source, target) = (&self.persons[from], &self.persons[into]);
-        self.merges.push(tx.merge_persons(project, &source.record, &target.record)?);
-        let properties = merged(&source.properties, &target.properties);
-        let created_at = source.record.created_at.min(target.record.created_at);
-        let version = source.record.version.max(target.record.version);
-        let survivor = &mut self.persons[into];
-        survivor.properties = properties;
-        survivor.json = None;
-        survivor.record.created_at = created_at;
-        survivor.record.version = version;
-        survivor.changed = true;
-        self.persons[from].merged_away = true;
-        for owner in self.by_distinct_id.values_mut().filter(|owner| **owner == Some(from)) {
-            *owner = Some(into);
-        }
+        let source = self.cache.person(project, from);
+        source.merged_into = Some(into);
+        let source = source.clone();
+        let survivor = self.change(project, into);
+        survivor.note_keys();
+        survivor.properties = merged(&source.properties, &survivor.properties);
+        survivor.created_at = source.created_at.min(survivor.created_at);
+        survivor.version = source.version.max(survivor.version);
+        let merge = tx.merge_persons(project, source.key, survivor.key)?;
+        self.merges.push(merge);
         Ok(())
-    }
-
-    fn find(
-        &mut self,
-        tx: &mut IngestTx<'_>,
-        project: ProjectId,
-        distinct_id: &str,
-    ) -> Result<Option<usize>, MetaError> {
-        let key = (project, distinct_id.to_owned());
-        if let Some(known) = self.by_distinct_id.get(&key) {
-            return Ok(*known);
-        }
-        let found = match tx.person_by_distinct_id(project, distinct_id)? {
-            None => None,
-            Some(record) => match self.by_id.get(&record.id) {
-                Some(at) => Some(*at),
-                None => Some(self.load(record)?),
-            },
-        };
-        self.by_distinct_id.insert(key, found);
-        Ok(found)
     }
 
     fn create(
@@ -278,33 +224,68 @@ impl People {
         primary: &str,
         is_identified: bool,
         distinct_ids: &[&str],
-    ) -> Result<usize, MetaError> {
-        let properties = prepared.wishes.created(prepared.event.uuid).to_json();
-        let created_at = prepared.event.timestamp;
-        let new = NewPerson { primary, distinct_ids, properties: &properties, created_at, is_identified };
-        let record = tx.create_person(project, &new)?;
-        let at = self.load(record)?;
+    ) -> Result<PersonNumber, MetaError> {
+        let properties = prepared.wishes.created(prepared.event.uuid);
+        let email = properties.get_str("email");
+        let record = tx.create_person(
+            project,
+            &NewPerson {
+                primary,
+                distinct_ids,
+                properties: properties.text(),
+                email: email.as_deref(),
+                created_at: prepared.event.timestamp,
+                is_identified,
+            },
+        )?;
+        drop(email);
+        let number = record.number;
+        self.cache.put(project, &record, properties);
         for distinct_id in distinct_ids {
-            self.by_distinct_id.insert((project, (*distinct_id).to_owned()), Some(at));
+            self.cache.give(project, distinct_id, Owner::Person(number));
         }
-        Ok(at)
+        Ok(number)
     }
 
-    fn load(&mut self, record: PersonRecord) -> Result<usize, MetaError> {
-        let at = self.persons.len();
-        self.by_id.insert(record.id, at);
-        self.persons.push(Person::new(record)?);
-        Ok(at)
+    fn apply(&mut self, project: ProjectId, number: PersonNumber, event: &str, wishes: &Wishes<'_>) {
+        let person = self.cache.person(project, number);
+        let Some(properties) = wishes.apply(event, &person.properties) else { return };
+        if wishes.concern("email") {
+            person.note_keys();
+        }
+        self.change(project, number).properties = properties;
+    }
+
+    /// A person that is to be written at the end of the batch.
+    fn change(&mut self, project: ProjectId, number: PersonNumber) -> &mut Person {
+        let person = self.cache.person(project, number);
+        if !person.changed {
+            person.changed = true;
+            self.changed.push((project, number));
+        }
+        person
     }
 
     /// Writes every changed person, and hands over what happened.
     pub(crate) fn finish(self, tx: &mut IngestTx<'_>) -> Result<(Vec<PersonMerge>, Vec<Warning>), MetaError> {
-        for mut person in self.persons {
-            if person.changed && !person.merged_away {
-                person.record.properties = person.properties.to_json();
-                person.record.version += 1;
-                tx.update_person(&person.record)?;
+        let mut changed = self.changed;
+        // Rows next to each other are written one after the other.
+        changed.sort_by_cached_key(|(project, number)| self.cache.person(*project, *number).key.row);
+        for (project, number) in changed {
+            let person = self.cache.person(project, number);
+            person.changed = false;
+            if person.merged_into.is_some() {
+                continue;
             }
+            person.version += 1;
+            tx.update_person(person.key.row, person.properties.text(), person.is_identified, person.version)?;
+            if let Some(stored) = person.stored_keys.take() {
+                let keys = (person.email(), person.created_at);
+                if keys != stored {
+                    tx.update_person_keys(person.key.row, keys.0.as_deref(), keys.1)?;
+                }
+            }
+            self.cache.count(project, number);
         }
         Ok((self.merges, self.warnings))
     }

@@ -1,62 +1,91 @@
 //! What events do to the properties of their person.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
+use foldhash::fast::FixedState;
 use model::Properties;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Device, app and web properties that are copied from events to persons. Changes of these alone are not worth a write.
-const DEVICE: [&str; 19] = [
-    "$app_build",
-    "$app_name",
-    "$app_namespace",
-    "$app_version",
-    "$browser",
-    "$browser_version",
-    "$device_type",
-    "$current_url",
-    "$pathname",
-    "$os",
-    "$os_name",
-    "$os_version",
-    "$referring_domain",
-    "$referrer",
-    "$screen_height",
-    "$screen_width",
-    "$viewport_height",
-    "$viewport_width",
-    "$raw_user_agent",
+use crate::stored::{Change, StoredProperties};
+
+/// Device, app and web properties that are copied from events to persons, and the names of their first values.
+/// Changes of these alone are not worth a write.
+const DEVICE: [(&str, &str); 19] = [
+    ("$app_build", "$initial_app_build"),
+    ("$app_name", "$initial_app_name"),
+    ("$app_namespace", "$initial_app_namespace"),
+    ("$app_version", "$initial_app_version"),
+    ("$browser", "$initial_browser"),
+    ("$browser_version", "$initial_browser_version"),
+    ("$device_type", "$initial_device_type"),
+    ("$current_url", "$initial_current_url"),
+    ("$pathname", "$initial_pathname"),
+    ("$os", "$initial_os"),
+    ("$os_name", "$initial_os_name"),
+    ("$os_version", "$initial_os_version"),
+    ("$referring_domain", "$initial_referring_domain"),
+    ("$referrer", "$initial_referrer"),
+    ("$screen_height", "$initial_screen_height"),
+    ("$screen_width", "$initial_screen_width"),
+    ("$viewport_height", "$initial_viewport_height"),
+    ("$viewport_width", "$initial_viewport_width"),
+    ("$raw_user_agent", "$initial_raw_user_agent"),
 ];
 
-/// Campaign properties that are copied from events to persons.
-const CAMPAIGN: [&str; 25] = [
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_content",
-    "utm_name",
-    "utm_term",
-    "gclid",
-    "gad_source",
-    "gclsrc",
-    "dclid",
-    "gbraid",
-    "wbraid",
-    "fbclid",
-    "msclkid",
-    "twclid",
-    "li_fat_id",
-    "mc_cid",
-    "igshid",
-    "ttclid",
-    "rdt_cid",
-    "irclid",
-    "_kx",
-    "epik",
-    "qclid",
-    "sccid",
+/// Campaign properties that are copied from events to persons, and the names of their first values.
+const CAMPAIGN: [(&str, &str); 25] = [
+    ("utm_source", "$initial_utm_source"),
+    ("utm_medium", "$initial_utm_medium"),
+    ("utm_campaign", "$initial_utm_campaign"),
+    ("utm_content", "$initial_utm_content"),
+    ("utm_name", "$initial_utm_name"),
+    ("utm_term", "$initial_utm_term"),
+    ("gclid", "$initial_gclid"),
+    ("gad_source", "$initial_gad_source"),
+    ("gclsrc", "$initial_gclsrc"),
+    ("dclid", "$initial_dclid"),
+    ("gbraid", "$initial_gbraid"),
+    ("wbraid", "$initial_wbraid"),
+    ("fbclid", "$initial_fbclid"),
+    ("msclkid", "$initial_msclkid"),
+    ("twclid", "$initial_twclid"),
+    ("li_fat_id", "$initial_li_fat_id"),
+    ("mc_cid", "$initial_mc_cid"),
+    ("igshid", "$initial_igshid"),
+    ("ttclid", "$initial_ttclid"),
+    ("rdt_cid", "$initial_rdt_cid"),
+    ("irclid", "$initial_irclid"),
+    ("_kx", "$initial__kx"),
+    ("epik", "$initial_epik"),
+    ("qclid", "$initial_qclid"),
+    ("sccid", "$initial_sccid"),
 ];
+
+/// The name of the system went by two keys; persons know one.
+const OS: &str = "$os";
+const OS_NAME: &str = "$os_name";
+
+/// A property that is copied from events to persons.
+#[derive(Clone, Copy)]
+struct Lifted {
+    key: &'static str,
+    /// The key of its first value.
+    initial: &'static str,
+    is_device: bool,
+}
+
+static LIFTED: LazyLock<HashMap<&str, Lifted, FixedState>> = LazyLock::new(|| {
+    let device = DEVICE.iter().map(|(key, initial)| (*key, Lifted { key, initial, is_device: true }));
+    let campaign = CAMPAIGN.iter().map(|(key, initial)| (*key, Lifted { key, initial, is_device: false }));
+    let mut lifted: HashMap<_, _, FixedState> = device.chain(campaign).collect();
+    if let Some(os) = lifted.get(OS).copied() {
+        lifted.insert(OS_NAME, os);
+    }
+    lifted
+});
 
 /// What one event wants of its person.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +93,9 @@ pub(crate) struct Wishes<'a> {
     pub(crate) set: Properties<'a>,
     pub(crate) set_once: Properties<'a>,
     pub(crate) unset: Vec<String>,
+    /// How many of `set` and of `set_once` the event asks for itself; the others, behind them, are lifted.
+    own_set: usize,
+    own_set_once: usize,
 }
 
 impl<'a> Wishes<'a> {
@@ -73,8 +105,17 @@ impl<'a> Wishes<'a> {
             set: object(properties, "$set"),
             set_once: object(properties, "$set_once"),
             unset: keys(properties.get("$unset")),
+            own_set: 0,
+            own_set_once: 0,
         };
-        if !matches!(event, "$snapshot" | "$performance_event") {
+        let lifts = !matches!(event, "$snapshot" | "$performance_event");
+        if lifts {
+            wishes.set.remove(OS_NAME);
+            wishes.set_once.remove("$initial_os_name");
+            wishes.set_once.remove(OS_NAME);
+        }
+        (wishes.own_set, wishes.own_set_once) = (wishes.set.len(), wishes.set_once.len());
+        if lifts {
             wishes.lift(properties);
         }
         wishes
@@ -82,105 +123,118 @@ impl<'a> Wishes<'a> {
 
     fn lift(&mut self, properties: &Properties<'a>) {
         let is_server = properties.get("$is_server").is_some_and(|value| value.get() == "true");
-        for (key, value) in properties.iter() {
-            if !is_lifted(key) || (is_server && matches!(key, "$os" | "$os_name" | "$os_version")) {
+        let mut has_os = false;
+        for (key, value) in properties.iter_kept() {
+            let Some(lifted) = LIFTED.get(&**key) else { continue };
+            if is_server && matches!(&**key, OS | OS_NAME | "$os_version") {
                 continue;
             }
-            // The name of the system went by two keys; persons know one.
-            let key = if key == "$os_name" { "$os" } else { key };
-            if key == "$os"
-                && properties.contains("$os")
-                && properties.get("$os").map(RawValue::get) != Some(value.get())
-            {
-                continue;
+            if lifted.key == OS {
+                let other = key == OS_NAME && properties.get(OS).is_some_and(|os| os.get() != value.get());
+                if other || has_os {
+                    continue;
+                }
+                has_os = true;
             }
-            let initial = format!("$initial_{}", key.strip_prefix('$').unwrap_or(key));
-            if !self.set.contains(key) {
-                self.set.set(key.to_owned(), Cow::Owned(value.to_owned()));
+            // Keys of an event differ, so only what it asks for itself can be there already.
+            if self.set.iter().take(self.own_set).all(|(own, _)| own != lifted.key) {
+                self.set.push(lifted.key, value.clone());
             }
-            if !self.set_once.contains(&initial) {
-                self.set_once.set(initial, Cow::Owned(value.to_owned()));
+            if self.set_once.iter().take(self.own_set_once).all(|(own, _)| own != lifted.initial) {
+                self.set_once.push(lifted.initial, value.clone());
             }
         }
-        self.set.remove("$os_name");
-        self.set_once.remove("$initial_os_name");
-        self.set_once.remove("$os_name");
+    }
+
+    /// What to set if it is not there, except what is to be set anyway.
+    fn set_once_alone(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.set_once.iter().enumerate().filter_map(|(at, (key, value))| {
+            // First values are never lifted to be set, so only what the event asks for itself can be one.
+            let rivals = if at < self.own_set_once { self.set.len() } else { self.own_set };
+            self.set.iter().take(rivals).all(|(rival, _)| rival != key).then_some((key, value))
+        })
     }
 
     /// Properties of a person that this event creates.
-    pub(crate) fn created(&self, creator: Uuid) -> Properties<'static> {
-        let mut created = self.set_once.clone().into_owned();
-        for (key, value) in self.set.iter() {
-            created.set(key.to_owned(), Cow::Owned(value.to_owned()));
+    pub(crate) fn created(&self, creator: Uuid) -> StoredProperties {
+        let mut created = self.set_once.clone();
+        for (key, value) in self.set.iter_kept() {
+            created.set(key.clone(), value.clone());
         }
         created.set_str("$creator_event_uuid", &creator.to_string());
-        created
+        StoredProperties::of(&created)
     }
 
-    /// Applies the wishes to `person`; true if something changed that is worth keeping.
+    /// Whether the event may change a property.
+    pub(crate) fn concern(&self, key: &str) -> bool {
+        self.set.contains(key) || self.set_once.contains(key) || self.unset.iter().any(|unset| unset == key)
+    }
+
+    /// `person` with the wishes applied, if that changes something that is worth keeping.
     ///
     /// A change of existing noisy properties alone is not, unless the event is there to change persons.
-    pub(crate) fn apply(&self, event: &str, person: &mut Properties<'static>) -> bool {
+    pub(crate) fn apply(&self, event: &str, person: &StoredProperties) -> Option<StoredProperties> {
         if matches!(event, "$exception" | "$$heatmap") {
-            return false;
+            return None;
         }
-        let mut changes: Vec<(&str, &RawValue)> = Vec::new();
+        let mut changes: Vec<Change<'_>> = Vec::new();
         let mut worth_keeping = matches!(event, "$identify" | "$create_alias" | "$merge_dangerously" | "$set");
-        for (key, value) in self.set_once.iter().filter(|(key, _)| !self.set.contains(key)) {
-            let current = person.get(key);
-            if current.is_none_or(|current| current.get() == "null" && value.get() != "null") {
+        let mut next = 0;
+        for (key, value) in self.set_once_alone() {
+            let (place, value) = (person.find(key, &mut next), value.get());
+            if place.is_none_or(|place| person.value(place) == "null" && value != "null") {
                 worth_keeping = true;
-                changes.push((key, value));
+                changes.push(Change { place, key, value });
             }
         }
         for (key, value) in self.set.iter() {
-            let current = person.get(key);
-            let is_object = value.get().starts_with(['{', '[']);
-            if is_object || current.is_none_or(|current| current.get() != value.get()) {
-                worth_keeping |= current.is_none() || !is_noisy(key);
-                changes.push((key, value));
+            let (place, value) = (person.find(key, &mut next), value.get());
+            if value.starts_with(['{', '[']) || place.is_none_or(|place| person.value(place) != value) {
+                worth_keeping |= place.is_none() || !is_noisy(key);
+                changes.push(Change { place, key, value });
             }
         }
-        let unset: Vec<&String> = self.unset.iter().filter(|key| person.contains(key)).collect();
+        let unset: Vec<usize> = self.unset.iter().filter_map(|key| person.find(key, &mut next)).collect();
         if (changes.is_empty() || !worth_keeping) && unset.is_empty() {
-            return false;
+            return None;
         }
-        if worth_keeping {
-            for (key, value) in changes {
-                person.set(key.to_owned(), Cow::Owned(value.to_owned()));
-            }
-        }
-        for key in unset {
-            person.remove(key);
-        }
-        true
+        let changes = if worth_keeping { changes } else { Vec::new() };
+        Some(person.changed(&changes, &unset))
+    }
+
+    /// The properties as of an event: the person's, overlaid by what the event itself sets.
+    pub(crate) fn snapshot(&self, person: &StoredProperties) -> Arc<str> {
+        let mut next = 0;
+        let changes = self.set.iter().filter_map(|(key, value)| {
+            let (place, value) = (person.find(key, &mut next), value.get());
+            place.is_none_or(|place| person.value(place) != value).then_some(Change { place, key, value })
+        });
+        let changes: Vec<Change<'_>> = changes.collect();
+        if changes.is_empty() { Arc::clone(person.text()) } else { person.changed(&changes, &[]).into_text() }
     }
 }
 
 /// `source` overlaid by `target`: what the survivor of a merge starts with.
-pub(crate) fn merged(source: &Properties<'_>, target: &Properties<'_>) -> Properties<'static> {
-    let mut merged = source.clone().into_owned();
-    for (key, value) in target.iter() {
-        merged.set(key.to_owned(), Cow::Owned(value.to_owned()));
+pub(crate) fn merged(source: &StoredProperties, target: &StoredProperties) -> StoredProperties {
+    let (mut merged, target) = (source.to_properties(), target.to_properties());
+    for (key, value) in target.iter_kept() {
+        merged.set(key.clone(), value.clone());
     }
-    merged
-}
-
-fn is_lifted(key: &str) -> bool {
-    DEVICE.contains(&key) || CAMPAIGN.contains(&key)
+    StoredProperties::of(&merged)
 }
 
 fn is_noisy(key: &str) -> bool {
-    DEVICE.contains(&key) || (key.starts_with("$geoip_") && !matches!(key, "$geoip_country_name" | "$geoip_city_name"))
+    LIFTED.get(key).is_some_and(|lifted| lifted.is_device)
+        || (key.starts_with("$geoip_") && !matches!(key, "$geoip_country_name" | "$geoip_city_name"))
 }
 
 /// The object under `key`; anything else counts as empty.
 fn object<'a>(properties: &Properties<'a>, key: &str) -> Properties<'a> {
-    properties
-        .get(key)
-        .and_then(|raw| Properties::parse(raw.get()).ok())
-        .map(Properties::into_owned)
-        .unwrap_or_default()
+    match properties.get_kept(key) {
+        None => Properties::new(),
+        Some(Cow::Borrowed(raw)) => Properties::parse(raw.get()).unwrap_or_default(),
+        Some(Cow::Owned(raw)) => Properties::parse(raw.get()).map(Properties::into_owned).unwrap_or_default(),
+    }
 }
 
 /// The keys named by a list, or by an object.

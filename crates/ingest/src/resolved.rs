@@ -17,7 +17,8 @@ use uuid::Uuid;
 use crate::event::Resolution;
 
 const VERSION: u8 = 2;
-const COMPRESSION_LEVEL: i32 = 1;
+/// Nobody reads a blob unless the process dies: speed counts.
+const COMPRESSION_LEVEL: i32 = -3;
 
 /// One record's events; none for those that were dropped.
 pub(crate) type Resolved = Vec<Option<Resolution>>;
@@ -27,41 +28,75 @@ pub(crate) type Resolved = Vec<Option<Resolution>>;
 #[error("resolved batch cannot be read")]
 pub(crate) struct Unreadable(#[source] Option<io::Error>);
 
-pub(crate) fn encode(records: &[Resolved]) -> Vec<u8> {
-    let mut places: HashMap<&str, u32> = HashMap::new();
-    let mut texts: Vec<&str> = Vec::new();
-    let mut body = Vec::new();
-    for record in records {
-        put_u32(&mut body, record.len());
-        for event in record {
-            let Some(resolution) = event else {
-                body.push(0);
-                continue;
-            };
-            body.push(1);
-            body.extend_from_slice(resolution.person_id.as_bytes());
-            body.extend_from_slice(&resolution.person_number.0.to_le_bytes());
-            body.push(mode_code(resolution.mode));
-            let place = *places.entry(&resolution.person_properties).or_insert_with(|| {
-                texts.push(&resolution.person_properties);
-                u32::try_from(texts.len() - 1).expect("a batch has far fewer than four billion events")
-            });
-            body.extend_from_slice(&place.to_le_bytes());
-            let groups = resolution.groups.iter().enumerate().filter(|(_, key)| key.is_some());
-            let flags = groups.fold(u8::from(resolution.anonymize_ip) << 7, |flags, (index, _)| flags | 1 << index);
-            body.push(flags);
-            for key in resolution.groups.iter().flatten() {
-                put_text(&mut body, key);
+/// Encodes batches, one after the other.
+pub(crate) struct Encoder(zstd::bulk::Compressor<'static>);
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self(zstd::bulk::Compressor::new(COMPRESSION_LEVEL).expect("the level is one of zstd's"))
+    }
+
+    pub(crate) fn encode(&mut self, records: &[Resolved]) -> Vec<u8> {
+        let mut texts = Texts::default();
+        let mut body = Vec::new();
+        for record in records {
+            put_u32(&mut body, record.len());
+            for event in record {
+                match event {
+                    None => body.push(0),
+                    Some(resolution) => put_event(&mut body, &mut texts, resolution),
+                }
             }
         }
+        let texts = texts.all;
+        let mut plain = Vec::with_capacity(body.len() + texts.iter().map(|text| text.len() + 4).sum::<usize>() + 4);
+        put_u32(&mut plain, texts.len());
+        texts.iter().for_each(|text| put_text(&mut plain, text));
+        plain.extend_from_slice(&body);
+        let mut blob = vec![0; zstd::zstd_safe::compress_bound(plain.len()) + 1];
+        let compressed = self.0.compress_to_buffer(&plain, &mut blob[1..]).expect("the bound is enough for any text");
+        blob[0] = VERSION;
+        blob.truncate(compressed + 1);
+        blob
     }
-    let mut plain = Vec::new();
-    put_u32(&mut plain, texts.len());
-    texts.iter().for_each(|text| put_text(&mut plain, text));
-    plain.extend_from_slice(&body);
-    let mut blob = vec![VERSION];
-    zstd::stream::copy_encode(plain.as_slice(), &mut blob, COMPRESSION_LEVEL).expect("writing to memory cannot fail");
-    blob
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Encoder")
+    }
+}
+
+/// The person-property texts of a batch. Equal ones are usually the same one, so they are told apart by address; to keep
+/// one twice costs room only.
+#[derive(Default)]
+struct Texts<'a> {
+    all: Vec<&'a str>,
+    places: HashMap<(usize, usize), u32, foldhash::fast::RandomState>,
+}
+
+impl<'a> Texts<'a> {
+    fn place(&mut self, text: &'a str) -> u32 {
+        let Self { all, places } = self;
+        *places.entry((text.as_ptr().addr(), text.len())).or_insert_with(|| {
+            all.push(text);
+            u32::try_from(all.len() - 1).expect("a batch has far fewer than four billion events")
+        })
+    }
+}
+
+fn put_event<'a>(body: &mut Vec<u8>, texts: &mut Texts<'a>, resolution: &'a Resolution) {
+    body.push(1);
+    body.extend_from_slice(resolution.person_id.as_bytes());
+    body.extend_from_slice(&resolution.person_number.0.to_le_bytes());
+    body.push(mode_code(resolution.mode));
+    body.extend_from_slice(&texts.place(&resolution.person_properties).to_le_bytes());
+    let groups = resolution.groups.iter().enumerate().filter(|(_, key)| key.is_some());
+    let flags = groups.fold(u8::from(resolution.anonymize_ip) << 7, |flags, (index, _)| flags | 1 << index);
+    body.push(flags);
+    for key in resolution.groups.iter().flatten() {
+        put_text(body, key);
+    }
 }
 
 pub(crate) fn decode(blob: &[u8], records: usize) -> Result<Vec<Resolved>, Unreadable> {
@@ -168,12 +203,12 @@ mod tests {
             vec![],
             vec![resolution(3, "{}", none)],
         ];
-        assert_eq!(decode(&encode(&records), 3).unwrap(), records);
+        assert_eq!(decode(&Encoder::new().encode(&records), 3).unwrap(), records);
     }
 
     #[test]
     fn what_is_not_a_blob_is_refused() {
-        let blob = encode(&[vec![resolution(1, "{}", [None; GROUP_TYPES_MAX])]]);
+        let blob = Encoder::new().encode(&[vec![resolution(1, "{}", [None; GROUP_TYPES_MAX])]]);
         assert!(decode(&blob, 2).is_err());
         assert!(decode(&blob[..blob.len() - 1], 1).is_err());
         let other_version = [&[1], &blob[1..]].concat();

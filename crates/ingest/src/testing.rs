@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::batch::{Applied, apply, rebuild};
+use crate::cache::Cache;
 use crate::resolved;
 use crate::stats::Warning;
 
@@ -70,6 +71,7 @@ pub(crate) struct World {
     pub(crate) meta: Meta,
     _directory: tempfile::TempDir,
     sequence: u64,
+    pub(crate) cache: Cache,
     /// In the order they were stored, replaced copies included.
     pub(crate) rows: Vec<EventRow>,
     pub(crate) merges: Vec<PersonMerge>,
@@ -81,11 +83,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::remembering(1 << 20)
+    }
+
+    /// A world whose ingestion remembers so many bytes about persons.
+    pub(crate) fn remembering(bytes: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         Self {
             meta: database(&directory),
             _directory: directory,
             sequence: 0,
+            cache: Cache::new(bytes),
             rows: Vec::new(),
             merges: Vec::new(),
             warnings: Vec::new(),
@@ -109,12 +117,13 @@ impl World {
             .meta
             .ingest(|tx| {
                 tx.begin(first, last)?;
-                let applied: Applied = apply(tx, &records)?;
-                let blob = resolved::encode(&applied.resolved);
+                let applied: Applied = apply(tx, &mut self.cache, &records)?;
+                let blob = resolved::Encoder::new().encode(&applied.resolved);
                 tx.keep_resolved(&blob)?;
                 Ok::<_, MetaError>((applied, blob))
             })
             .unwrap();
+        self.cache.end();
         let rebuilt = rebuild(&records, resolved::decode(&blob, records.len()).unwrap());
         assert_eq!(rebuilt.as_ref(), Some(&applied.rows), "replay gives other rows");
         self.check_numbers(&applied);
@@ -123,6 +132,17 @@ impl World {
         self.warnings.extend(applied.warnings);
         self.dropped += applied.dropped;
         self
+    }
+
+    /// Applies a request in a transaction that does not commit.
+    pub(crate) fn fail(&mut self, events: &[Value]) {
+        let records = [(self.sequence + 1, record(self.sequence + 1, events))];
+        let failed = self.meta.ingest(|tx| {
+            apply(tx, &mut self.cache, &records)?;
+            Err::<(), _>(MetaError::Unreadable("test"))
+        });
+        assert!(failed.is_err());
+        self.cache.forget();
     }
 
     /// One person id has one number, one number one id, and numbers follow each other in the order of their first use.

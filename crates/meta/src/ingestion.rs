@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use model::{
-    GROUP_TYPES_MAX, MergeId, PersonMerge, PersonNumber, ProjectId, Properties, Sequence, Timestamp, person_uuid,
-};
+use model::{GROUP_TYPES_MAX, MergeId, PersonMerge, PersonNumber, ProjectId, Sequence, Timestamp, person_uuid};
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
@@ -30,6 +28,14 @@ pub struct PersonRecord {
     pub version: i64,
 }
 
+impl PersonRecord {
+    /// What names it.
+    #[must_use]
+    pub fn key(&self) -> PersonKey {
+        PersonKey { row: self.id, uuid: self.uuid, number: self.number }
+    }
+}
+
 /// A stored group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupRecord {
@@ -37,6 +43,17 @@ pub struct GroupRecord {
     pub properties: String,
     /// When it first appeared.
     pub created_at: Timestamp,
+}
+
+/// What names a stored person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonKey {
+    /// Row id.
+    pub row: i64,
+    /// Public id.
+    pub uuid: Uuid,
+    /// The number of its public id.
+    pub number: PersonNumber,
 }
 
 /// A person to be.
@@ -48,6 +65,8 @@ pub struct NewPerson<'a> {
     pub distinct_ids: &'a [&'a str],
     /// JSON object.
     pub properties: &'a str,
+    /// The email in it, to find the person by.
+    pub email: Option<&'a str>,
     /// When it first appeared, by event time.
     pub created_at: Timestamp,
     /// Whether it is identified already.
@@ -142,24 +161,21 @@ impl IngestTx<'_> {
     pub fn create_person(&mut self, project: ProjectId, new: &NewPerson<'_>) -> Result<PersonRecord, MetaError> {
         let derived = self.derived_id(project, new.primary)?;
         let number = derived.number.map_or_else(|| self.next_number(project), Ok)?;
-        let id: i64 = self
-            .tx
+        self.tx
             .prepare_cached(
                 "INSERT INTO persons (project, number, uuid, properties, email, is_identified, created_at, version)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0) RETURNING id",
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
             )?
-            .query_row(
-                params![
-                    project.0,
-                    number.0,
-                    derived.uuid,
-                    new.properties,
-                    email_of(new.properties),
-                    new.is_identified,
-                    new.created_at.as_micros()
-                ],
-                |row| row.get(0),
-            )?;
+            .execute(params![
+                project.0,
+                number.0,
+                derived.uuid,
+                new.properties,
+                new.email,
+                new.is_identified,
+                new.created_at.as_micros()
+            ])?;
+        let id = self.tx.last_insert_rowid();
         for distinct_id in new.distinct_ids {
             self.add_distinct_id(project, id, distinct_id)?;
         }
@@ -174,20 +190,27 @@ impl IngestTx<'_> {
         })
     }
 
-    /// Stores everything of `person` but its id and number.
-    pub fn update_person(&mut self, person: &PersonRecord) -> Result<(), MetaError> {
+    /// Stores what changes about a person all the time. Its email is not looked at: [`IngestTx::update_person_keys`].
+    pub fn update_person(
+        &mut self,
+        id: i64,
+        properties: &str,
+        is_identified: bool,
+        version: i64,
+    ) -> Result<(), MetaError> {
         self.tx
-            .prepare_cached(
-                "UPDATE persons SET properties = $1, email = $2, is_identified = $3, created_at = $4, version = $5 WHERE id = $6",
-            )?
-            .execute(params![
-                person.properties,
-                email_of(&person.properties),
-                person.is_identified,
-                person.created_at.as_micros(),
-                person.version,
-                person.id
-            ])?;
+            .prepare_cached("UPDATE persons SET properties = $1, is_identified = $2, version = $3 WHERE id = $4")?
+            .execute(params![properties, is_identified, version, id])?;
+        Ok(())
+    }
+
+    /// Stores what persons are found and ordered by, which seldom changes and costs more.
+    pub fn update_person_keys(&mut self, id: i64, email: Option<&str>, created_at: Timestamp) -> Result<(), MetaError> {
+        self.tx.prepare_cached("UPDATE persons SET email = $1, created_at = $2 WHERE id = $3")?.execute(params![
+            email,
+            created_at.as_micros(),
+            id
+        ])?;
         Ok(())
     }
 
@@ -203,14 +226,14 @@ impl IngestTx<'_> {
     pub fn merge_persons(
         &mut self,
         project: ProjectId,
-        from: &PersonRecord,
-        into: &PersonRecord,
+        from: PersonKey,
+        into: PersonKey,
     ) -> Result<PersonMerge, MetaError> {
         self.tx
             .prepare_cached("UPDATE distinct_ids SET person_id = $1 WHERE person_id = $2")?
-            .execute(params![into.id, from.id])?;
-        self.tx.prepare_cached("DELETE FROM persons WHERE id = $1")?.execute(params![from.id])?;
-        self.add_override(project, (from.uuid, from.number), into)
+            .execute(params![into.row, from.row])?;
+        self.tx.prepare_cached("DELETE FROM persons WHERE id = $1")?.execute(params![from.row])?;
+        self.add_override(project, (from.uuid, from.number), (into.uuid, into.number))
     }
 
     /// Makes the person id `from` read as `into` from now on.
@@ -221,23 +244,23 @@ impl IngestTx<'_> {
         &mut self,
         project: ProjectId,
         from: (Uuid, PersonNumber),
-        into: &PersonRecord,
+        into: (Uuid, PersonNumber),
     ) -> Result<PersonMerge, MetaError> {
         let id: u64 = self
             .tx
             .prepare_cached("UPDATE positions SET value = value + 1 WHERE name = 'last_merge' RETURNING value")?
             .query_row([], |row| row.get(0))?;
-        let (from, from_number) = from;
+        let ((from, from_number), (into, into_number)) = (from, into);
         let applied = self.batch.1.0;
         self.tx
             .prepare_cached(
                 "UPDATE person_overrides SET into_uuid = $1, into_number = $2, id = $3, applied = $4
                  WHERE project = $5 AND into_uuid = $6",
             )?
-            .execute(params![into.uuid, into.number.0, id, applied, project.0, from])?;
+            .execute(params![into, into_number.0, id, applied, project.0, from])?;
         self.tx
             .prepare_cached("DELETE FROM person_overrides WHERE project = $1 AND from_uuid = $2")?
-            .execute(params![project.0, into.uuid])?;
+            .execute(params![project.0, into])?;
         self.tx
             .prepare_cached(
                 "INSERT INTO person_overrides (project, from_uuid, from_number, into_uuid, into_number, id, applied, retired)
@@ -245,8 +268,8 @@ impl IngestTx<'_> {
                  ON CONFLICT (project, from_uuid) DO UPDATE SET into_uuid = excluded.into_uuid,
                  into_number = excluded.into_number, id = excluded.id, applied = excluded.applied, retired = FALSE",
             )?
-            .execute(params![project.0, from, from_number.0, into.uuid, into.number.0, id, applied])?;
-        Ok(PersonMerge { id: MergeId(id), project, from, from_number, into: into.uuid, into_number: into.number })
+            .execute(params![project.0, from, from_number.0, into, into_number.0, id, applied])?;
+        Ok(PersonMerge { id: MergeId(id), project, from, from_number, into, into_number })
     }
 
     /// The person id that `distinct_id` stands for while nobody owns it.
@@ -391,10 +414,4 @@ impl IngestTx<'_> {
             .execute(params![first.0, last.0, resolved])?;
         Ok(())
     }
-}
-
-/// The email property, to find persons by.
-fn email_of(properties: &str) -> Option<String> {
-    let properties = Properties::parse(properties).ok()?;
-    properties.get_str("email").map(std::borrow::Cow::into_owned)
 }

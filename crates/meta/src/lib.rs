@@ -13,7 +13,7 @@ mod upkeep;
 pub use catalog::{Catalog, Positions, ResolvedBatch};
 pub use connection::Meta;
 pub use error::{MetaError, OpenError};
-pub use ingestion::{DerivedId, GroupRecord, IngestTx, NewPerson, PersonRecord};
+pub use ingestion::{DerivedId, GroupRecord, IngestTx, NewPerson, PersonKey, PersonRecord};
 pub use keys::{Caller, NewKey, PersonalKey};
 pub use persons::{Person, PersonQuery, PersonSummary};
 pub use tenants::{Bootstrap, Created, NewProject, Organization, Project, User};

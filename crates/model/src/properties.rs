@@ -11,8 +11,11 @@ use serde_json::value::RawValue;
 /// A JSON object as an ordered list of keys with raw values, borrowed from its source text where possible.
 #[derive(Clone, Default)]
 pub struct Properties<'a> {
-    entries: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+    entries: Vec<Entry<'a>>,
+    looks: Looks,
 }
+
+type Entry<'a> = (Cow<'a, str>, Cow<'a, RawValue>);
 
 /// The text was not a JSON object.
 #[derive(Debug)]
@@ -44,16 +47,23 @@ impl<'a> Properties<'a> {
     /// When `text` is not JSON, or not an object.
     pub fn parse(text: &'a str) -> Result<Self, PropertiesError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let entries = serde::de::Deserializer::deserialize_map(&mut deserializer, EntriesVisitor)
-            .and_then(|entries| deserializer.end().map(|()| entries))
-            .map_err(PropertiesError)?;
-        Ok(Self { entries })
+        // Room for what ingestion adds, if properties are about as long as usual.
+        let visitor = PropertiesVisitor { entries: (text.len() / 32 + 4).min(64) };
+        serde::de::Deserializer::deserialize_map(&mut deserializer, visitor)
+            .and_then(|properties| deserializer.end().map(|()| properties))
+            .map_err(PropertiesError)
     }
 
     /// The raw JSON value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&RawValue> {
         self.position(key).map(|at| &*self.entries[at].1)
+    }
+
+    /// As [`Properties::get`], as it is kept: borrowed from the source text where possible.
+    #[must_use]
+    pub fn get_kept(&self, key: &str) -> Option<&Cow<'a, RawValue>> {
+        self.position(key).map(|at| &self.entries[at].1)
     }
 
     /// The value of `key` when it is a JSON string.
@@ -73,8 +83,15 @@ impl<'a> Properties<'a> {
         let key = key.into();
         match self.position(&key) {
             Some(at) => self.entries[at].1 = value.into(),
-            None => self.entries.push((key, value.into())),
+            None => self.push(key, value),
         }
+    }
+
+    /// Adds `key`, which is not there, at the end.
+    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, RawValue>>) {
+        let key = key.into();
+        self.looks.note(&key);
+        self.entries.push((key, value.into()));
     }
 
     /// Sets `key` to a JSON string.
@@ -97,6 +114,11 @@ impl<'a> Properties<'a> {
         self.entries.iter().map(|(key, value)| (&**key, &**value))
     }
 
+    /// As [`Properties::iter`], as they are kept: borrowed from the source text where possible.
+    pub fn iter_kept(&self) -> impl Iterator<Item = (&Cow<'a, str>, &Cow<'a, RawValue>)> {
+        self.entries.iter().map(|(key, value)| (key, value))
+    }
+
     /// Number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -112,19 +134,29 @@ impl<'a> Properties<'a> {
     /// The object as compact JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut out =
-            String::with_capacity(2 + self.entries.iter().map(|(k, v)| k.len() + v.get().len() + 4).sum::<usize>());
+        let mut out = String::with_capacity(self.json_bytes());
+        self.write_json(&mut out);
+        out
+    }
+
+    /// Appends the object to `out` as compact JSON text.
+    pub fn write_json(&self, out: &mut String) {
         out.push('{');
         for (at, (key, value)) in self.entries.iter().enumerate() {
             if at > 0 {
                 out.push(',');
             }
-            write_json_string(&mut out, key);
+            write_json_string(out, key);
             out.push(':');
             out.push_str(value.get());
         }
         out.push('}');
-        out
+    }
+
+    /// About as long as the object is as JSON text: exactly, if no key needs escapes.
+    #[must_use]
+    pub fn json_bytes(&self) -> usize {
+        2 + self.entries.iter().map(|(key, value)| key.len() + value.get().len() + 4).sum::<usize>()
     }
 
     /// The object as a raw JSON value, to nest it in another one.
@@ -137,10 +169,13 @@ impl<'a> Properties<'a> {
     #[must_use]
     pub fn into_owned(self) -> Properties<'static> {
         let entries = self.entries.into_iter().map(|(k, v)| (Cow::Owned(k.into_owned()), Cow::Owned(v.into_owned())));
-        Properties { entries: entries.collect() }
+        Properties { entries: entries.collect(), looks: self.looks }
     }
 
     fn position(&self, key: &str) -> Option<usize> {
+        if !self.looks.may_hold(key) {
+            return None;
+        }
         self.entries.iter().position(|(k, _)| k == key)
     }
 }
@@ -159,7 +194,20 @@ impl PartialEq for Properties<'_> {
 
 /// Appends `text` to `out` as a quoted JSON string.
 pub fn write_json_string(out: &mut String, text: &str) {
+    if is_plain(text) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     out.push_str(&serde_json::to_string(text).expect("text is always a JSON string"));
+}
+
+/// Whether `text` as a JSON string is itself between quotes, as nearly all keys are.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    // No early end: the compiler then looks at many bytes at once.
+    !text.bytes().fold(false, |special, byte| special | (byte < b' ') | (byte == b'"') | (byte == b'\\'))
 }
 
 fn raw_string(text: &str) -> Box<RawValue> {
@@ -171,34 +219,37 @@ fn raw_str(raw: &RawValue) -> Option<Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
 }
 
-struct EntriesVisitor;
+struct PropertiesVisitor {
+    /// About how many there will be.
+    entries: usize,
+}
 
-impl<'de> serde::de::Visitor<'de> for EntriesVisitor {
-    type Value = Vec<(Cow<'de, str>, Cow<'de, RawValue>)>;
+impl<'de> serde::de::Visitor<'de> for PropertiesVisitor {
+    type Value = Properties<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut entries: Self::Value = Vec::with_capacity(map.size_hint().unwrap_or(16));
-        let mut duplicates = KeyIndex::default();
+        let mut properties = Properties { entries: Vec::with_capacity(self.entries), looks: Looks::default() };
+        let mut index = KeyIndex::default();
         while let Some(KeyText(key)) = map.next_key()? {
             let value: &'de RawValue = map.next_value()?;
-            match duplicates.position(&entries, &key) {
-                Some(at) => entries[at].1 = Cow::Borrowed(value),
+            match index.position(&properties, &key) {
+                Some(at) => properties.entries[at].1 = Cow::Borrowed(value),
                 None => {
-                    duplicates.note(&key, entries.len());
-                    entries.push((key, Cow::Borrowed(value)));
+                    index.note(&properties, &key);
+                    properties.push(key, Cow::Borrowed(value));
                 }
             }
         }
-        Ok(entries)
+        Ok(properties)
     }
 }
 
-/// Finds duplicate keys: by comparing while there are few, through a hash map once there are many, so that an
-/// object of a hundred thousand keys costs no more per key than a small one.
+/// Finds duplicate keys: by comparing while there are few, through a hash map once there are many, so that an object of a
+/// hundred thousand keys costs no more per key than a small one.
 #[derive(Default)]
 struct KeyIndex {
     by_key: std::collections::HashMap<String, usize>,
@@ -207,9 +258,10 @@ struct KeyIndex {
 impl KeyIndex {
     const LINEAR_MAX: usize = 64;
 
-    fn position(&mut self, entries: &[(Cow<'_, str>, Cow<'_, RawValue>)], key: &str) -> Option<usize> {
+    fn position(&mut self, properties: &Properties<'_>, key: &str) -> Option<usize> {
+        let entries = &properties.entries;
         if entries.len() < Self::LINEAR_MAX {
-            return entries.iter().position(|(k, _)| k == key);
+            return properties.position(key);
         }
         if self.by_key.is_empty() {
             self.by_key = entries.iter().enumerate().map(|(at, (k, _))| (k.to_string(), at)).collect();
@@ -217,11 +269,38 @@ impl KeyIndex {
         self.by_key.get(key).copied()
     }
 
-    fn note(&mut self, key: &str, at: usize) {
+    /// `key` is about to come at the end.
+    fn note(&mut self, properties: &Properties<'_>, key: &str) {
         if !self.by_key.is_empty() {
-            self.by_key.insert(key.to_owned(), at);
+            self.by_key.insert(key.to_owned(), properties.len());
         }
     }
+}
+
+/// What keys look like at a glance, one bit each: a key that looks like none is not there. Nothing is forgotten.
+#[derive(Clone, Copy, Default)]
+struct Looks([u64; 4]);
+
+impl Looks {
+    fn note(&mut self, key: &str) {
+        let look = look(key);
+        self.0[look / 64] |= 1 << (look % 64);
+    }
+
+    fn may_hold(&self, key: &str) -> bool {
+        let look = look(key);
+        self.0[look / 64] & 1 << (look % 64) != 0
+    }
+}
+
+/// A number below 256 from the length of a key and two of its bytes.
+fn look(key: &str) -> usize {
+    let bytes = key.as_bytes();
+    let (middle, last) = (bytes.get(bytes.len() / 2).copied(), bytes.last().copied());
+    let mixed = [middle.unwrap_or_default(), last.unwrap_or_default()]
+        .into_iter()
+        .fold(bytes.len(), |mixed, byte| mixed.wrapping_mul(37) ^ usize::from(byte));
+    mixed & 255
 }
 
 struct KeyText<'de>(Cow<'de, str>);

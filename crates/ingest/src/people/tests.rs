@@ -1,3 +1,4 @@
+use meta::PersonEvents;
 use model::person_uuid;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -353,4 +354,61 @@ fn how_events_are_cut_into_batches_makes_no_difference() {
         assert_eq!(apart.persons(), together.persons(), "seed {seed}");
         assert_eq!((&apart.merges, &apart.warnings), (&together.merges, &together.warnings), "seed {seed}");
     }
+}
+
+#[test]
+fn what_is_remembered_of_persons_makes_no_difference() {
+    for seed in 1..=24_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let events = random_events(&mut dice, 80);
+        // Everything, hardly anything, nothing; the second one fails now and then, too.
+        let mut worlds = [World::remembering(1 << 20), World::remembering(6 << 10), World::remembering(0)];
+        for batch in events.chunks(1 + dice.below(9)) {
+            let (fails, deletes) = (dice.below(4) == 0, dice.below(6) == 0);
+            for (at, world) in worlds.iter_mut().enumerate() {
+                if fails && at == 1 {
+                    world.fail(batch);
+                }
+                world.send(batch);
+            }
+            if deletes {
+                let nth = dice.below(4);
+                for world in &mut worlds {
+                    if let Some(person) = world.persons().get(nth) {
+                        let now = Timestamp::from_micros(NOW);
+                        assert!(
+                            world
+                                .meta
+                                .request_person_deletion(PROJECT, person.uuid, PersonEvents::Delete, now)
+                                .unwrap()
+                        );
+                    }
+                }
+            }
+        }
+        let [full, small, none] = &worlds;
+        for other in [small, none] {
+            assert_eq!(full.rows, other.rows, "seed {seed}");
+            assert_eq!(full.persons(), other.persons(), "seed {seed}");
+            assert_eq!((&full.merges, &full.warnings), (&other.merges, &other.warnings), "seed {seed}");
+            assert_eq!(full.meta.deleted_persons().unwrap(), other.meta.deleted_persons().unwrap(), "seed {seed}");
+            assert_eq!(full.meta.catalog().unwrap().merges, other.meta.catalog().unwrap().merges, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_email_is_one_to_be_found_by() {
+    let mut world = World::new();
+    let set = |email: &str| event("$set", "u", json!({"$set": {"email": email}}));
+    let found = |world: &World, email: &str| {
+        let query = meta::PersonQuery { email: Some(email.to_owned()), limit: 2, ..meta::PersonQuery::default() };
+        world.meta.list_persons(PROJECT, &query).unwrap().0.len()
+    };
+    world.send(&[event("seen", "u", json!({}))]).send(&[set("a@x.test")]).send(&[set("b@x.test")]);
+    assert_eq!((found(&world, "a@x.test"), found(&world, "b@x.test")), (0, 1));
+    world.send(&[event("seen", "u", json!({"$unset": ["email"]}))]);
+    assert_eq!(found(&world, "b@x.test"), 0);
+    world.send(&[event("v", "v", json!({"$set": {"email": "c@x.test"}})), identify("u", "v", json!({}))]);
+    assert_eq!((found(&world, "c@x.test"), world.persons().len()), (1, 1));
 }

@@ -15,7 +15,14 @@ const NOW: Timestamp = Timestamp::from_micros(1_767_268_800_000_000);
 
 /// A person to be, of whom nothing is known but one distinct id.
 fn new<'a>(distinct_ids: &'a [&'a str]) -> NewPerson<'a> {
-    NewPerson { primary: distinct_ids[0], distinct_ids, properties: "{}", created_at: NOW, is_identified: false }
+    NewPerson {
+        primary: distinct_ids[0],
+        distinct_ids,
+        properties: "{}",
+        email: None,
+        created_at: NOW,
+        is_identified: false,
+    }
 }
 
 fn entry(id: u64) -> SegmentEntry {
@@ -121,7 +128,7 @@ fn merges_leave_no_chains_and_every_id_one_owner() {
             let from = tx.person_by_distinct_id(PROJECT, pick(dice(20)))?.unwrap();
             let into = tx.person_by_distinct_id(PROJECT, pick(dice(20)))?.unwrap();
             if from.id != into.id && dice(3) == 0 {
-                tx.merge_persons(PROJECT, &from, &into)?;
+                tx.merge_persons(PROJECT, from.key(), into.key())?;
             }
         }
         Ok::<_, MetaError>(())
@@ -208,7 +215,7 @@ fn merge(meta: &Meta, last: u64, from: &str, into: &str) -> PersonMerge {
         tx.begin(Sequence(last), Sequence(last))?;
         let owner = |tx: &mut crate::IngestTx<'_>, id| tx.person_by_distinct_id(PROJECT, id).map(Option::unwrap);
         let (from, into) = (owner(tx, from)?, owner(tx, into)?);
-        let merge = tx.merge_persons(PROJECT, &from, &into)?;
+        let merge = tx.merge_persons(PROJECT, from.key(), into.key())?;
         tx.keep_resolved(b"blob")?;
         Ok::<_, MetaError>(merge)
     })
