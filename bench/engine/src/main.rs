@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use serde::Serialize;
 
-use answer::Answer;
+use answer::{Answer, Engines};
 
 const USAGE: &str = "usage: bench-engine --data-dir DIR --ids FILE";
 
@@ -69,7 +69,18 @@ fn serve(arguments: &Arguments) -> anyhow::Result<()> {
             .filter(|exists| *exists)
             .with_context(|| format!("{} does not exist", path.display()))?;
     }
-    converse(io::stdin().lock(), io::stdout().lock())
+    #[expect(clippy::disallowed_methods, reason = "what the benchmark reads is not a file of the product")]
+    let ids = std::fs::read_to_string(&arguments.ids)?;
+    let ids: Ids = serde_json::from_str(&ids).context("the ids are not what they should be")?;
+    let engines = Engines::open(&arguments.data_dir, ids.out)?;
+    converse(io::stdin().lock(), io::stdout().lock(), |question| engines.answer(question))
+}
+
+/// What is needed of the ids.
+#[derive(Debug, serde::Deserialize)]
+struct Ids {
+    /// Where Q13 writes.
+    out: PathBuf,
 }
 
 /// One line of JSON.
@@ -89,12 +100,16 @@ enum Reply {
 }
 
 /// Answers every question in `questions` until they end.
-fn converse(questions: impl BufRead, mut replies: impl Write) -> anyhow::Result<()> {
+fn converse(
+    questions: impl BufRead,
+    mut replies: impl Write,
+    answer: impl Fn(&str) -> anyhow::Result<Answer>,
+) -> anyhow::Result<()> {
     writeln!(replies, "READY")?;
     replies.flush()?;
     for question in questions.lines() {
         let question = question.context("questions are text")?;
-        let reply = match measure::measured(|| answer::answer(question.trim())) {
+        let reply = match measure::measured(|| answer(question.trim())) {
             Ok((answer, cost)) => Reply::Measured { ms: cost.ms, cpu_ms: cost.cpu_ms, rss: cost.peak_mib, answer },
             Err(error) => Reply::Failed { error: format!("{error:#}") },
         };

@@ -4,6 +4,7 @@
 //! (see [`leaf_of`]); the function itself answers wherever the engine evaluates it.
 
 mod leaf;
+mod quantile;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ident, lit};
@@ -14,6 +15,7 @@ use crate::scan::{Conditions, PersonKey};
 use crate::table::PROPERTIES;
 
 pub(crate) use leaf::leaf_of;
+pub(crate) use quantile::quantile;
 
 /// The column names of stored events that expressions use.
 pub(crate) mod column {

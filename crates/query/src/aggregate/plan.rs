@@ -7,7 +7,6 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, UInt64Type};
 use datafusion::common::{Result as EngineResult, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, sum};
-use datafusion::functions_aggregate::percentile_cont::percentile_cont;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, ident, lit};
 use futures::TryStreamExt;
 use store::Snapshot;
@@ -58,7 +57,7 @@ fn build(core: &Core, snapshot: Snapshot, aggregation: &Aggregation) -> EngineRe
             Measure::Persons => count_distinct(ident(column::PERSON_NUMBER)),
             Measure::Sum(key) => sum(place(key, Form::Number)),
             Measure::Average(key) => avg(place(key, Form::Number)),
-            Measure::Quantile(key, share) => percentile_cont(place(key, Form::Number).sort(true, false), lit(*share)),
+            Measure::Quantile(key, share) => plan::quantile(place(key, Form::Number), *share),
         };
         measures.push(expression.alias(format!("measure {at}")));
     }
