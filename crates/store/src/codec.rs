@@ -1,6 +1,7 @@
-//! Little-endian numbers and length-prefixed bytes, for the files beside segments.
+//! Little-endian numbers, length-prefixed bytes and checksums, for the files beside segments.
 
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes under construction.
 #[derive(Debug, Default)]
@@ -91,4 +92,14 @@ pub(crate) fn encode_bitmap(bitmap: &RoaringBitmap) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(bitmap.serialized_size());
     bitmap.serialize_into(&mut bytes).expect("writing to memory cannot fail");
     bytes
+}
+
+/// 32 bits of XXH3-64: enough to tell damage from data in a few kilobytes.
+pub(crate) fn short_checksum(bytes: &[u8]) -> u32 {
+    shortened(xxh3_64(bytes))
+}
+
+/// The high half.
+pub(crate) fn shortened(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default()
 }

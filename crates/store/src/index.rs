@@ -1,12 +1,12 @@
 //! What is known of a segment without reading it, in a file beside it.
 //!
-//! Three parts, each read when first needed: the *bounds* of its uuids and the places of the other parts; the *filter*
+//! Four parts, each read when first needed: the *bounds* of its uuids and the places of the other parts; the *filter*
 //! over its uuids, asked of every new event; the *facts*: events and hours, rows of each event, persons, distinct ids,
-//! and where the values of each rare key lie. Behind them on disk: the *entries*, 48 bits per row from which a filter's
+//! and where the values of each rare key lie; and the checksums of the segment's file. Behind them on disk: the *entries*, 48 bits per row from which a filter's
 //! yes is checked, sorted so that one read of a few kilobytes decides, and the values of rare keys, by key.
 //!
-//! File, little endian: magic; XXH3-64 of the bounds; the bounds, with length and XXH3-64 of filter and facts; filter;
-//! facts; pages of 682 entries, 48 bits each, big endian, and 32 bits of their XXH3-64; the blocks of rare keys, whose
+//! File, little endian: magic; XXH3-64 of the bounds; the bounds, with length and XXH3-64 of the other parts; these: filter,
+//! facts, checksums; pages of 682 entries, 48 bits each, big endian, and 32 bits of their XXH3-64; the blocks of rare keys, whose
 //! checksums are among the facts. Whatever is read is checked. All of it is derived from the segment and made again when
 //! it cannot be read.
 
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::bloom::Bloom;
-use crate::codec::{Decoder, Encoder};
+use crate::codec::{Decoder, Encoder, short_checksum};
 use crate::identity::Probe;
 
 use tails::TailPlace;
@@ -34,14 +34,16 @@ const ENTRY_BYTES: usize = 6;
 /// Entries of a page: with the checksum they fill 4 KiB.
 const PAGE_ENTRIES: u64 = 682;
 const PAGE_BYTES: usize = 4_096;
-/// Length of the bounds: two uuids, two lengths, two checksums, the number of entries.
-const BOUNDS_BYTES: usize = 16 + 16 + 5 * 8;
+/// Length of the bounds: two uuids, three lengths, three checksums, the number of entries.
+const BOUNDS_BYTES: usize = 16 + 16 + 7 * 8;
 
 /// Everything that goes into the file.
 #[derive(Debug)]
 pub(crate) struct NewIndex {
     pub(crate) probes: Vec<Probe>,
     pub(crate) facts: Arc<Facts>,
+    /// Checksums of the blocks of the segment's file.
+    pub(crate) blocks: Vec<u32>,
     /// Blocks of rare keys, one behind the other.
     pub(crate) tails: Vec<u8>,
 }
@@ -56,6 +58,7 @@ pub(crate) struct Index {
     decoded: OnceLock<Arc<Facts>>,
     filter: Place,
     facts: Place,
+    blocks: Place,
     entries: u64,
 }
 
@@ -66,19 +69,26 @@ struct Place {
     checksum: u64,
 }
 
+impl Place {
+    fn end(&self) -> Option<u64> {
+        self.start.checked_add(self.length)
+    }
+}
+
 /// Writes the index of a segment and makes it durable; the name is the caller's to sync.
 pub(crate) fn write(files: &dyn Files, path: &Path, new: &NewIndex) -> io::Result<(Index, Bloom)> {
     let hashes: Vec<u64> = new.probes.iter().map(|probe| probe.uuid_hash).collect();
     let bloom = Bloom::of(&hashes);
     let filter = bloom.encode();
     let facts = new.facts.encode();
+    let blocks: Vec<u8> = new.blocks.iter().flat_map(|checksum| checksum.to_le_bytes()).collect();
     let mut entries: Vec<u64> = new.probes.iter().map(entry).collect();
     entries.sort_unstable();
     let uuids = || new.probes.iter().map(|probe| probe.uuid);
     let mut bounds = Encoder::default();
     bounds.u128(uuids().min().unwrap_or_default().as_u128());
     bounds.u128(uuids().max().unwrap_or_default().as_u128());
-    for part in [&filter, &facts] {
+    for part in [&filter, &facts, &blocks] {
         bounds.u64(part.len() as u64);
         bounds.u64(xxh3_64(part));
     }
@@ -88,6 +98,7 @@ pub(crate) fn write(files: &dyn Files, path: &Path, new: &NewIndex) -> io::Resul
     bytes.extend_from_slice(&bounds.0);
     bytes.extend_from_slice(&filter);
     bytes.extend_from_slice(&facts);
+    bytes.extend_from_slice(&blocks);
     for page in entries.chunks(usize::try_from(PAGE_ENTRIES).unwrap_or(usize::MAX)) {
         let page: Vec<u8> = page.iter().flat_map(|entry| entry.to_be_bytes().into_iter().skip(2)).collect();
         bytes.extend_from_slice(&page);
@@ -100,11 +111,6 @@ pub(crate) fn write(files: &dyn Files, path: &Path, new: &NewIndex) -> io::Resul
     let index = Index::of(file, &bounds.0).ok_or_else(|| io::Error::other("an index does not read as written"))?;
     index.decoded.set(Arc::clone(&new.facts)).ok();
     Ok((index, bloom))
-}
-
-/// Enough to tell damage from data in a few kilobytes.
-pub(crate) fn short_checksum(bytes: &[u8]) -> u32 {
-    u32::try_from(xxh3_64(bytes) >> 32).unwrap_or_default()
 }
 
 /// 32 bits of the uuid's hash, then 16 of the identity's: evenly spread, so where one stands can be guessed.
@@ -131,7 +137,8 @@ impl Index {
         let (first, last) = (decoder.u128()?, decoder.u128()?);
         let start = 16 + BOUNDS_BYTES as u64;
         let filter = Place { start, length: decoder.u64()?, checksum: decoder.u64()? };
-        let facts = Place { start: start + filter.length, length: decoder.u64()?, checksum: decoder.u64()? };
+        let facts = Place { start: filter.end()?, length: decoder.u64()?, checksum: decoder.u64()? };
+        let blocks = Place { start: facts.end()?, length: decoder.u64()?, checksum: decoder.u64()? };
         let entries = decoder.u64()?;
         Some(Self {
             file,
@@ -140,6 +147,7 @@ impl Index {
             decoded: OnceLock::new(),
             filter,
             facts,
+            blocks,
             entries,
         })
     }
@@ -157,9 +165,15 @@ impl Index {
         self.decoded.get()
     }
 
+    /// Checksums of the blocks of the segment's file; none when they are damaged.
+    pub(crate) fn blocks(&self) -> Option<Vec<u32>> {
+        let bytes = self.part(self.blocks)?;
+        Some(bytes.as_chunks::<4>().0.iter().map(|checksum| u32::from_le_bytes(*checksum)).collect())
+    }
+
     fn part(&self, place: Place) -> Option<Vec<u8>> {
         let file_bytes = self.file.len().ok()?;
-        if place.start.checked_add(place.length)? > file_bytes {
+        if place.end()? > file_bytes {
             return None;
         }
         let mut bytes = vec![0; usize::try_from(place.length).ok()?];
@@ -211,9 +225,9 @@ impl Index {
         self.entries.div_ceil(PAGE_ENTRIES)
     }
 
-    /// Where the byte `offset` behind the facts lies.
-    fn behind_facts(&self, offset: u64) -> Option<u64> {
-        self.facts.start.checked_add(self.facts.length)?.checked_add(offset)
+    /// Where the byte `offset` behind these parts lies.
+    fn behind_parts(&self, offset: u64) -> Option<u64> {
+        self.blocks.end()?.checked_add(offset)
     }
 
     /// The entries of pages `low..high`.
@@ -222,7 +236,7 @@ impl Index {
         let partial = if high * PAGE_ENTRIES > self.entries { self.entries % PAGE_ENTRIES } else { 0 };
         let partial_bytes = if partial == 0 { 0 } else { usize::try_from(partial).ok()? * ENTRY_BYTES + 4 };
         let mut bytes = vec![0; whole * PAGE_BYTES + partial_bytes];
-        self.file.read_exact_at(&mut bytes, self.behind_facts(low * PAGE_BYTES as u64)?).ok()?;
+        self.file.read_exact_at(&mut bytes, self.behind_parts(low * PAGE_BYTES as u64)?).ok()?;
         let mut entries = Vec::with_capacity(bytes.len() / ENTRY_BYTES);
         for page in bytes.chunks(PAGE_BYTES) {
             let (page, checksum) = page.split_last_chunk::<4>()?;
@@ -237,7 +251,7 @@ impl Index {
 
     /// A block of rare keys; none when it is damaged.
     pub(crate) fn tail(&self, place: &TailPlace) -> Option<Vec<u8>> {
-        let tails = self.behind_facts(self.entries * ENTRY_BYTES as u64 + self.pages() * 4)?;
+        let tails = self.behind_parts(self.entries * ENTRY_BYTES as u64 + self.pages() * 4)?;
         let mut bytes = vec![0; usize::try_from(place.stored_bytes).ok()?];
         self.file.read_exact_at(&mut bytes, tails.checked_add(place.start)?).ok()?;
         (short_checksum(&bytes) == place.checksum).then_some(bytes)

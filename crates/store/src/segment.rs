@@ -119,21 +119,41 @@ impl Segment {
                 std::io::ErrorKind::NotFound => self.damaged(&"its file is missing"),
                 _ => error.into(),
             })?;
-            let opened = Opened::load(file, &self.entry).map_err(|reason| self.damaged(&reason))?;
+            let file = self.checked(files, file)?;
+            let opened = Opened::load(file).map_err(|reason| self.damaged(&reason))?;
             self.opened.set(opened).ok();
         }
         self.opened.get().ok_or_else(|| self.damaged(&"it cannot be opened"))
     }
 
+    /// `file` with the checksums of its blocks: those of the index, or, when it has none, those of the whole file if the
+    /// catalog knows it like that.
+    fn checked(&self, files: &dyn Files, file: Arc<dyn File>) -> Result<SegmentFile, StoreError> {
+        let (bytes, expected) = (file.len()?, self.entry.file_bytes);
+        if bytes != expected {
+            return Err(self.damaged(&format!("it has {bytes} bytes, the catalog says {expected}")));
+        }
+        let known = self.present_index(files).and_then(|index| index.blocks());
+        if let Some(checked) = known.and_then(|blocks| SegmentFile::new(Arc::clone(&file), bytes, blocks)) {
+            return Ok(checked);
+        }
+        let blocks = SegmentFile::blocks_of(file.as_ref(), bytes, self.entry.checksum)?;
+        let checked = blocks.and_then(|blocks| SegmentFile::new(file, bytes, blocks));
+        checked.ok_or_else(|| self.damaged(&"it does not have the checksum that the catalog knows"))
+    }
+
+    /// The index, if it is there.
+    fn present_index(&self, files: &dyn Files) -> Option<Arc<Index>> {
+        if let Some(index) = self.index.lock().as_ref() {
+            return Some(Arc::clone(index));
+        }
+        let index = Index::open(files, &self.index_path, self.entry.rows)?;
+        Some(Arc::clone(self.index.lock().get_or_insert(Arc::new(index))))
+    }
+
     /// The index, made again when it is missing or damaged.
     fn index(&self, files: &dyn Files) -> Result<Arc<Index>, StoreError> {
-        if let Some(index) = self.index.lock().as_ref() {
-            return Ok(Arc::clone(index));
-        }
-        match Index::open(files, &self.index_path, self.entry.rows) {
-            Some(index) => Ok(Arc::clone(self.index.lock().get_or_insert(Arc::new(index)))),
-            None => self.restore_index(files, None),
-        }
+        self.present_index(files).map_or_else(|| self.restore_index(files, None), Ok)
     }
 
     /// What `read` finds in the index; none stands for damage, and the index is made again once.
@@ -256,7 +276,8 @@ impl Segment {
             (0..).zip(&validity).filter(|(_, valid)| has(valid)).map(|(place, _)| place).collect()
         };
         let by_event = self.entry.level == model::Level::Compacted;
-        Ok(NewIndex { probes, facts: Arc::new(facts.finish(by_event, columns_of, directory)), tails })
+        let facts = Arc::new(facts.finish(by_event, columns_of, directory));
+        Ok(NewIndex { probes, facts, blocks: opened.file.blocks.to_vec(), tails })
     }
 
     /// The values that `key` has outside its column, by row of the segment. Nulls are left out.
@@ -335,12 +356,7 @@ impl Drop for Segment {
 }
 
 impl Opened {
-    fn load(file: Arc<dyn File>, entry: &SegmentEntry) -> Result<Self, String> {
-        let bytes = file.len().map_err(|error| error.to_string())?;
-        if bytes != entry.file_bytes {
-            return Err(format!("it has {bytes} bytes, the catalog says {}", entry.file_bytes));
-        }
-        let file = SegmentFile { file, bytes };
+    fn load(file: SegmentFile) -> Result<Self, String> {
         let options = || ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let plain = ArrowReaderMetadata::load(&file, options()).map_err(|error| error.to_string())?;
         let pairs = plain.metadata().file_metadata().key_value_metadata().map_or(&[][..], Vec::as_slice);

@@ -214,18 +214,23 @@ impl Store {
             let project = state.projects.entry(entry.project).or_default();
             project.segments.push(Arc::new(Segment::new(entry, &root, &settings.limits)));
         }
-        let owners: HashMap<SegmentId, ProjectId> = state
+        let owners: HashMap<SegmentId, (ProjectId, u64)> = state
             .projects
             .values()
-            .flat_map(|project| project.segments.iter().map(|segment| (segment.entry.id, segment.entry.project)))
+            .flat_map(|project| project.segments.iter())
+            .map(|segment| (segment.entry.id, (segment.entry.project, segment.entry.rows)))
             .collect();
         for rows in contents.deleted {
             let bitmap = RoaringBitmap::deserialize_from(rows.bitmap.as_slice()).map_err(|error| {
                 StoreError::Damaged { segment: rows.segment, reason: format!("deleted rows: {error}") }
             })?;
-            if let Some(project) = owners.get(&rows.segment).and_then(|project| state.projects.get_mut(project)) {
-                project.deleted.insert(rows.segment, Arc::new(bitmap));
+            let Some((project, count)) = owners.get(&rows.segment) else { continue };
+            if bitmap.max().is_some_and(|last| u64::from(last) >= *count) {
+                let reason = format!("row {:?} of {count} is deleted", bitmap.max());
+                return Err(StoreError::Damaged { segment: rows.segment, reason });
             }
+            let project = state.projects.entry(*project).or_default();
+            project.deleted.insert(rows.segment, Arc::new(bitmap));
         }
         for merge in contents.merges {
             Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(&merge);
@@ -245,7 +250,7 @@ impl Store {
         Ok(store)
     }
 
-    fn remove_orphans(&self, known: &HashMap<SegmentId, ProjectId>) -> Result<(), StoreError> {
+    fn remove_orphans(&self, known: &HashMap<SegmentId, (ProjectId, u64)>) -> Result<(), StoreError> {
         let mut missing: HashSet<SegmentId> = known.keys().copied().collect();
         for project in self.files.list(&self.root)? {
             let Some(id) = project.to_str().and_then(|name| name.parse().ok()).map(ProjectId) else { continue };
@@ -256,7 +261,7 @@ impl Store {
                 if name.extension().is_some_and(|extension| extension == "parquet") {
                     missing.remove(&segment);
                 }
-                if known.get(&segment) != Some(&id) {
+                if known.get(&segment).is_none_or(|(project, _)| *project != id) {
                     tracing::info!(file = %directory.join(&name).display(), "removing a file of an unfinished seal");
                     self.files.remove(&directory.join(&name))?;
                 }

@@ -21,7 +21,7 @@ use parquet::schema::types::ColumnPath;
 use roaring::RoaringBitmap;
 
 use crate::error::StoreError;
-use crate::file::FileWriter;
+use crate::file::{FileWriter, Written};
 use crate::identity::{Identity, Probe};
 use crate::index::facts::FactsBuilder;
 use crate::index::{self, NewIndex, tails};
@@ -93,7 +93,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
     let objects: ArrayRef = Arc::new(rest.objects(u32::try_from(rows).unwrap_or(u32::MAX)));
     file.write(REST, &objects)?;
     drop(objects);
-    let (file_bytes, checksum) = file.finish()?;
+    let written = file.finish()?;
     let (directory_of_tails, tails) = tails::encode(&rest, new.limits.rare_keys_max);
     let columns_of = |run: &std::ops::Range<u32>| {
         let has = |nulls: &Option<arrow::buffer::NullBuffer>| {
@@ -102,7 +102,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
         (0..).zip(&validity).filter(|(_, nulls)| has(nulls)).map(|(place, _)| place).collect::<RoaringBitmap>()
     };
     let facts = Arc::new(facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails));
-    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts, tails })?;
+    let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts, blocks: written.blocks, tails })?;
     files.sync_dir(&directory)?;
     let times = timestamps.as_primitive::<TimestampMicrosecondType>();
     let entry = SegmentEntry {
@@ -110,10 +110,10 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
         project: new.project,
         level: new.level,
         rows: rows as u64,
-        file_bytes,
+        file_bytes: written.bytes,
         min_timestamp: Timestamp::from_micros(arrow::compute::min(times).unwrap_or_default()),
         max_timestamp: Timestamp::from_micros(arrow::compute::max(times).unwrap_or_default()),
-        checksum,
+        checksum: written.checksum,
         merges_through: new.merges_through,
     };
     let segment = Segment::new(entry, root, new.limits);
@@ -186,7 +186,7 @@ impl Encoder {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(u64, u64), StoreError> {
+    fn finish(mut self) -> Result<Written, StoreError> {
         for chunks in self.chunks {
             let mut group = self.writer.next_row_group()?;
             for chunk in chunks {

@@ -3,7 +3,9 @@
 //! 1. *Fresh to compacted.* Fresh segments whose days overlap belong together. They are merged once later days have
 //!    rows, or once there are many of them.
 //! 2. *Compacted to fewer.* Where several compacted segments share a day, the smallest of them are merged, but a large
-//!    one only when the others are worth rewriting it. So a row is rewritten a logarithmic number of times.
+//!    one only when the others are worth rewriting it. So a row is rewritten a logarithmic number of times. Files of one
+//!    day and files that several days share are never merged with each other: dealing their rows out to files again would
+//!    make the same two, for ever.
 //! 3. *Cleaning.* A segment with many deleted rows, or with persons merged long ago, is rewritten alone.
 
 use std::sync::Arc;
@@ -35,6 +37,12 @@ impl Candidate {
         self.segment.entry.rows
     }
 
+    /// Whether it is a day's own file, and not one that days with few rows share.
+    fn is_day(&self, limits: &Limits) -> bool {
+        let (first, last) = self.days();
+        first == last && usize::try_from(self.rows()).is_ok_and(|rows| rows >= limits.day_rows_min)
+    }
+
     fn days(&self) -> (Day, Day) {
         (self.segment.entry.min_timestamp.day(), self.segment.entry.max_timestamp.day())
     }
@@ -56,24 +64,10 @@ pub(crate) fn next(
 fn fresh<'a>(candidates: &'a [Candidate], newest: Day, limits: &Limits) -> Option<Vec<&'a Candidate>> {
     let mut fresh: Vec<&Candidate> = candidates.iter().filter(|one| one.segment.entry.level == Level::Fresh).collect();
     fresh.sort_by_key(|one| (one.days().0, one.segment.entry.id));
-    let mut together: Vec<&Candidate> = Vec::new();
-    let mut last_day = None;
-    let is_due = |group: &[&Candidate], last: Option<Day>| {
-        group.len() >= limits.fresh_segments_max || (!group.is_empty() && last.is_some_and(|last| last < newest))
+    let is_due = |group: &Vec<&Candidate>| {
+        group.len() >= limits.fresh_segments_max || group.iter().all(|one| one.days().1 < newest)
     };
-    for one in fresh {
-        let (first, last) = one.days();
-        if last_day.is_some_and(|day| first > day) {
-            if is_due(&together, last_day) {
-                break;
-            }
-            together.clear();
-            last_day = None;
-        }
-        together.push(one);
-        last_day = last_day.max(Some(last));
-    }
-    is_due(&together, last_day).then(|| limited(together, limits))
+    overlapping(fresh).into_iter().find(is_due).map(|group| limited(group, limits))
 }
 
 /// As many as one job may read, in order.
@@ -89,30 +83,49 @@ fn limited<'a>(mut chosen: Vec<&'a Candidate>, limits: &Limits) -> Vec<&'a Candi
 }
 
 fn compacted<'a>(candidates: &'a [Candidate], limits: &Limits) -> Option<Vec<&'a Candidate>> {
-    let compacted: Vec<&Candidate> =
+    let mut compacted: Vec<&Candidate> =
         candidates.iter().filter(|one| one.segment.entry.level == Level::Compacted).collect();
-    let mut days: Vec<Day> = compacted.iter().map(|one| one.days().0).collect();
-    days.sort_unstable();
-    days.dedup();
-    for day in days {
-        let mut sharing: Vec<&Candidate> =
-            compacted.iter().copied().filter(|one| one.days().0 <= day && day <= one.days().1).collect();
-        if sharing.len() <= limits.compacted_segments_max {
-            continue;
-        }
-        sharing.sort_by_key(|one| (one.rows(), one.segment.entry.id));
-        let mut chosen: Vec<&Candidate> = Vec::new();
-        let mut rows = 0;
-        for one in sharing {
-            let worth = chosen.len() < 2 || rows * REWRITE_RATIO >= one.rows();
-            if !worth || (chosen.len() >= 2 && rows + one.rows() > limits.job_rows_max) {
-                break;
+    compacted.sort_by_key(|one| (one.days(), one.segment.entry.id));
+    let (days, mixed): (Vec<&Candidate>, Vec<&Candidate>) = compacted.into_iter().partition(|one| one.is_day(limits));
+    let of_one_day = days.chunk_by(|a, b| a.days() == b.days()).map(<[_]>::to_vec);
+    of_one_day
+        .chain(overlapping(mixed))
+        .filter(|group| group.len() > limits.compacted_segments_max)
+        .find_map(|group| worth_merging(group, limits))
+}
+
+/// `sorted`, by first day, in groups whose days hang together.
+fn overlapping(sorted: Vec<&Candidate>) -> Vec<Vec<&Candidate>> {
+    let mut groups: Vec<Vec<&Candidate>> = Vec::new();
+    let mut last_day = None;
+    for one in sorted {
+        let (first, last) = one.days();
+        match groups.last_mut().filter(|_| last_day.is_some_and(|day| first <= day)) {
+            Some(group) => group.push(one),
+            None => {
+                groups.push(vec![one]);
+                last_day = None;
             }
-            rows += one.rows();
-            chosen.push(one);
         }
-        if chosen.len() >= 2 && rows <= limits.job_rows_max {
-            return Some(chosen);
+        last_day = last_day.max(Some(last));
+    }
+    groups
+}
+
+/// The smallest segments of a group of which none is much larger than the others together. None when each is much larger
+/// than the one before: then there are not many.
+fn worth_merging<'a>(mut group: Vec<&'a Candidate>, limits: &Limits) -> Option<Vec<&'a Candidate>> {
+    group.sort_by_key(|one| (one.rows(), one.segment.entry.id));
+    for start in 0..group.len() {
+        let mut rows = 0;
+        let fitting = group.iter().skip(start).take_while(|one| {
+            let is_worth = rows == 0 || rows * REWRITE_RATIO >= one.rows();
+            rows += one.rows();
+            is_worth && rows <= limits.job_rows_max
+        });
+        let count = fitting.count();
+        if count >= 2 {
+            return Some(group.into_iter().skip(start).take(count).collect());
         }
     }
     None
@@ -125,3 +138,6 @@ fn cleaning<'a>(candidates: &'a [Candidate], merges: &Merges, limits: &Limits) -
     };
     candidates.iter().find(dirty).map(|one| vec![one])
 }
+
+#[cfg(test)]
+mod tests;

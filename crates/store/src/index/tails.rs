@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::short_checksum;
-use crate::codec::{Decoder, Encoder};
+use crate::codec::{Decoder, Encoder, short_checksum};
 use crate::property::Rest;
 
 const COMPRESSION_LEVEL: i32 = 3;
@@ -45,7 +44,8 @@ pub(crate) fn encode(rest: &Rest, own_max: usize) -> (TailDirectory, Vec<u8>) {
     let mut blocks = Vec::new();
     let values = rest.by_key();
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(values[*at].len()));
+    // The same values make the same blocks, in whatever order they came.
+    order.sort_by_key(|at| (std::cmp::Reverse(values[*at].len()), &rest.keys[*at]));
     let (own, shared) = order.split_at(order.len().min(own_max));
     for at in own {
         let place = write_block(&mut blocks, &values[*at], |_, _| {});

@@ -22,7 +22,13 @@ use roaring::RoaringBitmap;
 use tails::TailDirectory;
 
 fn written(disk: &SimDisk, path: &str, probes: Vec<Probe>) -> Index {
-    write(disk, Path::new(path), &NewIndex { probes, facts: Arc::new(facts()), tails: b"tails".to_vec() }).unwrap().0
+    write(
+        disk,
+        Path::new(path),
+        &NewIndex { probes, facts: Arc::new(facts()), blocks: vec![7, 8], tails: b"tails".to_vec() },
+    )
+    .unwrap()
+    .0
 }
 
 #[test]
@@ -39,6 +45,7 @@ fn every_event_is_found_and_no_other() {
             assert!((0..count).all(|n| index.holds_uuid(probe(n).uuid_hash).unwrap()), "{count}");
             assert!((count..count + 5_000).all(|n| !index.holds(&probe(n)).unwrap()), "{count}");
             assert!(index.spans(Uuid::from_u128(0)) && !index.spans(Uuid::from_u128(u128::from(count))));
+            assert_eq!(index.blocks().unwrap(), [7, 8]);
             let place =
                 TailPlace { start: 1, stored_bytes: 3, checksum: short_checksum(b"ail"), ..TailPlace::default() };
             assert_eq!(index.tail(&place).unwrap(), b"ail");
@@ -79,7 +86,7 @@ fn damage_is_noticed() {
     let disk = SimDisk::new(1);
     written(&disk, "/x", vec![probe(1)]);
     let file = disk.open(Path::new("/x")).unwrap();
-    file.write_all_at(&[0xff], 100).unwrap();
+    file.write_all_at(&[0xff], 110).unwrap();
     let index = Index::open(&disk, Path::new("/x"), 1).unwrap();
     assert!(index.filter().is_none() && index.facts().is_some());
     file.write_all_at(&[0xff], 20).unwrap();
