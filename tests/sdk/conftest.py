@@ -16,15 +16,17 @@ KEY = "phx_test"
 class Server:
     """A Hedgerow process on a directory of its own."""
 
-    def __init__(self, directory: pathlib.Path):
+    def __init__(self, directory: pathlib.Path, *flags: str):
         self.directory = directory
+        self.flags = flags
         self.start()
 
     def start(self):
         environment = os.environ | {"HEDGEROW_PROJECT_TOKEN": TOKEN, "HEDGEROW_PERSONAL_API_KEY": KEY}
         self.log = open(self.directory / "stderr", "a")
         self.process = subprocess.Popen(
-            [os.environ["HEDGEROW_BIN"], "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.directory / "data")],
+            [os.environ["HEDGEROW_BIN"], "serve", "--listen", "127.0.0.1:0", "--data-dir", str(self.directory / "data"),
+             *self.flags],
             stdout=subprocess.PIPE, stderr=self.log, env=environment, cwd=self.directory, text=True,
         )
         first = self.process.stdout.readline().strip()
@@ -54,6 +56,19 @@ class Server:
             path = page["next"]
         return rows
 
+    def metric(self, name: str) -> float:
+        """One figure of /metrics."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=60) as response:
+            lines = response.read().decode().splitlines()
+        return next(float(line.split()[1]) for line in lines if line.startswith(name + " "))
+
+    def wait_until(self, is_so, seconds: float):
+        """Waits until `is_so` returns true."""
+        start = time.monotonic()
+        while not is_so():
+            assert time.monotonic() - start < seconds, "it did not happen in time"
+            time.sleep(0.01)
+
     def wait_for(self, count: int, seconds: float):
         """Waits until that many events are listed; the time it took."""
         start = time.monotonic()
@@ -63,6 +78,15 @@ class Server:
             if len(rows) >= count or took > seconds:
                 return len(rows), took
             time.sleep(0.01)
+
+
+@pytest.fixture
+def busy_server(tmp_path):
+    """A server that seals all the time, so that there is always something to compact."""
+    running = Server(tmp_path, "--seal-interval-ms", "100")
+    yield running
+    running.process.kill()
+    running.process.wait()
 
 
 @pytest.fixture
