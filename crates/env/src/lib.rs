@@ -14,5 +14,5 @@ mod sim;
 pub use clock::Clock;
 pub use files::{File, Files, Lock};
 pub use random::Random;
-pub use real::RealFiles;
+pub use real::{RealFiles, make_empty};
 pub use sim::{Operation, SimDisk};

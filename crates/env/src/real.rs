@@ -16,6 +16,18 @@ use crate::files::{File, Files, Lock};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RealFiles;
 
+/// Makes `directory` an empty directory: for files that mean nothing to the next process, so nothing is synced.
+///
+/// # Errors
+///
+/// As the operating system reports. Some of what was in it may be gone then.
+pub fn make_empty(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::create_dir_all(directory),
+    }
+}
+
 #[derive(Debug)]
 struct RealFile(fs::File);
 

@@ -4,14 +4,16 @@
 //! connections. The engine has its own, and hands a caller nothing but the answer. A caller that goes away takes its
 //! query with it: the work is aborted at the next batch.
 //!
-//! Memory is one budget for all queries at once. A query that does not fit fails instead of pushing the process over.
+//! Memory is one budget for all queries at once. What the engine can put aside when it does not fit (sorts, groups) goes
+//! to the disk, within a quota; a query that still does not fit fails instead of pushing the process over.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
@@ -28,7 +30,7 @@ use crate::QueryError;
 pub(crate) const BATCH_ROWS: usize = 4096;
 
 /// Limits of the engine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct EngineSettings {
     /// Threads that evaluate queries. Variable `HEDGEROW_QUERY_THREADS`, default: one for each core.
     pub threads: usize,
@@ -38,6 +40,17 @@ pub struct EngineSettings {
     pub timeout: Duration,
     /// Queries that run at once; more wait for their turn. Variable `HEDGEROW_QUERIES_MAX`, default 8.
     pub queries: usize,
+    /// Where queries may put aside what does not fit in memory, and how many bytes; none: nowhere.
+    pub spill: Option<Spill>,
+}
+
+/// Room on the disk for what does not fit in memory.
+#[derive(Debug, Clone)]
+pub struct Spill {
+    /// A directory that nothing else uses; what is left in it from before may be removed by the caller.
+    pub directory: PathBuf,
+    /// Bytes at most, for all queries together. Variable `HEDGEROW_QUERY_SPILL_BYTES`, default 1 GiB.
+    pub bytes: u64,
 }
 
 impl Default for EngineSettings {
@@ -47,6 +60,7 @@ impl Default for EngineSettings {
             memory_bytes: 256 << 20,
             timeout: Duration::from_secs(60),
             queries: 8,
+            spill: None,
         }
     }
 }
@@ -125,8 +139,9 @@ impl Drop for Engine {
 
 impl Core {
     pub(crate) fn new(settings: EngineSettings) -> Result<Self, QueryError> {
-        let session = session(settings).map_err(|error| QueryError::Internal(error.into()))?;
-        Ok(Self { settings, session, turns: Semaphore::new(settings.queries) })
+        let session = session(&settings).map_err(|error| QueryError::Internal(error.into()))?;
+        let turns = Semaphore::new(settings.queries);
+        Ok(Self { settings, session, turns })
     }
 
     /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.
@@ -152,12 +167,20 @@ impl Core {
     }
 }
 
-fn session(settings: EngineSettings) -> datafusion::error::Result<SessionState> {
-    let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(settings.memory_bytes));
+fn session(settings: &EngineSettings) -> datafusion::error::Result<SessionState> {
+    // Consumers that can put something aside share what the others leave.
+    let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(settings.memory_bytes));
+    let disk = match &settings.spill {
+        // What does not fit fails.
+        None => DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
+        // The quota keeps queries from filling the disk that the event log needs.
+        Some(spill) => DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![spill.directory.clone()]))
+            .with_max_temp_directory_size(spill.bytes),
+    };
     let environment = RuntimeEnvBuilder::new()
         .with_memory_pool(pool)
-        // What does not fit fails; it does not fill the disk that the event log needs.
-        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .with_disk_manager_builder(disk)
         .build_arc()?;
     let config = SessionConfig::new().with_target_partitions(settings.threads).with_batch_size(BATCH_ROWS);
     Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())

@@ -15,7 +15,7 @@ use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
 use model::Timestamp;
 use parking_lot::Mutex;
-use query::{Engine, EngineSettings};
+use query::{Engine, EngineSettings, Spill};
 use store::{Contents, Store};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -148,6 +148,16 @@ fn store_settings(settings: &ServeSettings) -> store::Settings {
     store::Settings { memory_bytes: settings.memory_bytes, ..store::Settings::default() }
 }
 
+/// Room for queries to put things aside, emptied of what a process that was killed left there.
+fn spill(settings: &ServeSettings) -> Result<Option<Spill>, Stop> {
+    if settings.query_spill_bytes == 0 {
+        return Ok(None);
+    }
+    let directory = settings.data_dir.join("spill");
+    env::make_empty(&directory).context(at(&directory)).map_err(Stop::DataDirectory)?;
+    Ok(Some(Spill { directory, bytes: settings.query_spill_bytes }))
+}
+
 async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     let engine = Engine::new(
         Arc::clone(&data.store),
@@ -155,6 +165,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
             threads: settings.query_threads,
             memory_bytes: settings.query_memory_bytes,
             timeout: settings.query_timeout,
+            spill: spill(&settings)?,
             ..EngineSettings::default()
         },
     )

@@ -95,6 +95,10 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_QUERY_MEMORY_BYTES", value_name = "BYTES")]
     query_memory_bytes: Option<usize>,
 
+    /// Disk that queries may use together for what does not fit in their memory; 0 for none (default: 1073741824)
+    #[arg(long, env = "HEDGEROW_QUERY_SPILL_BYTES", value_name = "BYTES")]
+    query_spill_bytes: Option<u64>,
+
     /// Longest time a query may take, in milliseconds (default: 60000)
     #[arg(long, env = "HEDGEROW_QUERY_TIMEOUT_MS", value_name = "MS")]
     query_timeout_ms: Option<u64>,
@@ -122,6 +126,7 @@ pub(crate) struct ServeSettings {
     pub(crate) ballast_bytes: u64,
     pub(crate) query_threads: usize,
     pub(crate) query_memory_bytes: usize,
+    pub(crate) query_spill_bytes: u64,
     pub(crate) query_timeout: Duration,
     pub(crate) log: String,
 }
@@ -171,6 +176,7 @@ impl ServeSettings {
             ballast_bytes: flags.ballast_bytes.or(file.ballast_bytes).unwrap_or(256 << 20),
             query_threads: flags.query_threads.or(file.query_threads).unwrap_or(processors),
             query_memory_bytes: flags.query_memory_bytes.or(file.query_memory_bytes).unwrap_or(512 << 20),
+            query_spill_bytes: flags.query_spill_bytes.or(file.query_spill_bytes).unwrap_or(1 << 30),
             query_timeout: millis(flags.query_timeout_ms.or(file.query_timeout_ms), 60_000),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         };

@@ -1,5 +1,7 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use env::{Files, RealFiles};
+
 use super::*;
 use crate::testing;
 
@@ -80,6 +82,50 @@ fn waiting_for_a_turn_counts_towards_the_limit() {
     let _taken = engine.core.turns.try_acquire().unwrap();
     let waited = outside(engine.run(async |_core| Ok(())));
     assert!(matches!(waited, Err(QueryError::Timeout { .. })));
+}
+
+/// Sorts `rows` rows of a kilobyte by a column that says nothing.
+fn sort(settings: EngineSettings, rows: u32) -> Result<usize, QueryError> {
+    use datafusion::logical_expr::{LogicalPlanBuilder, ident};
+    use futures::TryStreamExt;
+    let filler = "x".repeat(1_000);
+    let rows: Vec<_> = (0..rows)
+        .map(|at| {
+            let row = testing::Row::at(i64::from(at), u128::from(at.wrapping_mul(2_654_435_761)));
+            row.with("e", &format!(r#"{{"n":{at},"filler":"{filler}{at}"}}"#))
+        })
+        .collect();
+    let mut stored = testing::Stored::empty();
+    stored.publish(1, &rows);
+    stored.seal();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    runtime.block_on(async {
+        let core = Core::new(settings).unwrap();
+        let source = crate::table::source(stored.snapshot(), Vec::new(), 2);
+        let plan = LogicalPlanBuilder::scan("events", source, None)
+            .and_then(|scan| scan.project([ident("uuid"), ident("properties")]))
+            .and_then(|scan| scan.sort([ident("uuid").sort(true, false)]))
+            .and_then(LogicalPlanBuilder::build)
+            .unwrap();
+        let batches = core.start(&plan).await?;
+        let rows: Vec<_> = batches.map_ok(|batch| batch.num_rows()).try_collect().await.map_err(|e| core.failed(e))?;
+        Ok(rows.into_iter().sum())
+    })
+}
+
+#[test]
+fn what_does_not_fit_in_memory_goes_to_disk_within_its_quota() {
+    let directory = tempfile::tempdir().unwrap();
+    let with = |bytes| {
+        let spill = Some(Spill { directory: directory.path().to_owned(), bytes });
+        EngineSettings { memory_bytes: 24 << 20, spill, ..testing::settings() }
+    };
+    assert_eq!(sort(with(1 << 30), 40_000).unwrap(), 40_000);
+    assert!(matches!(sort(with(1 << 20), 40_000), Err(QueryError::Memory { .. })));
+    let nowhere = EngineSettings { spill: None, ..with(0) };
+    assert!(matches!(sort(nowhere, 40_000), Err(QueryError::Memory { .. })));
+    let left = RealFiles.list(directory.path()).unwrap();
+    assert!(left.is_empty(), "nothing stays on the disk: {left:?}");
 }
 
 #[test]
