@@ -83,7 +83,7 @@ impl Job {
 /// Does `job`. `reserve` gives that many new, consecutive segment ids.
 pub(crate) fn run<E: From<StoreError>>(
     root: &Path,
-    job: Job,
+    job: &Job,
     limits: &Limits,
     reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
 ) -> Result<Compacted, E> {
@@ -91,8 +91,8 @@ pub(crate) fn run<E: From<StoreError>>(
     for input in &job.inputs {
         chunks.extend(input.chunks()?);
     }
-    let plan = planned(&job, &chunks, limits)?;
-    let files = ordered(&job, &chunks, limits)?;
+    let plan = planned(job, &chunks, limits)?;
+    let files = ordered(job, &chunks, limits)?;
     let mut next = if files.is_empty() { SegmentId(0) } else { reserve(files.len() as u64)? };
     let segments_of = |part: &Part| part.segment().map(|segment| (segment.entry.id, segment.entry.rows));
     let mut compacted = Compacted {
@@ -109,8 +109,8 @@ pub(crate) fn run<E: From<StoreError>>(
         bytes: (job.inputs.iter().filter_map(Part::segment).map(|segment| segment.entry.file_bytes).sum(), 0),
     };
     for rows in &files {
-        let mut source = Gather::new(&chunks, rows, &plan, job.context.files.as_ref());
-        let new = NewSegment {
+        let mut source = Gather::new(&chunks, rows, &plan, limits, job.context.files.as_ref());
+        let mut new = NewSegment {
             id: next,
             project: job.project,
             level: Level::Compacted,
@@ -119,7 +119,7 @@ pub(crate) fn run<E: From<StoreError>>(
             source: &mut source,
             limits,
         };
-        let segment = write::write(job.context.files.as_ref(), root, new)?;
+        let segment = write::write(job.context.files.as_ref(), root, &mut new)?;
         for (at, row) in (0..).zip(rows) {
             let Some((input, _, range)) = chunks[row.chunk as usize].place() else { continue };
             if let Some(places) = compacted.places.get_mut(&input.entry.id) {

@@ -100,3 +100,63 @@ impl Merges {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{PersonNumber, ProjectId};
+
+    use super::*;
+
+    fn merge(id: u64, from: u32, into: u32) -> PersonMerge {
+        let uuid = |number: u32| Uuid::from_u128(number.into());
+        PersonMerge {
+            id: MergeId(id),
+            project: ProjectId(1),
+            from: uuid(from),
+            from_number: PersonNumber(from),
+            into: uuid(into),
+            into_number: PersonNumber(into),
+        }
+    }
+
+    /// Who each of the numbers 1 to 5 reads as; by id and by number alike.
+    fn readings(merges: &Merges) -> [u32; 5] {
+        [1, 2, 3, 4, 5].map(|number: u32| {
+            let by_number = merges.dense().get(number as usize).copied().unwrap_or(number);
+            let id = Uuid::from_u128(number.into());
+            assert_eq!(merges.target(id).unwrap_or(id), Uuid::from_u128(by_number.into()));
+            assert!(merges.numbers_of(by_number).contains(number));
+            by_number
+        })
+    }
+
+    #[test]
+    fn merges_leave_no_chains_and_can_be_turned_round() {
+        let mut merges = Merges::default();
+        assert_eq!((merges.is_empty(), readings(&merges)), (true, [1, 2, 3, 4, 5]));
+        merges.add(&merge(1, 1, 2));
+        merges.add(&merge(2, 3, 4));
+        merges.add(&merge(3, 2, 4));
+        assert_eq!(readings(&merges), [4, 4, 4, 4, 5]);
+        assert_eq!((merges.len(), merges.through), (3, MergeId(3)));
+        merges.add(&merge(4, 4, 1));
+        assert_eq!(readings(&merges), [1, 1, 1, 1, 5]);
+        assert_eq!(merges.numbers_of(1).iter().collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn only_the_merge_that_was_meant_is_retired() {
+        let mut merges = Merges::default();
+        let (first, second) = (merge(1, 1, 2), merge(2, 3, 2));
+        merges.add(&first);
+        merges.add(&second);
+        merges.retire(&[first]);
+        assert_eq!(readings(&merges), [1, 2, 2, 4, 5]);
+        // What read as the merged person counts as merged anew.
+        merges.add(&merge(3, 2, 4));
+        merges.retire(&[second]);
+        assert_eq!(readings(&merges), [1, 4, 4, 4, 5]);
+        let sources: std::collections::BTreeMap<u32, MergeId> = merges.sources().collect();
+        assert_eq!(sources, [(2, MergeId(3)), (3, MergeId(3))].into());
+    }
+}

@@ -124,8 +124,8 @@ pub(crate) fn write(
     let stride = properties.len().div_ceil(SAMPLE_ROWS).max(1);
     (0..properties.len()).step_by(stride).for_each(|row| census.add(properties.value(row)));
     let plan = census.plan(limits);
-    let mut source = Shredded::new(&file.batch, &plan);
-    let new = NewSegment {
+    let mut source = Shredded::new(&file.batch, &plan, limits.row_group_rows);
+    let mut new = NewSegment {
         id,
         project: file.project,
         level: Level::Fresh,
@@ -134,7 +134,7 @@ pub(crate) fn write(
         source: &mut source,
         limits,
     };
-    let segment = write::write(files, root, new)?;
+    let segment = write::write(files, root, &mut new)?;
     let entry = segment.entry.clone();
     sealed.segments.push(segment);
     for (at, row) in (0..).zip(&file.rows) {
@@ -148,24 +148,32 @@ struct Shredded<'a> {
     batch: &'a RecordBatch,
     columns: Vec<Option<ArrayRef>>,
     rest: Rest,
+    group_rows: usize,
 }
 
 impl<'a> Shredded<'a> {
-    fn new(batch: &'a RecordBatch, plan: &Plan) -> Self {
+    fn new(batch: &'a RecordBatch, plan: &Plan, group_rows: usize) -> Self {
         let mut shredder = Shredder::new(plan);
         batch.column(PROPERTIES).as_string::<i32>().iter().flatten().for_each(|object| shredder.push(object));
         let (columns, rest) = shredder.finish();
-        Self { batch, columns: columns.into_iter().map(Some).collect(), rest }
+        Self { batch, columns: columns.into_iter().map(Some).collect(), rest, group_rows }
+    }
+
+    /// `array` cut into row groups.
+    fn grouped(&self, array: &ArrayRef) -> Vec<ArrayRef> {
+        let starts = (0..array.len()).step_by(self.group_rows);
+        starts.map(|start| array.slice(start, self.group_rows.min(array.len() - start))).collect()
     }
 }
 
 impl Source for Shredded<'_> {
-    fn column(&mut self, column: Column) -> Result<ArrayRef, StoreError> {
-        Ok(Arc::clone(self.batch.column(column.place())))
+    fn column(&mut self, column: Column) -> Result<Vec<ArrayRef>, StoreError> {
+        Ok(self.grouped(self.batch.column(column.place())))
     }
 
-    fn property(&mut self, place: usize) -> Result<ArrayRef, StoreError> {
-        Ok(self.columns[place].take().expect("each column is asked for once"))
+    fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {
+        let column = self.columns[place].take().expect("each column is asked for once");
+        Ok(self.grouped(&column))
     }
 
     fn rest(&mut self) -> Result<Rest, StoreError> {

@@ -29,7 +29,7 @@ use crate::property::{Kind, PlannedColumn, Rest, RestBuilder};
 use crate::schema::{Column, REST, dictionary};
 use crate::selection::Selection;
 use crate::snapshot::TimeRange;
-use crate::write::{FACT_COLUMNS, PLAN_KEY, collect_facts};
+use crate::write::{FACT_COLUMNS, PLAN_KEY, Validity, collect_facts, columns_with_values};
 
 /// A sealed segment.
 #[derive(Debug)]
@@ -237,7 +237,7 @@ impl Segment {
 
     fn derive_index(&self, opened: &Opened) -> Result<NewIndex, StoreError> {
         let mut facts: Vec<Vec<ArrayRef>> = vec![Vec::new(); FACT_COLUMNS.len()];
-        let mut validity = vec![Vec::new(); opened.columns.len()];
+        let mut validity: Vec<Validity> = opened.columns.iter().map(|_| Validity::default()).collect();
         let mut rest = RestBuilder::default();
         let mut first = 0_u32;
         for group in 0..opened.groups() {
@@ -251,9 +251,8 @@ impl Segment {
                 };
                 column.push(plain);
             }
-            for (at, valid) in validity.iter_mut().enumerate() {
-                let array = opened.read(group, &[REST + 1 + at], &all, self)?.remove(0);
-                valid.extend((0..array.len()).map(|row| array.is_valid(row)));
+            for (at, validity) in validity.iter_mut().enumerate() {
+                validity.push(&opened.read(group, &[REST + 1 + at], &all, self)?.remove(0));
             }
             let objects = opened.read(group, &[REST], &all, self)?.remove(0);
             for (row, object) in (first..).zip(objects.as_string::<i32>()) {
@@ -263,18 +262,10 @@ impl Segment {
             }
             first += opened.group_rows(group);
         }
-        let joined: Result<Vec<ArrayRef>, _> = facts
-            .iter()
-            .map(|arrays| arrow::compute::concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
-            .collect();
-        let (probes, facts) = collect_facts(&joined?);
+        let (probes, facts) = collect_facts(&facts);
         let rest: Rest = rest.finish();
         let (directory, tails) = tails::encode(&rest, self.rare_keys_max);
-        let columns_of = |rows: &std::ops::Range<u32>| {
-            let rows = rows.start as usize..rows.end as usize;
-            let has = |valid: &Vec<bool>| valid.get(rows.clone()).unwrap_or_default().iter().any(|valid| *valid);
-            (0..).zip(&validity).filter(|(_, valid)| has(valid)).map(|(place, _)| place).collect()
-        };
+        let columns_of = |run: &std::ops::Range<u32>| columns_with_values(&validity, run);
         let by_event = self.entry.level == model::Level::Compacted;
         let facts = Arc::new(facts.finish(by_event, columns_of, directory));
         Ok(NewIndex { probes, facts, blocks: opened.file.blocks.to_vec(), tails })

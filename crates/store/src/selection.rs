@@ -16,7 +16,13 @@ impl Selection {
     /// The first `rows` rows.
     #[must_use]
     pub fn all(rows: u32) -> Self {
-        Self::from_ranges([0..rows])
+        Self::of(0..rows)
+    }
+
+    /// The rows of `range`.
+    #[must_use]
+    pub fn of(range: Range<u32>) -> Self {
+        Self::from_ranges(std::iter::once(range))
     }
 
     /// The rows of `ranges`, which are ascending and do not overlap.
@@ -154,7 +160,7 @@ impl Selection {
 
     /// For the Parquet reader, whose row group has `total` rows; none when all are selected.
     pub(crate) fn for_parquet(&self, total: u32) -> Option<RowSelection> {
-        if self.ranges.as_slice() == [0..total] {
+        if matches!(self.ranges.as_slice(), [all] if *all == (0..total)) {
             return None;
         }
         let mut selectors = Vec::with_capacity(self.ranges.len() * 2 + 1);
@@ -215,7 +221,7 @@ mod tests {
         assert_eq!(rows.filter(&keep), of(&[2..3, 4..5, 8..9]));
         assert_eq!(rows.pick([0, 4]), of(&[2..3, 9..10]));
         assert_eq!(rows.and(&of(&[0..3, 4..9])), of(&[2..3, 4..5, 8..9]));
-        assert_eq!(rows.chunks(2), [of(&[2..4]), of(&[4..5, 8..9]), of(&[9..10])]);
+        assert_eq!(rows.chunks(2), [Selection::of(2..4), of(&[4..5, 8..9]), Selection::of(9..10)]);
         assert_eq!(of(&[0..2, 2..4]), Selection::all(4));
     }
 

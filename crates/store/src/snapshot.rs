@@ -255,7 +255,7 @@ impl Part {
     /// As [`Part::may_hold_event`].
     pub fn may_hold_property(&self, key: &str) -> Result<bool, StoreError> {
         let (Some(facts), Rows::Segment(segment)) = (self.facts()?, &self.rows) else { return Ok(true) };
-        let rare = facts.tails.keys.get(key).map_or(facts.tails.others.is_some(), |place| place.valued > 0);
+        let rare = facts.tails.keys.get(key).map_or_else(|| facts.tails.others.is_some(), |place| place.valued > 0);
         Ok(rare || segment.opened(self.context.files.as_ref())?.property(key).is_some())
     }
 

@@ -546,12 +546,13 @@ impl Store {
     /// # Errors
     ///
     /// Nothing changed. Files written so far are removed at the next start.
+    #[expect(clippy::needless_pass_by_value, reason = "a job is done once")]
     pub fn compact<E: From<StoreError>>(
         &self,
         job: Job,
         reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
     ) -> Result<Compacted, E> {
-        compact::run(&self.root, job, &self.settings.limits, reserve)
+        compact::run(&self.root, &job, &self.settings.limits, reserve)
     }
 
     /// Shows the compacted segments instead of those they were made of, once `commit` has put into the catalog, in one

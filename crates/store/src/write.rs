@@ -4,10 +4,12 @@
 //! with the rows. Columns are made on demand, in any order the file does not care about: the rest is written last,
 //! because making property columns may leave values to it.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
 use env::Files;
 use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Timestamp};
@@ -49,70 +51,71 @@ pub(crate) struct NewSegment<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// Gives the columns of a segment, one at a time.
+/// Gives the columns of a segment, one at a time, each as one array per row group: all rows of a column can be more text
+/// than one array holds.
 pub(crate) trait Source {
     /// A column that every event has.
-    fn column(&mut self, column: Column) -> Result<ArrayRef, StoreError>;
+    fn column(&mut self, column: Column) -> Result<Vec<ArrayRef>, StoreError>;
 
     /// A property column of the plan, by place.
-    fn property(&mut self, place: usize) -> Result<ArrayRef, StoreError>;
+    fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError>;
 
     /// What went into no column. Asked last.
     fn rest(&mut self) -> Result<Rest, StoreError>;
 }
 
 /// Writes a segment and its index, both durable, their names included.
-pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Result<Arc<Segment>, StoreError> {
+pub(crate) fn write(files: &dyn Files, root: &Path, new: &mut NewSegment<'_>) -> Result<Arc<Segment>, StoreError> {
     let directory = directory(root, new.project);
     files.create_dir_all(&directory)?;
     let (path, index_path) = paths(root, new.project, new.id);
     let events = new.source.column(Column::Event)?;
     let timestamps = new.source.column(Column::Timestamp)?;
-    let rows = events.len();
-    let mut file = Encoder::new(FileWriter::new(files.create(&path)?), &new, rows)?;
-    let mut facts = Vec::with_capacity(5);
+    let mut file = Encoder::new(FileWriter::new(files.create(&path)?), new, events.len())?;
+    let mut facts = Vec::with_capacity(FACT_COLUMNS.len());
     for column in Column::ALL {
-        let array = match column {
-            Column::Event => Arc::clone(&events),
-            Column::Timestamp => Arc::clone(&timestamps),
+        let arrays = match column {
+            Column::Event => events.clone(),
+            Column::Timestamp => timestamps.clone(),
             _ => new.source.column(column)?,
         };
-        file.write(column.place(), &array)?;
+        file.write(column.place(), &arrays)?;
         if FACT_COLUMNS.contains(&column) {
-            facts.push(array);
+            facts.push(arrays);
         }
     }
     let (probes, facts) = collect_facts(&facts);
     let mut validity = Vec::with_capacity(new.plan.columns.len());
     for place in 0..new.plan.columns.len() {
-        let array = new.source.property(place)?;
-        file.write(REST + 1 + place, &array)?;
-        validity.push(array.nulls().cloned());
+        let arrays = new.source.property(place)?;
+        file.write(REST + 1 + place, &arrays)?;
+        validity.push(Validity::of(&arrays));
     }
     let rest = new.source.rest()?;
-    let objects: ArrayRef = Arc::new(rest.objects(u32::try_from(rows).unwrap_or(u32::MAX)));
+    let mut objects: Vec<ArrayRef> = Vec::with_capacity(events.len());
+    let mut first = 0;
+    for group in &events {
+        let end = first + u32::try_from(group.len()).unwrap_or(u32::MAX);
+        objects.push(Arc::new(rest.objects(first..end)));
+        first = end;
+    }
     file.write(REST, &objects)?;
     drop(objects);
     let written = file.finish()?;
     let (directory_of_tails, tails) = tails::encode(&rest, new.limits.rare_keys_max);
-    let columns_of = |run: &std::ops::Range<u32>| {
-        let has = |nulls: &Option<arrow::buffer::NullBuffer>| {
-            nulls.as_ref().is_none_or(|nulls| nulls.slice(run.start as usize, run.len()).null_count() < run.len())
-        };
-        (0..).zip(&validity).filter(|(_, nulls)| has(nulls)).map(|(place, _)| place).collect::<RoaringBitmap>()
-    };
+    let columns_of = |run: &Range<u32>| columns_with_values(&validity, run);
     let facts = Arc::new(facts.finish(new.level == Level::Compacted, columns_of, directory_of_tails));
     let (index, filter) = index::write(files, &index_path, &NewIndex { probes, facts, blocks: written.blocks, tails })?;
     files.sync_dir(&directory)?;
-    let times = timestamps.as_primitive::<TimestampMicrosecondType>();
+    let times = || timestamps.iter().map(|group| group.as_primitive::<TimestampMicrosecondType>());
     let entry = SegmentEntry {
         id: new.id,
         project: new.project,
         level: new.level,
-        rows: rows as u64,
+        rows: first.into(),
         file_bytes: written.bytes,
-        min_timestamp: Timestamp::from_micros(arrow::compute::min(times).unwrap_or_default()),
-        max_timestamp: Timestamp::from_micros(arrow::compute::max(times).unwrap_or_default()),
+        min_timestamp: Timestamp::from_micros(times().filter_map(arrow::compute::min).min().unwrap_or_default()),
+        max_timestamp: Timestamp::from_micros(times().filter_map(arrow::compute::max).max().unwrap_or_default()),
         checksum: written.checksum,
         merges_through: new.merges_through,
     };
@@ -121,32 +124,72 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: NewSegment<'_>) -> Resu
     Ok(Arc::new(segment))
 }
 
+/// In which rows a column has values.
+#[derive(Debug, Default)]
+pub(crate) struct Validity {
+    /// Rows of each row group, and where it has none.
+    groups: Vec<(Range<u32>, Option<NullBuffer>)>,
+}
+
+impl Validity {
+    fn of(groups: &[ArrayRef]) -> Self {
+        let mut validity = Self::default();
+        groups.iter().for_each(|group| validity.push(group));
+        validity
+    }
+
+    /// Adds the next row group.
+    pub(crate) fn push(&mut self, group: &ArrayRef) {
+        let first = self.groups.last().map_or(0, |(rows, _)| rows.end);
+        let rows = first..first + u32::try_from(group.len()).unwrap_or(u32::MAX);
+        self.groups.push((rows, group.nulls().cloned()));
+    }
+
+    fn has_any(&self, rows: &Range<u32>) -> bool {
+        self.groups.iter().any(|(group, nulls)| {
+            let (start, end) = (rows.start.max(group.start), rows.end.min(group.end));
+            let has = |nulls: &NullBuffer| {
+                let slice = nulls.slice((start - group.start) as usize, (end - start) as usize);
+                slice.null_count() < slice.len()
+            };
+            start < end && nulls.as_ref().is_none_or(has)
+        })
+    }
+}
+
+/// The property columns that have values in `rows`, by place.
+pub(crate) fn columns_with_values(columns: &[Validity], rows: &Range<u32>) -> RoaringBitmap {
+    (0..).zip(columns).filter(|(_, validity)| validity.has_any(rows)).map(|(place, _)| place).collect()
+}
+
 /// The columns that facts are made of, in the order they are written.
 pub(crate) const FACT_COLUMNS: [Column; 5] =
     [Column::Uuid, Column::Event, Column::DistinctId, Column::Timestamp, Column::PersonNumber];
 
-/// Probes and facts from the columns [`FACT_COLUMNS`].
-pub(crate) fn collect_facts(columns: &[ArrayRef]) -> (Vec<Probe>, FactsBuilder) {
+/// Probes and facts from the columns [`FACT_COLUMNS`], each with an array per row group.
+pub(crate) fn collect_facts(columns: &[Vec<ArrayRef>]) -> (Vec<Probe>, FactsBuilder) {
     let [uuids, events, distinct_ids, timestamps, persons] = columns else {
         unreachable!("facts are made of five columns")
     };
-    let (events, distinct_ids) = (events.as_string::<i32>(), distinct_ids.as_string::<i32>());
-    let (uuids, persons) = (uuids.as_fixed_size_binary(), persons.as_primitive::<UInt32Type>());
-    let timestamps = timestamps.as_primitive::<TimestampMicrosecondType>();
-    let mut probes = Vec::with_capacity(uuids.len());
+    let mut probes = Vec::with_capacity(uuids.iter().map(Array::len).sum());
     let mut facts = FactsBuilder::default();
-    for row in 0..uuids.len() {
-        let uuid = uuid_at(uuids, row);
-        let (event, distinct_id) = (events.value(row), distinct_ids.value(row));
-        probes.push(Identity::of(distinct_id, event, uuid).probe(uuid));
-        facts.push(event, timestamps.value(row), persons.value(row), distinct_id);
+    for (group, uuids) in uuids.iter().enumerate() {
+        let uuids = uuids.as_fixed_size_binary();
+        let (events, distinct_ids) = (events[group].as_string::<i32>(), distinct_ids[group].as_string::<i32>());
+        let persons = persons[group].as_primitive::<UInt32Type>();
+        let timestamps = timestamps[group].as_primitive::<TimestampMicrosecondType>();
+        for row in 0..uuids.len() {
+            let uuid = uuid_at(uuids, row);
+            let (event, distinct_id) = (events.value(row), distinct_ids.value(row));
+            probes.push(Identity::of(distinct_id, event, uuid).probe(uuid));
+            facts.push(event, timestamps.value(row), persons.value(row), distinct_id);
+        }
     }
     (probes, facts)
 }
 
 /// The Parquet file while columns come in.
 struct Encoder {
-    group_rows: usize,
     writer: SerializedFileWriter<FileWriter>,
     fields: Vec<Arc<arrow::datatypes::Field>>,
     /// Writers of each row group, by column; taken when the column is written.
@@ -155,33 +198,29 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(file: FileWriter, new: &NewSegment<'_>, rows: usize) -> Result<Self, StoreError> {
+    fn new(file: FileWriter, new: &NewSegment<'_>, count: usize) -> Result<Self, StoreError> {
         let schema = segment_schema(&new.plan.columns);
         let writer =
             ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(new.level, new.plan, new.limits)))?;
         let (writer, factory): (_, ArrowRowGroupWriterFactory) = writer.into_serialized_writer()?;
-        let count = rows.div_ceil(new.limits.row_group_rows).max(1);
         let mut groups = Vec::with_capacity(count);
         for group in 0..count {
             groups.push(factory.create_column_writers(group)?.into_iter().map(Some).collect());
         }
         let columns = schema.fields().len();
         let chunks = (0..count).map(|_| (0..columns).map(|_| None).collect()).collect();
-        let group_rows = new.limits.row_group_rows;
-        Ok(Self { group_rows, writer, fields: schema.fields().iter().map(Arc::clone).collect(), groups, chunks })
+        Ok(Self { writer, fields: schema.fields().iter().map(Arc::clone).collect(), groups, chunks })
     }
 
-    /// Encodes all rows of one column.
-    fn write(&mut self, place: usize, array: &ArrayRef) -> Result<(), StoreError> {
+    /// Encodes all rows of one column, an array per row group.
+    fn write(&mut self, place: usize, arrays: &[ArrayRef]) -> Result<(), StoreError> {
         let field = Arc::clone(&self.fields[place]);
-        for (group, writers) in self.groups.iter_mut().enumerate() {
-            let start = group * self.group_rows;
-            let length = self.group_rows.min(array.len() - start);
+        for ((writers, chunks), array) in self.groups.iter_mut().zip(&mut self.chunks).zip(arrays) {
             let mut writer = writers[place].take().expect("each column is written once");
-            for leaf in compute_leaves(&field, &array.slice(start, length))? {
+            for leaf in compute_leaves(&field, array)? {
                 writer.write(&leaf)?;
             }
-            self.chunks[group][place] = Some(writer.close()?);
+            chunks[place] = Some(writer.close()?);
         }
         Ok(())
     }

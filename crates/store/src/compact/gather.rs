@@ -12,6 +12,7 @@ use model::json::Key;
 
 use super::Row;
 use crate::error::StoreError;
+use crate::limits::Limits;
 use crate::property::shred::Column as ColumnBuilder;
 use crate::property::values::{PropertyColumn, PropertyValues};
 use crate::property::{Kind, Plan, PlannedColumn, Rest, RestBuilder};
@@ -28,6 +29,7 @@ pub(super) struct Gather<'a> {
     /// For each row of the output: its piece, and its place among the piece's rows.
     order: Vec<(usize, usize)>,
     rest: RestBuilder,
+    group_rows: usize,
 }
 
 /// The rows that one chunk gives.
@@ -39,7 +41,13 @@ struct Piece<'a> {
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(chunks: &'a [Chunk], rows: &[Row], plan: &'a Plan, files: &'a dyn Files) -> Self {
+    pub(super) fn new(
+        chunks: &'a [Chunk],
+        rows: &[Row],
+        plan: &'a Plan,
+        limits: &Limits,
+        files: &'a dyn Files,
+    ) -> Self {
         let mut by_chunk: Vec<Vec<(u32, u32)>> = vec![Vec::new(); chunks.len()];
         for (row, output) in rows.iter().zip(0..) {
             by_chunk[row.chunk as usize].push((row.row, output));
@@ -57,13 +65,14 @@ impl<'a> Gather<'a> {
             let rows = Selection::from_rows(taken.iter().map(|(row, _)| *row));
             pieces.push(Piece { chunk, rows, outputs: taken.into_iter().map(|(_, output)| output).collect() });
         }
-        Self { plan, files, pieces, order, rest: RestBuilder::default() }
+        Self { plan, files, pieces, order, rest: RestBuilder::default(), group_rows: limits.row_group_rows }
     }
 
-    fn interleaved(&self, arrays: &[ArrayRef]) -> Result<ArrayRef, StoreError> {
+    /// The rows of the output, by row group, from the pieces' arrays.
+    fn interleaved(&self, arrays: &[ArrayRef]) -> Result<Vec<ArrayRef>, StoreError> {
         let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        let array = interleave(&arrays, &self.order)?;
-        Ok(plain(array)?)
+        let groups = self.order.chunks(self.group_rows).map(|order| interleave(&arrays, order));
+        Ok(groups.collect::<Result<_, _>>()?)
     }
 
     /// Leaves what the columns of `plan` do not take: values of rare keys, of columns that are none any more, and nulls.
@@ -109,7 +118,7 @@ impl<'a> Gather<'a> {
 }
 
 impl Source for Gather<'_> {
-    fn column(&mut self, column: Column) -> Result<ArrayRef, StoreError> {
+    fn column(&mut self, column: Column) -> Result<Vec<ArrayRef>, StoreError> {
         debug_assert!(column.place() < COLUMNS, "every column has a place");
         let mut arrays = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
@@ -118,7 +127,7 @@ impl Source for Gather<'_> {
         self.interleaved(&arrays)
     }
 
-    fn property(&mut self, place: usize) -> Result<ArrayRef, StoreError> {
+    fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {
         let planned = &self.plan.columns[place];
         let key = Key::new(&planned.key);
         let mut arrays = Vec::with_capacity(self.pieces.len());

@@ -1,6 +1,7 @@
 //! The properties of some rows that have no column: who has which key with which value, exactly as sent.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use foldhash::fast::FixedState;
 use model::write_json_string;
@@ -65,12 +66,13 @@ impl Rest {
         keys
     }
 
-    /// The rest of each of `rows` rows as a JSON object; none where nothing is left.
-    pub(crate) fn objects(&self, rows: u32) -> arrow::array::StringArray {
-        let mut builder = arrow::array::StringBuilder::with_capacity(rows as usize, self.values.len());
-        let mut entries = self.entries.iter().peekable();
+    /// The rest of each of `rows` as a JSON object; none where nothing is left.
+    pub(crate) fn objects(&self, rows: Range<u32>) -> arrow::array::StringArray {
+        let mut builder = arrow::array::StringBuilder::with_capacity(rows.len(), 0);
+        let before = self.entries.partition_point(|entry| entry.row < rows.start);
+        let mut entries = self.entries.iter().skip(before).peekable();
         let mut object = String::new();
-        for row in 0..rows {
+        for row in rows {
             object.clear();
             while let Some(entry) = entries.next_if(|entry| entry.row == row) {
                 object.push(if object.is_empty() { '{' } else { ',' });

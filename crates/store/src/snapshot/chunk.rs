@@ -197,6 +197,7 @@ impl Chunk {
     /// # Errors
     ///
     /// As [`Chunk::read`].
+    #[expect(clippy::type_complexity, reason = "names and rows, where there are any")]
     pub fn runs(&self, rows: &Selection) -> Result<Option<Vec<(Box<str>, Selection)>>, StoreError> {
         let Rows::Group { segment, range, .. } = &self.rows else { return Ok(None) };
         let facts = segment.facts(self.context.files.as_ref())?;
@@ -206,7 +207,7 @@ impl Chunk {
         let mut runs = Vec::new();
         for run in &facts.runs {
             let clamp = |row: u32| row.clamp(range.start, range.end) - range.start;
-            let here = rows.and(&Selection::from_ranges([clamp(run.rows.start)..clamp(run.rows.end)]));
+            let here = rows.and(&Selection::of(clamp(run.rows.start)..clamp(run.rows.end)));
             if !here.is_empty() {
                 let name = facts.events.get(run.event as usize).cloned().unwrap_or_default();
                 runs.push((name, here));

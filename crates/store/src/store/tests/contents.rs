@@ -302,7 +302,7 @@ fn survives(generations: Vec<Vec<Members>>, limits: Limits, seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// With few columns, most values stand beside them; with many, in them; with one event a run and with several.
     #[test]

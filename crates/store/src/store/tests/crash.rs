@@ -6,7 +6,7 @@ use super::support::*;
 use super::*;
 use crate::schema::Column;
 
-const STEPS: usize = 25;
+const STEPS: usize = 18;
 
 /// How a seal or a compaction ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -266,7 +266,7 @@ fn survives(seed: u64, mutant: Option<Mutant>) -> Option<(usize, usize)> {
 #[test]
 fn one_event_is_one_row_through_publishing_sealing_compacting_and_crashes() {
     let every_other = |first: u64| {
-        let done = (first..64).step_by(2).map(|seed| survives(seed, None).unwrap_or_else(|| panic!("seed {seed}")));
+        let done = (first..60).step_by(2).map(|seed| survives(seed, None).unwrap_or_else(|| panic!("seed {seed}")));
         done.fold((0, 0), |all, done| (all.0 + done.0, all.1 + done.1))
     };
     let (even, odd) = std::thread::scope(|scope| {
@@ -274,7 +274,7 @@ fn one_event_is_one_row_through_publishing_sealing_compacting_and_crashes() {
         (every_other(0), odd.join().unwrap())
     });
     let (compactions, retired) = (even.0 + odd.0, even.1 + odd.1);
-    assert!(compactions > 200 && retired > 50, "{compactions} compactions, {retired} merges retired");
+    assert!(compactions > 120 && retired > 100, "{compactions} compactions, {retired} merges retired");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn a_lost_or_damaged_index_is_made_again() {
         let path = path_of(*segment, "idx");
         let good = read(&disk, &path);
         let cut = [0, 1, 50, good.len() / 2, good.len() - 1].map(|length| good[..length].to_vec());
-        let flipped = (0..good.len()).step_by(23).map(|at| {
+        let flipped = (0..good.len()).step_by(61).map(|at| {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << (at % 8);
             bytes
@@ -136,13 +136,13 @@ fn an_index_that_is_damaged_while_it_is_open_is_made_again() {
     for segment in kept.segments.keys() {
         let path = path_of(*segment, "idx");
         let length = read(&disk, &path).len();
-        for at in (0..length).step_by(97) {
+        for at in (0..length).step_by(191) {
             let store = kept.open(&disk);
             // Facts and filter are in memory by now; entries and rare values are read when asked for.
             assert_eq!(right(&store), expected);
             store.publish(&batch(vec![row(0, "none", "none", 0, "{}")], 8)).unwrap();
             let file = disk.open(&path).unwrap();
-            file.write_all_at(&vec![0x55; 97.min(length - at)], at as u64).unwrap();
+            file.write_all_at(&vec![0x55; 191.min(length - at)], at as u64).unwrap();
             let segments = store
                 .snapshot(PROJECT)
                 .parts()
@@ -186,7 +186,7 @@ fn a_damaged_segment_is_reported_and_harms_no_other() {
             put(&disk, &path, &good[..length]);
             assert!(damage_is_told(&kept, &disk, *segment, &expected), "{length} bytes left");
         }
-        for at in (0..good.len()).step_by(101) {
+        for at in (0..good.len()).step_by(307) {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << (at % 8);
             put(&disk, &path, &bytes);
