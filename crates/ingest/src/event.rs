@@ -127,7 +127,7 @@ pub(crate) fn row(
     EventRow {
         project,
         uuid: event.uuid,
-        event: cut_name(&event.name),
+        event: cut_name(event.name),
         distinct_id: event.distinct_id,
         timestamp: event.timestamp,
         created_at: received,
@@ -266,7 +266,11 @@ fn scrubbed(text: &str) -> String {
 }
 
 /// At most 200 UTF-16 units of `name`, cut between characters.
-fn cut_name(name: &str) -> String {
+fn cut_name(name: Cow<'_, str>) -> String {
+    // No text has more units than bytes.
+    if name.len() <= NAME_UNITS_MAX {
+        return name.into_owned();
+    }
     let mut units = 0;
     name.chars()
         .take_while(|c| {

@@ -14,6 +14,8 @@ pub(crate) struct StoredProperties {
     /// A JSON object without spaces between its parts.
     text: Arc<str>,
     entries: Vec<Entry>,
+    /// Whether every key is written as it reads, as nearly always: then keys can be compared as they are.
+    plain: bool,
 }
 
 /// `"key":value` in the text. Behind `end` stands `,` or `}`.
@@ -64,16 +66,18 @@ impl StoredProperties {
     /// The place of a key. Keys that are asked for in the order they are stored are found at once: `next` is where to look
     /// first, and afterwards the place behind what was found.
     pub(crate) fn find(&self, key: &str, next: &mut usize) -> Option<usize> {
-        let written = written(key);
-        let wanted = written.as_bytes();
-        let (before, after) = self.entries.split_at((*next).min(self.entries.len()));
-        let is_wanted = |entry: &Entry| self.key(*entry) == wanted;
-        let found = match after.iter().position(is_wanted) {
-            Some(at) => before.len() + at,
-            None => before.iter().position(is_wanted)?,
-        };
-        *next = found + 1;
-        Some(found)
+        let found = if self.plain { self.find_written(key, *next) } else { self.find_written(&written(key), *next) };
+        *next = found.map_or(*next, |found| found + 1);
+        found
+    }
+
+    fn find_written(&self, key: &str, next: usize) -> Option<usize> {
+        let is_wanted = |entry: &Entry| self.key(*entry) == key.as_bytes();
+        if self.entries.get(next).is_some_and(is_wanted) {
+            return Some(next);
+        }
+        let (before, after) = self.entries.split_at((next + 1).min(self.entries.len()));
+        after.iter().position(is_wanted).map(|at| before.len() + at).or_else(|| before.iter().position(is_wanted))
     }
 
     /// The JSON of the value at a place.
@@ -90,22 +94,18 @@ impl StoredProperties {
 
     /// The properties after `changes`, and without what was at the places `removed`.
     pub(crate) fn changed(&self, changes: &[Change<'_>], removed: &[usize]) -> Self {
-        let mut values: Vec<Option<&str>> = (0..self.entries.len()).map(|place| Some(self.value(place))).collect();
-        let mut added_bytes = 0;
-        for change in changes {
-            added_bytes += change.key.len() + change.value.len() + 4;
-            if let Some(value) = change.place.and_then(|place| values.get_mut(place)) {
-                *value = Some(change.value);
-            }
-        }
-        for place in removed {
-            if let Some(value) = values.get_mut(*place) {
-                *value = None;
-            }
-        }
+        let added_bytes: usize = changes.iter().map(|change| change.key.len() + change.value.len() + 4).sum();
         let mut writer = Writer::new(self.text.len() + added_bytes, self.entries.len() + changes.len());
-        for (entry, value) in self.entries.iter().zip(values) {
-            if let Some(value) = value {
+        writer.plain = self.plain;
+        let mut new: Vec<Option<&str>> = vec![None; self.entries.len()];
+        for change in changes {
+            if let Some(new) = change.place.and_then(|place| new.get_mut(place)) {
+                *new = Some(change.value);
+            }
+        }
+        for (place, (entry, new)) in self.entries.iter().zip(new).enumerate() {
+            if !removed.contains(&place) {
+                let value = new.unwrap_or_else(|| self.part(entry.value, entry.end));
                 writer.written_entry(self.part(entry.start, entry.value - 1), value);
             }
         }
@@ -143,17 +143,19 @@ fn written(key: &str) -> Cow<'_, str> {
 struct Writer {
     text: String,
     entries: Vec<Entry>,
+    plain: bool,
 }
 
 impl Writer {
     fn new(bytes: usize, entries: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
-        Self { text, entries: Vec::with_capacity(entries) }
+        Self { text, entries: Vec::with_capacity(entries), plain: true }
     }
 
     fn entry(&mut self, key: &str, value: &str) {
         let start = self.begin();
+        self.plain &= is_plain(key);
         write_json_string(&mut self.text, key);
         self.end(start, value);
     }
@@ -181,7 +183,7 @@ impl Writer {
 
     fn finish(mut self) -> StoredProperties {
         self.text.push('}');
-        StoredProperties { text: self.text.into(), entries: self.entries }
+        StoredProperties { text: self.text.into(), entries: self.entries, plain: self.plain }
     }
 }
 
