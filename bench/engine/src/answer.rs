@@ -219,9 +219,7 @@ fn ranked(mut rows: Vec<AggregateRow>, limit: usize) -> String {
     };
     // ClickHouse and DuckDB put what is missing last.
     let missing = |row: &AggregateRow| matches!(row.groups.first(), Some(GroupValue::Text(None)));
-    rows.sort_by(|a, b| {
-        (count(b), missing(a), &a.groups).cmp(&(count(a), missing(b), &b.groups))
-    });
+    rows.sort_by(|a, b| (count(b), missing(a), &a.groups).cmp(&(count(a), missing(b), &b.groups)));
     if limit > 0 {
         rows.truncate(limit);
     }
@@ -237,7 +235,9 @@ fn lines(rows: &[AggregateRow], decimals: &[usize]) -> String {
     for row in rows {
         let groups = row.groups.iter().map(|group| match group {
             GroupValue::Interval(at) => day(*at),
-            GroupValue::Text(text) => text.as_deref().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).unwrap_or_default(),
+            GroupValue::Text(text) => {
+                text.as_deref().map(|text| format!("\"{}\"", text.replace('"', "\"\""))).unwrap_or_default()
+            }
         });
         let measures = row.measures.iter().enumerate().map(|(at, measure)| match measure {
             MeasureValue::Count(count) => count.to_string(),

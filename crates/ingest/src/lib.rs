@@ -7,8 +7,8 @@
 #![warn(missing_docs)]
 
 mod batch;
-mod compactor;
 mod cache;
+mod compactor;
 mod elements;
 mod event;
 mod identity;

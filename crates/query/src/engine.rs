@@ -178,10 +178,7 @@ fn session(settings: &EngineSettings) -> datafusion::error::Result<SessionState>
             .with_mode(DiskManagerMode::Directories(vec![spill.directory.clone()]))
             .with_max_temp_directory_size(spill.bytes),
     };
-    let environment = RuntimeEnvBuilder::new()
-        .with_memory_pool(pool)
-        .with_disk_manager_builder(disk)
-        .build_arc()?;
+    let environment = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()?;
     let config = SessionConfig::new().with_target_partitions(settings.threads).with_batch_size(BATCH_ROWS);
     Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())
 }

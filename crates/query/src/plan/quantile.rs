@@ -44,12 +44,12 @@ impl AggregateUDFImpl for Quantile {
         Ok(DataType::Float64)
     }
 
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
         let item = Field::new_list_field(DataType::Float64, true);
         Ok(vec![Arc::new(Field::new_list(format!("{}[numbers]", args.name), item, true))])
     }
 
-    fn accumulator(&self, _args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+    fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
         Ok(Box::new(Numbers { share: f64::from_bits(self.share_bits), numbers: Vec::new() }))
     }
 }
