@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::QueryError;
+use crate::list::Recent;
 
 /// Rows handled at once. Small, because a row with its properties has a kilobyte or more.
 pub(crate) const BATCH_ROWS: usize = 4096;
@@ -78,6 +79,8 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) settings: EngineSettings,
+    /// Events listed lately.
+    pub(crate) recent: Arc<Recent>,
     session: SessionState,
     turns: Semaphore,
 }
@@ -141,7 +144,7 @@ impl Core {
     pub(crate) fn new(settings: EngineSettings) -> Result<Self, QueryError> {
         let session = session(&settings).map_err(|error| QueryError::Internal(error.into()))?;
         let turns = Semaphore::new(settings.queries);
-        Ok(Self { settings, session, turns })
+        Ok(Self { settings, recent: Arc::default(), session, turns })
     }
 
     /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.

@@ -10,7 +10,10 @@
 //! Invariant: ending early saves work and nothing else. The page is the same as if every row had been sorted.
 
 mod fetch;
+mod recent;
 mod search;
+
+pub(crate) use recent::Recent;
 
 use std::sync::Arc;
 

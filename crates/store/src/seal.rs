@@ -7,19 +7,20 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, StringArray, UInt32Array};
+use arrow::compute::interleave;
 use arrow::datatypes::{TimestampMicrosecondType, UInt32Type};
 use env::Files;
-use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
+use model::{Level, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::merges::Merges;
 use crate::property::shred::Shredder;
-use crate::property::{Census, Plan, Rest};
-use crate::schema::{Column, PROPERTIES, memory_schema};
+use crate::property::{Census, Rest};
+use crate::schema::{Column, PROPERTIES};
 use crate::segment::{Segment, uuid_at};
 use crate::write::{self, NewSegment, Source};
 
@@ -43,34 +44,38 @@ pub(crate) struct SealedProject {
     pub(crate) places: HashMap<u32, (SegmentId, u32)>,
 }
 
-/// Rows of one file to be: numbers of memory rows, in time order.
-pub(crate) struct FilePlan {
+/// Rows of one file to be: numbers of memory rows, in time order. Rows stay where they are until they are written.
+pub(crate) struct FilePlan<'a> {
     pub(crate) project: ProjectId,
     rows: Vec<u32>,
-    batch: RecordBatch,
-    merges_through: MergeId,
+    memory: &'a Memory,
+    merges: &'a Merges,
 }
 
 /// Which files the live rows of `memory` become.
-pub(crate) fn plan(
+pub(crate) fn plan<'a>(
     project: ProjectId,
-    memory: &Memory,
-    merges: &Merges,
+    memory: &'a Memory,
+    merges: &'a Merges,
     limits: &Limits,
-) -> Result<Vec<FilePlan>, StoreError> {
-    let all = concat_batches(&memory_schema(), memory.batches.iter().map(|(_, batch)| batch))?;
-    let timestamps = all.column(Column::Timestamp.place()).as_primitive::<TimestampMicrosecondType>();
-    let ids = all.column(Column::Uuid.place()).as_fixed_size_binary();
-    let mut rows: Vec<u32> = (0..memory.rows).filter(|row| !memory.deleted.contains(*row)).collect();
-    rows.sort_unstable_by_key(|row| (timestamps.value(*row as usize), ids.value(*row as usize)));
-    let day_of = |row: &u32| Timestamp::from_micros(timestamps.value(*row as usize)).day();
-    by_day(&rows, limits, day_of)
-        .into_iter()
-        .map(|rows| {
-            let batch = take_record_batch(&all, &UInt32Array::from(rows.clone()))?;
-            Ok(FilePlan { project, rows, batch: merged(batch, merges)?, merges_through: merges.through })
-        })
-        .collect()
+) -> Vec<FilePlan<'a>> {
+    let mut rows: Vec<(i64, Uuid, u32)> = Vec::with_capacity(memory.rows as usize);
+    for (first, batch) in &memory.batches {
+        let timestamps = batch.column(Column::Timestamp.place()).as_primitive::<TimestampMicrosecondType>();
+        let ids = batch.column(Column::Uuid.place()).as_fixed_size_binary();
+        for (at, row) in (0..batch.num_rows()).zip(*first..).filter(|(_, row)| !memory.deleted.contains(*row)) {
+            rows.push((timestamps.value(at), uuid_at(ids, at), row));
+        }
+    }
+    rows.sort_unstable();
+    let files = by_day(&rows, limits, |(at, _, _)| Timestamp::from_micros(*at).day());
+    let plan = |rows: Vec<(i64, Uuid, u32)>| FilePlan {
+        project,
+        rows: rows.into_iter().map(|(_, _, row)| row).collect(),
+        memory,
+        merges,
+    };
+    files.into_iter().map(plan).collect()
 }
 
 /// Deals `rows`, in time order, out to files: a day with enough rows gets its own, other days share one.
@@ -90,46 +95,36 @@ pub(crate) fn by_day<Row: Copy, Day: PartialEq>(
     files
 }
 
-/// `batch` with persons that were merged away replaced by the surviving ones.
-fn merged(batch: RecordBatch, merges: &Merges) -> Result<RecordBatch, StoreError> {
-    if merges.is_empty() {
-        return Ok(batch);
-    }
-    let dense = merges.dense();
-    let numbers = batch.column(Column::PersonNumber.place()).as_primitive::<UInt32Type>();
-    let numbers: UInt32Array = numbers.unary(|number| dense.get(number as usize).copied().unwrap_or(number));
-    let ids = batch.column(Column::PersonId.place()).as_fixed_size_binary();
-    let mut surviving = FixedSizeBinaryBuilder::with_capacity(ids.len(), 16);
-    for row in 0..ids.len() {
-        let id = uuid_at(ids, row);
-        surviving.append_value(merges.target(id).unwrap_or(id).as_bytes())?;
-    }
-    let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
-    columns[Column::PersonNumber.place()] = Arc::new(numbers);
-    columns[Column::PersonId.place()] = Arc::new(surviving.finish());
-    Ok(RecordBatch::try_new(batch.schema(), columns)?)
-}
-
 /// Writes one planned file and its index, synced, names included.
 pub(crate) fn write(
     files: &dyn Files,
     root: &Path,
     id: SegmentId,
-    file: &FilePlan,
+    file: &FilePlan<'_>,
     sealed: &mut SealedProject,
     limits: &Limits,
 ) -> Result<SegmentEntry, StoreError> {
-    let properties = file.batch.column(PROPERTIES).as_string::<i32>();
+    let places = file.places();
+    let texts = file.properties(&places);
     let mut census = Census::default();
-    let stride = properties.len().div_ceil(SAMPLE_ROWS).max(1);
-    (0..properties.len()).step_by(stride).for_each(|row| census.add(properties.value(row)));
+    let stride = texts.len().div_ceil(SAMPLE_ROWS).max(1);
+    texts.iter().step_by(stride).for_each(|object| census.add(object));
     let plan = census.plan(limits);
-    let mut source = Shredded::new(&file.batch, &plan, limits.row_group_rows);
+    let mut shredder = Shredder::new(&plan);
+    texts.iter().for_each(|object| shredder.push(object));
+    let (columns, rest) = shredder.finish();
+    let mut source = Shredded {
+        file,
+        places,
+        columns: columns.into_iter().map(Some).collect(),
+        rest,
+        group_rows: limits.row_group_rows,
+    };
     let mut new = NewSegment {
         id,
         project: file.project,
         level: Level::Fresh,
-        merges_through: file.merges_through,
+        merges_through: file.merges.through,
         plan: &plan,
         source: &mut source,
         limits,
@@ -143,22 +138,62 @@ pub(crate) fn write(
     Ok(entry)
 }
 
+impl<'a> FilePlan<'a> {
+    /// Where each row is: its batch, and its place there.
+    fn places(&self) -> Vec<(usize, usize)> {
+        let batches = &self.memory.batches;
+        let place = |row: &u32| {
+            let batch = batches.partition_point(|(first, _)| first <= row).saturating_sub(1);
+            (batch, batches.get(batch).map_or(0, |(first, _)| (row - first) as usize))
+        };
+        self.rows.iter().map(place).collect()
+    }
+
+    fn properties(&self, places: &[(usize, usize)]) -> Vec<&'a str> {
+        let texts: Vec<&StringArray> =
+            self.memory.batches.iter().map(|(_, batch)| batch.column(PROPERTIES).as_string::<i32>()).collect();
+        places.iter().map(|(batch, row)| texts[*batch].value(*row)).collect()
+    }
+
+    /// A column of the file's rows; persons that were merged away are replaced by the surviving ones.
+    fn column(&self, column: Column, places: &[(usize, usize)]) -> Result<ArrayRef, StoreError> {
+        let arrays: Vec<&dyn Array> =
+            self.memory.batches.iter().map(|(_, batch)| batch.column(column.place()).as_ref()).collect();
+        let array = interleave(&arrays, places)?;
+        if self.merges.is_empty() {
+            return Ok(array);
+        }
+        match column {
+            Column::PersonNumber => {
+                let dense = self.merges.dense();
+                let surviving = |number: u32| dense.get(number as usize).copied().unwrap_or(number);
+                let numbers: UInt32Array = array.as_primitive::<UInt32Type>().unary(surviving);
+                Ok(Arc::new(numbers))
+            }
+            Column::PersonId => {
+                let ids = array.as_fixed_size_binary();
+                let mut surviving = FixedSizeBinaryBuilder::with_capacity(ids.len(), 16);
+                for row in 0..ids.len() {
+                    let id = uuid_at(ids, row);
+                    surviving.append_value(self.merges.target(id).unwrap_or(id).as_bytes())?;
+                }
+                Ok(Arc::new(surviving.finish()))
+            }
+            _ => Ok(array),
+        }
+    }
+}
+
 /// Rows of memory, taken apart.
 struct Shredded<'a> {
-    batch: &'a RecordBatch,
+    file: &'a FilePlan<'a>,
+    places: Vec<(usize, usize)>,
     columns: Vec<Option<ArrayRef>>,
     rest: Rest,
     group_rows: usize,
 }
 
-impl<'a> Shredded<'a> {
-    fn new(batch: &'a RecordBatch, plan: &Plan, group_rows: usize) -> Self {
-        let mut shredder = Shredder::new(plan);
-        batch.column(PROPERTIES).as_string::<i32>().iter().flatten().for_each(|object| shredder.push(object));
-        let (columns, rest) = shredder.finish();
-        Self { batch, columns: columns.into_iter().map(Some).collect(), rest, group_rows }
-    }
-
+impl Shredded<'_> {
     /// `array` cut into row groups.
     fn grouped(&self, array: &ArrayRef) -> Vec<ArrayRef> {
         let starts = (0..array.len()).step_by(self.group_rows);
@@ -168,7 +203,7 @@ impl<'a> Shredded<'a> {
 
 impl Source for Shredded<'_> {
     fn column(&mut self, column: Column) -> Result<Vec<ArrayRef>, StoreError> {
-        Ok(self.grouped(self.batch.column(column.place())))
+        Ok(self.grouped(&self.file.column(column, &self.places)?))
     }
 
     fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {

@@ -421,7 +421,7 @@ impl Store {
         };
         let mut plans = Vec::new();
         for (project, memory, merges) in &frozen {
-            plans.extend(seal::plan(*project, memory, merges, &self.settings.limits)?);
+            plans.extend(seal::plan(*project, memory, merges, &self.settings.limits));
         }
         let mut next = if plans.is_empty() { SegmentId(0) } else { reserve(plans.len() as u64)? };
         let mut sealed = Sealed { segments: Vec::with_capacity(plans.len()), through, projects: HashMap::new() };

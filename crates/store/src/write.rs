@@ -17,7 +17,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use roaring::RoaringBitmap;
@@ -244,6 +244,8 @@ fn properties(level: Level, plan: &Plan, limits: &Limits) -> WriterProperties {
     };
     let text = serde_json::to_string(&plan.columns).expect("a plan is plain data");
     let mut builder = WriterProperties::builder()
+        // Version 1 knows no dictionaries of fixed-length bytes, which ids that repeat need.
+        .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_compression(compression)
         .set_max_row_group_row_count(Some(limits.row_group_rows))
         .set_data_page_row_count_limit(PAGE_ROWS)

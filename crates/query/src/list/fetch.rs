@@ -12,6 +12,7 @@ use store::{Chunk, Column, Part, Selection, Snapshot};
 use uuid::Uuid;
 
 use super::search::Found;
+use super::recent::{self, Recent};
 use super::{Event, Order, Position};
 use crate::QueryError;
 use crate::engine::{BATCH_ROWS, Core};
@@ -60,10 +61,14 @@ pub(super) async fn rows(
     }
     let memory = Arc::new(core.reserve("page"));
     let (reserved, limit) = (Arc::clone(&memory), core.settings.memory_bytes);
+    let recent = (needed.len() <= recent::ROWS_MAX).then(|| Arc::clone(&core.recent));
     let states = scan::each(core, items, Cancelled::default(), move |events: &mut Vec<Event>, item| {
         let (part, chunk, rows) = item;
         let chunks = part.chunks()?;
         let Some(chunk) = chunks.get(*chunk) else { return Ok(()) };
+        if let Some(recent) = &recent {
+            return read_recent(recent, chunk, rows, events);
+        }
         for slice in rows.chunks(rows_at_once(chunk)) {
             let held = events.len();
             read(chunk, &slice, events)?;
@@ -78,6 +83,33 @@ pub(super) async fn rows(
     events.drain(..before.min(events.len()));
     events.truncate(rows.len());
     Ok(events)
+}
+
+/// Appends the events in `rows`, those that were listed lately without reading them.
+fn read_recent(
+    recent: &Recent,
+    chunk: &Chunk,
+    rows: &Selection,
+    events: &mut Vec<Event>,
+) -> Result<(), QueryError> {
+    let Some((segment, first)) = chunk.segment() else { return read(chunk, rows, events) };
+    let mut unread = Vec::new();
+    for row in rows.rows() {
+        match recent.get((segment, first + row)) {
+            // The person may have been merged since.
+            Some(event) => events.push(Event { person_id: chunk.surviving_person(event.person_id), ..(*event).clone() }),
+            None => unread.push(row),
+        }
+    }
+    if unread.is_empty() {
+        return Ok(());
+    }
+    let held = events.len();
+    read(chunk, &Selection::from_rows(unread.iter().copied()), events)?;
+    for (row, event) in unread.iter().zip(events.iter().skip(held)) {
+        recent.put((segment, first + row), event);
+    }
+    Ok(())
 }
 
 /// Rows to read at once: fewer where they are large.
@@ -118,7 +150,7 @@ fn read(chunk: &Chunk, rows: &Selection, events: &mut Vec<Event>) -> Result<(), 
 }
 
 impl Event {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let text = [&self.event, &self.distinct_id, &self.properties, &self.elements_chain];
         size_of::<Self>() + text.into_iter().map(String::capacity).sum::<usize>()
     }

@@ -9,8 +9,10 @@ use arrow::array::{
 };
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type};
+use model::SegmentId;
 use model::json::Key;
 use roaring::RoaringBitmap;
+use uuid::Uuid;
 
 use super::{Context, TimeRange};
 use crate::error::StoreError;
@@ -62,6 +64,19 @@ impl Chunk {
             Rows::Memory(_) => None,
             Rows::Group { segment, group, range } => Some((segment, *group, range.clone())),
         }
+    }
+
+    /// The segment that a row group belongs to, and the number of its first row there: what names a row for ever. None for
+    /// memory.
+    #[must_use]
+    pub fn segment(&self) -> Option<(SegmentId, u32)> {
+        self.place().map(|(segment, _, range)| (segment.entry.id, range.start))
+    }
+
+    /// Who the person `id` reads as.
+    #[must_use]
+    pub fn surviving_person(&self, id: Uuid) -> Uuid {
+        self.context.merges.target(id).unwrap_or(id)
     }
 
     /// The rows that are not deleted.
