@@ -32,7 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            batch_bytes: 4 << 20,
+            batch_bytes: 1 << 20,
             seal_interval: Duration::from_secs(600),
             person_cache_bytes: 32 << 20,
             batch_interval: Duration::from_millis(40),

@@ -63,7 +63,7 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_UNKNOWN_TOKEN", value_name = "ANSWER")]
     unknown_token: Option<String>,
 
-    /// Bytes of recent events kept in memory before they are sealed to Parquet (default: 67108864)
+    /// Bytes of recent events kept in memory before they are sealed to Parquet (default: 33554432)
     #[arg(long, env = "HEDGEROW_MEMORY_BYTES", value_name = "BYTES")]
     memory_bytes: Option<usize>,
 
@@ -168,7 +168,7 @@ impl ServeSettings {
             clock,
             trusted_proxies: trusted.iter().map(|text| read_network(text)).collect::<anyhow::Result<_>>()?,
             unknown_token,
-            memory_bytes: flags.memory_bytes.or(file.memory_bytes).unwrap_or(64 << 20),
+            memory_bytes: flags.memory_bytes.or(file.memory_bytes).unwrap_or(32 << 20),
             seal_interval: millis(flags.seal_interval_ms.or(file.seal_interval_ms), 600_000),
             log_segment_bytes: flags.log_segment_bytes.or(file.log_segment_bytes).unwrap_or(64 << 20),
             log_quota_bytes: flags.log_quota_bytes.or(file.log_quota_bytes).unwrap_or(4 << 30),

@@ -44,7 +44,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { memory_bytes: 64 << 20, filter_cache_bytes: 64 << 20, limits: Limits::default() }
+        Self { memory_bytes: 32 << 20, filter_cache_bytes: 64 << 20, limits: Limits::default() }
     }
 }
 
