@@ -48,7 +48,7 @@ pub(crate) enum Form {
 pub(crate) enum Source {
     Stored(Column),
     Properties,
-    Property(Property),
+    Property(Box<Property>),
 }
 
 impl Property {
@@ -70,7 +70,7 @@ impl Property {
 pub(crate) fn source(snapshot: Snapshot, properties: Vec<Property>, partitions: usize) -> Arc<dyn TableSource> {
     let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
     sources.push(Source::Properties);
-    sources.extend(properties.into_iter().map(Source::Property));
+    sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
     let schema = Arc::new(Schema::new(sources.iter().map(Source::field).collect::<Vec<_>>()));
     provider_as_source(Arc::new(EventsTable { schema, sources, snapshot, partitions }))
 }

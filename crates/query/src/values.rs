@@ -116,7 +116,7 @@ impl Engine {
 
 async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
     let of = match &query.subject {
-        Subject::Property(key) => Of::Property(Key::new(key)),
+        Subject::Property(key) => Of::Property(Box::new(Key::new(key))),
         Subject::Column(name) => Of::Column(column_of(name).ok_or_else(|| QueryError::UnknownColumn(name.clone()))?),
     };
     let contains = match query.contains.as_deref() {
@@ -201,7 +201,7 @@ impl Names {
 
 /// Whose texts are listed.
 enum Of {
-    Property(Key),
+    Property(Box<Key>),
     Column(Column),
 }
 

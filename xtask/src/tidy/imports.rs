@@ -65,7 +65,7 @@ const HOMES: &[Home] = &[
     home("flate2", &["capture"]),
     home("lz-str", &["capture"]),
     // Request bodies, and what ingestion resolved for replay; Parquet brings its own.
-    home("zstd", &["capture", "ingest"]),
+    home("zstd", &["capture", "ingest", "store"]),
 ];
 
 /// A crate of the workspace and what it is built from.

@@ -118,7 +118,7 @@ enum Codes {
 
 impl Counting {
     fn visit(&self, state: &mut State, part: &Part) -> Result<(), QueryError> {
-        if !self.asked.may_be_in(part)? || self.from_statistics(state, part)? {
+        if !self.asked.may_be_in(part)? || self.count_by_statistics(state, part)? {
             return Ok(());
         }
         let by_event = self.groups.contains(&Group::Event);
@@ -140,7 +140,7 @@ impl Counting {
     }
 
     /// Counts without reading a row; false where that cannot be.
-    fn from_statistics(&self, state: &mut State, part: &Part) -> Result<bool, QueryError> {
+    fn count_by_statistics(&self, state: &mut State, part: &Part) -> Result<bool, QueryError> {
         let asked = &self.asked.conditions;
         let is_known = |group: &Group| match group {
             Group::Event => true,

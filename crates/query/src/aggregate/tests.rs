@@ -78,8 +78,10 @@ fn naive(rows: &[Row], aggregation: &Aggregation) -> Vec<AggregateRow> {
             Measure::Quantile(key, share) => {
                 let numbers = numbers(key);
                 let place = share * (numbers.len().max(1) - 1) as f64;
-                let at = |place: f64| numbers.get(place as usize).copied().unwrap_or_default();
-                some(&numbers, at(place.floor()) + (at(place.ceil()) - at(place.floor())) * place.fract())
+                // The neighbours, by walking up to the place.
+                let below = (0..numbers.len()).take_while(|at| *at as f64 <= place).last().unwrap_or(0);
+                let at = |place: usize| numbers.get(place).or_else(|| numbers.last()).copied().unwrap_or_default();
+                some(&numbers, at(below) + (at(below + 1) - at(below)) * place.fract())
             }
         }
     };

@@ -11,8 +11,8 @@ use model::{PersonMode, Timestamp};
 use store::{Chunk, Column, Part, Selection, Snapshot};
 use uuid::Uuid;
 
-use super::search::Found;
 use super::recent::{self, Recent};
+use super::search::Found;
 use super::{Event, Order, Position};
 use crate::QueryError;
 use crate::engine::{BATCH_ROWS, Core};
@@ -86,18 +86,15 @@ pub(super) async fn rows(
 }
 
 /// Appends the events in `rows`, those that were listed lately without reading them.
-fn read_recent(
-    recent: &Recent,
-    chunk: &Chunk,
-    rows: &Selection,
-    events: &mut Vec<Event>,
-) -> Result<(), QueryError> {
+fn read_recent(recent: &Recent, chunk: &Chunk, rows: &Selection, events: &mut Vec<Event>) -> Result<(), QueryError> {
     let Some((segment, first)) = chunk.segment() else { return read(chunk, rows, events) };
     let mut unread = Vec::new();
     for row in rows.rows() {
         match recent.get((segment, first + row)) {
             // The person may have been merged since.
-            Some(event) => events.push(Event { person_id: chunk.surviving_person(event.person_id), ..(*event).clone() }),
+            Some(event) => {
+                events.push(Event { person_id: chunk.surviving_person(event.person_id), ..(*event).clone() })
+            }
             None => unread.push(row),
         }
     }
