@@ -69,7 +69,6 @@ fn serve(arguments: &Arguments) -> anyhow::Result<()> {
             .filter(|exists| *exists)
             .with_context(|| format!("{} does not exist", path.display()))?;
     }
-    #[expect(clippy::disallowed_methods, reason = "what the benchmark reads is not a file of the product")]
     let ids = std::fs::read_to_string(&arguments.ids)?;
     let ids: Ids = serde_json::from_str(&ids).context("the ids are not what they should be")?;
     let engines = Engines::open(&arguments.data_dir, ids.out)?;

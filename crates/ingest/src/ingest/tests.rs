@@ -1,11 +1,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
 use capture::{Endpoint, Envelope, Received, Request};
 use env::{Random, SimDisk};
 use meta::Bootstrap;
 use model::{ProjectId, Timestamp};
-use store::{Contents, TimeRange};
+use store::{Column, Contents};
 
 use super::*;
 
@@ -104,10 +107,13 @@ impl Process {
         }
         let sealed = self.store.seal(|count| self.meta.reserve_segment_ids(count).map_err(IngestError::from)).unwrap();
         if reaches >= SealReaches::Catalog {
-            self.meta.commit_seal(&sealed.segments, &sealed.deleted, sealed.through).unwrap();
-        }
-        if reaches >= SealReaches::Install {
-            self.store.install(sealed);
+            // Dying after the catalog knows and before readers see it: the commit succeeds, and nothing follows.
+            let dies = || IngestError::Unrecoverable { first: through, last: through };
+            let committed = self.store.commit_seal(sealed, |added, deleted, through| {
+                self.meta.commit_seal(added, deleted, through)?;
+                if reaches >= SealReaches::Install { Ok(()) } else { Err(dies()) }
+            });
+            assert_eq!(committed.is_ok(), reaches >= SealReaches::Install);
         }
         if reaches >= SealReaches::Trim {
             self.log.trim(through.0).unwrap();
@@ -116,12 +122,21 @@ impl Process {
 
     /// Every row in full, sorted.
     fn rows(&self) -> Vec<String> {
-        let all: Vec<usize> = (0..store::schema().fields().len()).collect();
         let mut rows = Vec::new();
-        for part in self.store.snapshot(PROJECT).parts() {
-            for batch in part.read(&all, TimeRange::ALL) {
-                let batch = batch.unwrap();
-                rows.extend((0..batch.num_rows()).map(|row| format!("{:?}", batch.slice(row, 1))));
+        for chunk in self.store.snapshot(PROJECT).parts().iter().flat_map(|part| part.chunks().unwrap()) {
+            let columns = chunk.read(&Column::ALL, chunk.live()).unwrap();
+            let properties = chunk.properties(chunk.live()).unwrap();
+            for (row, object) in properties.iter().enumerate() {
+                let object: serde_json::Value = serde_json::from_str(object.unwrap()).unwrap();
+                // A dictionary has other places in other files: what counts are the values.
+                let values = columns.iter().map(|column| {
+                    let value = column.slice(row, 1);
+                    match value.as_any_dictionary_opt() {
+                        Some(_) => format!("{:?}", cast(&value, &DataType::Utf8).unwrap()),
+                        None => format!("{value:?}"),
+                    }
+                });
+                rows.push(format!("{} {object}", values.collect::<Vec<_>>().join(" ")));
             }
         }
         rows.sort();
