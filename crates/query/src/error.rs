@@ -74,6 +74,10 @@ impl QueryError {
     pub(crate) fn from_engine(error: DataFusionError, limit_bytes: usize) -> Self {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::Memory { limit_bytes },
+            // How a full quota on the disk shows when a spill file is being written.
+            DataFusionError::ArrowError(error, _) if error.to_string().contains("max_temp_directory_size") => {
+                Self::Memory { limit_bytes }
+            }
             DataFusionError::External(root) if root.is::<ReadFailure>() => Self::Store(error.into()),
             _ => Self::Internal(error.into()),
         }

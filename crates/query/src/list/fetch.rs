@@ -67,7 +67,9 @@ pub(super) async fn rows(
         let chunks = part.chunks()?;
         let Some(chunk) = chunks.get(*chunk) else { return Ok(()) };
         if let Some(recent) = &recent {
-            return read_recent(recent, chunk, rows, events);
+            read_recent(recent, chunk, rows, events)?;
+            let bytes = events.iter().rev().take(rows.len()).map(Event::bytes).sum();
+            return reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit));
         }
         for slice in rows.chunks(rows_at_once(chunk)) {
             let held = events.len();

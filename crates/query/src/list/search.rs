@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-use arrow::array::{AsArray, PrimitiveArray};
+use arrow::array::{AsArray, BooleanArray, PrimitiveArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -146,6 +146,8 @@ impl Search {
     /// The rows of `chunk` that may be among the best: no more than wanted, and those at the instant of the last.
     fn candidates(&self, chunk: &Chunk) -> Result<Selection, QueryError> {
         let rows = scan::narrow_within(chunk, &self.asked, self.range(), chunk.live().clone())?;
+        // Before the best are chosen: rows beyond a bound must not take the place of others.
+        let rows = self.between(chunk, rows)?;
         if rows.len() <= self.wanted {
             return Ok(rows);
         }
@@ -167,6 +169,40 @@ impl Search {
         })
     }
 
+    /// `rows` without those at the instant of a bound that lie beyond it.
+    fn between(&self, chunk: &Chunk, rows: Selection) -> Result<Selection, QueryError> {
+        let instants: Vec<i64> = [self.after, self.before]
+            .into_iter()
+            .flatten()
+            .filter(|bound| bound.id.is_some())
+            .map(|bound| bound.timestamp.as_micros())
+            .collect();
+        if instants.is_empty() || rows.is_empty() {
+            return Ok(rows);
+        }
+        let timestamps = chunk.read(&[Column::Timestamp], &rows)?.remove(0);
+        let timestamps: &PrimitiveArray<TimestampMicrosecondType> = timestamps.as_primitive();
+        let is_close = |at: i64| instants.contains(&at);
+        let close = rows.pick((0..rows.len()).filter(|row| is_close(timestamps.value(*row))));
+        if close.is_empty() {
+            return Ok(rows);
+        }
+        let uuids = chunk.read(&[Column::Uuid], &close)?.remove(0);
+        let mut uuids = uuids.as_fixed_size_binary().iter().flatten();
+        let keep: BooleanArray = timestamps
+            .values()
+            .iter()
+            .map(|at| {
+                let is_kept = !is_close(*at) || {
+                    let id = uuids.next().and_then(|bytes| Uuid::from_slice(bytes).ok()).unwrap_or_default();
+                    self.is_between(Position { timestamp: Timestamp::from_micros(*at), id })
+                };
+                Some(is_kept)
+            })
+            .collect();
+        Ok(rows.filter(&keep))
+    }
+
     /// Takes `rows` among the best, as far as they are.
     fn add(&self, part: u32, at: u32, chunk: &Chunk, rows: &Selection) -> Result<(), QueryError> {
         let columns = chunk.read(&[Column::Timestamp, Column::Uuid], rows)?;
@@ -178,9 +214,7 @@ impl Search {
                 timestamp: Timestamp::from_micros(timestamps.value(place)),
                 id: Uuid::from_slice(uuids.value(place)).unwrap_or_default(),
             };
-            if self.is_between(position) {
-                found.push(Found { position, part, chunk: at, row });
-            }
+            found.push(Found { position, part, chunk: at, row });
         }
         let mut best = self.best.lock();
         best.append(&mut found);

@@ -206,6 +206,19 @@ fn a4_no_event_is_lost_or_repeated_between_pages() {
 }
 
 #[test]
+fn rows_beyond_a_bound_do_not_take_the_place_of_others() {
+    // More rows at the bound's instant than the page has, in one part.
+    let rows: Vec<_> = (0..20).map(|id| Row::at(5, id)).chain((0..20).map(|id| Row::at(4, id + 100))).collect();
+    let stored = Stored::of(&[rows]);
+    let before = Some(Bound { timestamp: Timestamp::from_micros(5), id: Some(Uuid::from_u128(1)) });
+    let page = list(&stored, &EventsQuery { before, limit: 4, ..query() }).unwrap();
+    assert_eq!((ids(&page), page.more()), (vec![0, 119, 118, 117], true));
+    let after = Some(Bound { timestamp: Timestamp::from_micros(4), id: Some(Uuid::from_u128(118)) });
+    let page = list(&stored, &EventsQuery { after, limit: 3, order: Order::Ascending, ..query() }).unwrap();
+    assert_eq!(ids(&page), [119, 0, 1]);
+}
+
+#[test]
 fn offsets_cut_events_of_one_uuid_and_instant_in_one_order() {
     let slices: Vec<_> = ["z", "b", "y", "a"].map(|name| vec![Row::at(5, 7).with(name, "{}")]).to_vec();
     let parts = Stored::of(&slices);
