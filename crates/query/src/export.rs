@@ -12,7 +12,7 @@ use store::{Chunk, Column, Part, Selection, Snapshot};
 use uuid::Uuid;
 
 use crate::QueryError;
-use crate::engine::{BATCH_ROWS, Core, Engine};
+use crate::engine::{Core, Engine};
 use crate::scan::{self, Cancelled, Conditions, Narrowed};
 
 /// Which events to write.
@@ -26,6 +26,11 @@ pub struct ExportQuery {
 
 /// Where lines go.
 pub type Output = Arc<Mutex<dyn io::Write + Send>>;
+
+/// Rows read at once at most. Many, because each time every column's dictionary is read again.
+const ROWS_AT_ONCE_MAX: usize = 32_768;
+/// Bytes of rows to have in memory at once, about, per thread.
+const BYTES_AT_ONCE: usize = 48 << 20;
 
 /// What a line has besides the properties.
 const COLUMNS: [Column; 8] = [
@@ -41,7 +46,7 @@ const COLUMNS: [Column; 8] = [
 
 impl Engine {
     /// Writes every event asked for as a line of JSON, in no particular order, and returns how many. From one snapshot of
-    /// the store, without a limit on rows. Memory: a few thousand events per thread.
+    /// the store, without a limit on rows. Memory: about 100 MiB per thread.
     ///
     /// # Errors
     ///
@@ -62,7 +67,8 @@ async fn export(core: &Core, snapshot: &Snapshot, query: ExportQuery, output: Ou
             return Ok(());
         }
         for chunk in part.chunks()? {
-            for rows in scan::narrow(&chunk, &asked)?.chunks(BATCH_ROWS) {
+            let rows_at_once = (BYTES_AT_ONCE / chunk.row_bytes().max(1)).clamp(1, ROWS_AT_ONCE_MAX);
+            for rows in scan::narrow(&chunk, &asked)?.chunks(rows_at_once) {
                 lines.clear();
                 write_lines(lines, &chunk, &rows)?;
                 output.lock().write_all(lines.as_bytes()).map_err(QueryError::Output)?;

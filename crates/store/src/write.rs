@@ -35,6 +35,8 @@ use crate::segment::{Segment, directory, paths, uuid_at};
 /// Rows of a page: what has to be decoded to read one row.
 const PAGE_ROWS: usize = 4_096;
 const COMPACTED_ZSTD_LEVEL: i32 = 3;
+/// The same for person properties: large, and the same for all events of a visit.
+const PERSON_DICTIONARY_BYTES_MAX: usize = 64 << 20;
 /// A column whose dictionary outgrows this is written without one.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 /// The key of the property columns in the file's metadata.
@@ -261,6 +263,7 @@ fn properties(level: Level, plan: &Plan, limits: &Limits) -> WriterProperties {
             .set_column_encoding(path(column.place()), Encoding::DELTA_BINARY_PACKED);
     }
     builder = builder
+        .set_column_dictionary_page_size_limit(path(Column::PersonProperties.place()), PERSON_DICTIONARY_BYTES_MAX)
         .set_column_statistics_enabled(path(Column::Timestamp.place()), EnabledStatistics::Page)
         .set_column_dictionary_enabled(path(Column::Uuid.place()), false)
         .set_column_encoding(path(Column::Uuid.place()), Encoding::BYTE_STREAM_SPLIT)

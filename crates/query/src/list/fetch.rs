@@ -167,6 +167,7 @@ fn compare(order: Order, a: &Event, b: &Event) -> Ordering {
 /// The event with this uuid; of several the one that a list would show first.
 pub(super) async fn by_uuid(core: &Core, snapshot: &Snapshot, uuid: Uuid) -> Result<Option<Event>, QueryError> {
     let parts = snapshot.parts().to_vec();
+    let recent = Arc::clone(&core.recent);
     let states = scan::each(core, parts, Cancelled::default(), move |events: &mut Vec<Event>, part: &Part| {
         if !part.may_hold_uuid(uuid)? {
             return Ok(());
@@ -176,7 +177,7 @@ pub(super) async fn by_uuid(core: &Core, snapshot: &Snapshot, uuid: Uuid) -> Res
             let ids = ids.as_fixed_size_binary();
             let rows = chunk.live().pick((0..ids.len()).filter(|row| ids.value(*row) == uuid.as_bytes()));
             if !rows.is_empty() {
-                read(&chunk, &rows, events)?;
+                read_recent(&recent, &chunk, &rows, events)?;
             }
         }
         Ok(())
