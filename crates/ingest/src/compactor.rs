@@ -120,8 +120,12 @@ impl Compactor {
             deleted.entry(project).or_default().push(number);
         }
         for (project, numbers) in deleted {
-            let gone: Vec<PersonNumber> =
-                numbers.into_iter().filter(|number| self.store.is_gone(project, *number).unwrap_or(false)).collect();
+            let mut gone = Vec::new();
+            for number in numbers {
+                if self.store.is_gone(project, number)? {
+                    gone.push(number);
+                }
+            }
             self.meta.forget_deleted_persons(project, &gone)?;
         }
         Ok(())
