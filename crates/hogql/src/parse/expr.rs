@@ -251,7 +251,7 @@ impl Parser<'_> {
         self.keyword() == Keyword::Cohort
             && self.kind_ahead(1).starts_operand()
             && self.kind_ahead(1) != Kind::Star
-            && !self.keyword_ahead(1).follows_operand()
+            && !self.leaves_alone(1)
     }
 
     fn is_rest(&mut self, left: Expr) -> Parsed<Expr> {

@@ -95,11 +95,7 @@ impl Parser<'_> {
                 | Keyword::Limit
                 | Keyword::Offset
                 | Keyword::Rows
-                | Keyword::Range => {
-                    next.starts_operand()
-                        && next != Kind::Star
-                        && !matches!(next, Kind::Word(word) if word.follows_operand())
-                }
+                | Keyword::Range => next.starts_operand() && next != Kind::Star && !self.leaves_alone(1),
                 Keyword::Group | Keyword::Order | Keyword::Partition => self.keyword_ahead(1) == Keyword::By,
                 Keyword::Window => self.is_name(1) && self.keyword_ahead(2) == Keyword::As,
                 Keyword::Union => matches!(
