@@ -281,7 +281,10 @@ impl Workers {
         let compactor_stop = workers.compactor_stop.clone();
         workers
             .tasks
-            .start(COMPACT_THREAD, move || compactor.run(&compactor_stop))
+            .start(COMPACT_THREAD, move || {
+                env::give_way();
+                compactor.run(&compactor_stop);
+            })
             .with_context(|| thread(COMPACT_THREAD))?;
         Ok(workers)
     }
