@@ -7,14 +7,20 @@
 
 mod app;
 mod auth;
-mod body;
+mod call;
 mod capture;
 mod dates;
 mod error;
+mod etag;
 mod events;
+mod fields;
+mod guard;
 mod health;
 mod keys;
+mod limits;
 mod metrics;
+mod openapi;
+mod operations;
 mod paging;
 mod params;
 mod persons;
@@ -23,5 +29,6 @@ mod router;
 mod users;
 mod wire;
 
-pub use app::{App, Parts, Sample, SampleKind, Samples, Settings, UnknownToken};
+pub use app::{App, HidePersons, Parts, Sample, SampleKind, Samples, Settings, UnknownToken};
+pub use limits::{InvalidLimits, LimitClass, RateLimits, Window};
 pub use router::router;

@@ -29,7 +29,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let params = Params::parse(uri.query().unwrap_or_default());
-    let tenant = authenticate(&app, &headers, &params)?.tenant(&app, &project, &params, Scope::PERSON_READ)?;
+    let tenant = authenticate(&app, &headers, &params)?.tenant(&app, &project, &params, Scope::read("person"))?;
     for (name, what) in [
         ("properties", "The parameter 'properties'"),
         ("cohort", "The parameter 'cohort'"),

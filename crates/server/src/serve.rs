@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use api::{App, Parts};
+use api::{App, HidePersons, Parts};
 use env::{Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
 use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
@@ -93,7 +93,12 @@ impl Data {
         tracing::info!(recovery = ?opened.recovery, "event log opened");
         let meta = Arc::new(meta);
         let catalog = meta.catalog().context(at(dir))?;
-        let contents = Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let contents = Contents {
+            segments: catalog.segments,
+            deleted: catalog.deleted,
+            merges: catalog.merges,
+            hidden: meta.deleted_persons().context(at(dir))?,
+        };
         let store = Store::open(files, dir.join("segments"), store_settings(settings), contents).context(at(dir))?;
         let store = Arc::new(store);
         let (mut ingest, sealer) = Ingest::open(
@@ -187,6 +192,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         clock: settings.clock,
         random: Random::system(),
         samples: samples::of(data.log.clone(), Arc::clone(&data.store), workers.ingest_stats.clone()),
+        hide_persons: hide_persons(Arc::clone(&data.store)),
         settings: api_settings(&settings),
     });
     // Before anybody can know that we run, so that being asked to stop never just kills.
@@ -206,6 +212,10 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     tokio::task::block_in_place(|| workers.stop(died))
 }
 
+fn hide_persons(store: Arc<Store>) -> HidePersons {
+    Arc::new(move |project, persons| store.hide_persons(project, persons))
+}
+
 fn api_settings(settings: &ServeSettings) -> api::Settings {
     api::Settings {
         capture: capture::Limits {
@@ -218,6 +228,7 @@ fn api_settings(settings: &ServeSettings) -> api::Settings {
         unknown_token: settings.unknown_token,
         trusted_proxies: settings.trusted_proxies.clone(),
         rest_body_bytes: 1 << 20,
+        rate_limits: settings.rate_limits.clone(),
     }
 }
 

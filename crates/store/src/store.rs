@@ -57,6 +57,8 @@ pub struct Contents {
     pub deleted: Vec<DeletedRows>,
     /// Person ids that read as others.
     pub merges: Vec<PersonMerge>,
+    /// Deleted persons of whom events may still be stored.
+    pub hidden: Vec<(ProjectId, PersonNumber)>,
 }
 
 /// What has to go from one project's segments when they are compacted.
@@ -234,6 +236,9 @@ impl Store {
         }
         for merge in contents.merges {
             Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(&merge);
+        }
+        for (project, person) in contents.hidden {
+            Arc::make_mut(&mut state.projects.entry(project).or_default().hidden).insert(person.0);
         }
         let store = Self {
             files,
@@ -505,8 +510,7 @@ impl Store {
         for (id, project) in projects {
             let removals = removals.get(&id).unwrap_or(&none);
             let expired_before = removals.expired_before.map_or(i64::MIN, Timestamp::as_micros);
-            let persons: RoaringBitmap =
-                removals.persons.iter().flat_map(|person| project.merges.numbers_of(person)).collect();
+            let persons = project.merges.all_numbers_of(&removals.persons);
             let mut candidates = Vec::with_capacity(project.segments.len());
             for segment in &project.segments {
                 let facts = segment.facts(self.files.as_ref())?;
@@ -521,7 +525,7 @@ impl Store {
             let Some(chosen) = choose::next(&candidates, newest, &project.merges, &self.settings.limits) else {
                 continue;
             };
-            let context = Context { files: Arc::clone(&self.files), merges: Arc::clone(&project.merges) };
+            let context = Context::of(&project, Arc::clone(&self.files));
             let inputs = chosen
                 .into_iter()
                 .map(|segment| {
@@ -649,23 +653,43 @@ impl Store {
         Ok((!visible.merges.is_empty() && settled > MergeId::default()).then_some(settled))
     }
 
-    /// Whether no segment holds events of a person. False while a seal is under way.
+    /// Makes the events of deleted persons invisible: those that are stored, and those still to come under their numbers.
+    /// In force for every snapshot from now on; those that are in use do not change.
+    pub fn hide_persons(&self, project: ProjectId, persons: &[PersonNumber]) {
+        let mut state = self.state.write();
+        let hidden = &mut state.projects.entry(project).or_default().hidden;
+        Arc::make_mut(hidden).extend(persons.iter().map(|person| person.0));
+    }
+
+    /// Forgets deleted persons of whom nothing is stored any more.
+    pub fn forget_hidden(&self, project: ProjectId, persons: &[PersonNumber]) {
+        let mut state = self.state.write();
+        let Some(project) = state.projects.get_mut(&project) else { return };
+        let gone: RoaringBitmap = persons.iter().map(|person| person.0).collect();
+        *Arc::make_mut(&mut project.hidden) -= gone;
+    }
+
+    /// Those of `persons` of whom no segment holds events. None of them while a seal is under way.
     ///
     /// # Errors
     ///
     /// When a segment's index cannot be read.
-    pub fn is_gone(&self, project: ProjectId, person: PersonNumber) -> Result<bool, StoreError> {
+    pub fn gone(&self, project: ProjectId, persons: &[PersonNumber]) -> Result<Vec<PersonNumber>, StoreError> {
         if self.turn.lock().sealing.frozen {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let visible = self.state.read().projects.get(&project).cloned().unwrap_or_default();
-        let numbers = visible.merges.numbers_of(person.0);
+        let wanted: RoaringBitmap = persons.iter().map(|person| person.0).collect();
+        let stored = visible.merges.all_numbers_of(&wanted);
+        let mut held = RoaringBitmap::new();
         for segment in &visible.segments {
-            if !segment.facts(self.files.as_ref())?.persons.is_disjoint(&numbers) {
-                return Ok(false);
-            }
+            held |= &segment.facts(self.files.as_ref())?.persons & &stored;
         }
-        Ok(true)
+        let is_gone = |person: &&PersonNumber| {
+            // Numbers merged into the person count as the person's.
+            held.is_empty() || visible.merges.numbers_of(person.0).is_disjoint(&held)
+        };
+        Ok(persons.iter().filter(is_gone).copied().collect())
     }
 
     /// The project's newest event by its own time.

@@ -1,0 +1,129 @@
+//! What stands before every REST operation: who asks, whether they may, and whether they ask too often.
+//!
+//! Each operation states what it needs, and the guard proves it in one order for all: credential (401), scope and key
+//! restriction (403), project or organisation exists (404), membership (403), rate limit (429). A handler cannot be
+//! reached otherwise, and has no other way to a project than the one that was proven here.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+
+use crate::app::App;
+use crate::auth::{self, Caller, Scope, Tenant};
+use crate::error::ApiError;
+use crate::limits::LimitClass;
+use crate::params::Params;
+
+/// What an operation needs of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing: anybody may.
+    Nothing,
+    /// Any valid key.
+    Key,
+    /// A key that may do everything its owner may.
+    Everything,
+    /// A scope, wherever the key is limited to: the answer shows no more than the key reaches.
+    Anywhere(Scope),
+    /// A scope, and a key that is not limited to projects.
+    Unlimited(Scope),
+    /// A scope for the organisation that the path names.
+    Organization(Scope),
+    /// A scope for the project that the path names.
+    Project(Scope),
+    /// A scope for what lies in a project: that of the path, or the one whose token the query names.
+    Within(Scope),
+}
+
+/// What the guard of an operation knows about it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) need: Need,
+    pub(crate) class: LimitClass,
+    /// Largest body.
+    pub(crate) body_bytes: usize,
+}
+
+/// Who asks, and of which project or organisation, as far as the operation is about one.
+#[derive(Debug, Clone)]
+pub(crate) struct Proven {
+    pub(crate) caller: Option<Caller>,
+    pub(crate) tenant: Option<Tenant>,
+    pub(crate) organization: Option<meta::Organization>,
+}
+
+/// Checks what `rule` asks for, and hands the proof to the handler.
+pub(crate) async fn guard(State((app, rule)): State<(App, Arc<Rule>)>, request: Request, next: Next) -> Response {
+    match admit(&app, &rule, request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn admit(app: &App, rule: &Rule, request: Request) -> Result<Request, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let mut unread = Some(body);
+    let mut bytes = Bytes::new();
+    let mut proven = Proven { caller: None, tenant: None, organization: None };
+    if rule.need != Need::Nothing {
+        let params = Params::parse(parts.uri.query().unwrap_or_default());
+        if auth::bearer_token(&parts.headers).is_none() {
+            // The body is the second place to look for a key, before the query.
+            bytes = read(unread.take(), rule.body_bytes).await?;
+        }
+        let caller = auth::authenticate_in(app, &parts.headers, key_in_body(&bytes).as_deref(), &params)?;
+        let key = caller.key.id.clone();
+        let names = RawPathParams::from_request_parts(&mut parts, app)
+            .await
+            .map_err(|_| ApiError::NotFound("Not found.".to_owned()))?;
+        let owner = names.iter().next().map(|(_, value)| value).unwrap_or_default();
+        proven = prove(app, rule.need, caller, owner, &params)?;
+        app.throttle.pass(rule.class, &key).map_err(ApiError::Throttled)?;
+    }
+    if unread.is_some() {
+        bytes = read(unread, rule.body_bytes).await?;
+    }
+    parts.extensions.insert(proven);
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+fn prove(app: &App, need: Need, caller: Caller, owner: &str, params: &Params) -> Result<Proven, ApiError> {
+    let (mut tenant, mut organization) = (None, None);
+    match need {
+        Need::Nothing | Need::Key => {}
+        Need::Everything => caller.require_everything()?,
+        Need::Anywhere(scope) => caller.require(scope)?,
+        Need::Unlimited(scope) => {
+            caller.require(scope)?;
+            caller.require_unrestricted()?;
+        }
+        Need::Organization(scope) => organization = Some(caller.organization(app, owner, scope)?),
+        Need::Project(scope) => tenant = Some(caller.tenant(app, owner, &Params::default(), scope)?),
+        Need::Within(scope) => tenant = Some(caller.tenant(app, owner, params, scope)?),
+    }
+    Ok(Proven { caller: Some(caller), tenant, organization })
+}
+
+async fn read(body: Option<Body>, limit_bytes: usize) -> Result<Bytes, ApiError> {
+    let Some(body) = body else { return Ok(Bytes::new()) };
+    match Limited::new(body, limit_bytes).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::BodyTooLarge { limit_bytes }),
+        Err(_) => Err(ApiError::bad_request("The request body ended early.")),
+    }
+}
+
+/// The field `personal_api_key` of a JSON object or a form.
+fn key_in_body(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if text.trim_start().starts_with('{') {
+        let body: serde_json::Value = serde_json::from_str(text).ok()?;
+        return body.get("personal_api_key")?.as_str().filter(|key| !key.is_empty()).map(str::to_owned);
+    }
+    Params::parse(text).non_empty("personal_api_key").map(str::to_owned)
+}
