@@ -5,17 +5,22 @@
 
 #![warn(missing_docs)]
 
+mod actions;
 mod app;
 mod auth;
 mod call;
 mod capture;
+mod cohorts;
 mod dates;
+mod empty;
 mod error;
 mod etag;
 mod events;
 mod fields;
+mod groups;
 mod guard;
 mod health;
+mod internal;
 mod keys;
 mod limits;
 mod metrics;
@@ -32,3 +37,9 @@ mod wire;
 pub use app::{App, HidePersons, Parts, Sample, SampleKind, Samples, Settings, UnknownToken};
 pub use limits::{InvalidLimits, LimitClass, RateLimits, Window};
 pub use router::router;
+
+/// Brings the members of every cohort up to date: to be called now and then, so that lists show recent counts. Whoever uses
+/// a cohort gets members that are up to date anyway.
+pub async fn refresh_cohorts(app: &App) {
+    cohorts::refresh_all(app).await;
+}

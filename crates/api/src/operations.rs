@@ -160,6 +160,13 @@ impl Operation {
         self
     }
 
+    /// A JSON list of objects.
+    fn takes_list(mut self, fields: &[Field]) -> Self {
+        let schema = serde_json::json!({"type": "array", "items": fields::schema(fields, Missing::IsError)});
+        self.body = Some(RequestBody { content_types: &["application/json"], schema });
+        self
+    }
+
     /// A body of that many bytes at most, which may come as a form with files as well.
     fn takes_files(mut self, body_bytes: usize) -> Self {
         self.rule.body_bytes = body_bytes;

@@ -4,7 +4,7 @@
 //! which version they were calculated for, so that an answer of an old definition never passes for one of the new.
 
 use model::{ProjectId, Sequence, Timestamp};
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::connection::Meta;
 use crate::error::MetaError;
@@ -172,10 +172,7 @@ impl Meta {
 
     /// The bitmap of members as last calculated.
     pub fn cohort_members(&self, project: ProjectId, id: i64) -> Result<Option<Vec<u8>>, MetaError> {
-        self.read(|c| {
-            let mut statement = c.prepare_cached("SELECT members FROM cohorts WHERE project = $1 AND id = $2")?;
-            Ok(statement.query_row(params![project.0, id], |row| row.get(0)).optional()?.flatten())
-        })
+        self.read(|c| members(c, project, id))
     }
 
     /// Stores calculated members, unless those of a later version are there already.
@@ -206,25 +203,22 @@ impl Meta {
     }
 
     /// Changes the members of a static cohort in one step.
-    pub fn change_cohort_members<E: From<MetaError> + From<rusqlite::Error>>(
+    pub fn change_cohort_members<E: From<MetaError>>(
         &self,
         project: ProjectId,
         id: i64,
         now: Timestamp,
         change: impl FnOnce(Option<Vec<u8>>) -> Result<(Vec<u8>, u64), E>,
     ) -> Result<(), E> {
-        self.write(|tx| {
-            let before: Option<Vec<u8>> = tx
-                .prepare_cached("SELECT members FROM cohorts WHERE project = $1 AND id = $2")?
-                .query_row(params![project.0, id], |row| row.get(0))
-                .optional()?
-                .flatten();
+        self.write_for(|tx| {
+            let before = members(tx, project, id)?;
             let (bitmap, count) = change(before)?;
             tx.prepare_cached(
                 "UPDATE cohorts SET members = $1, member_count = $2, calculated_version = version, calculated_at = $3
                  WHERE project = $4 AND id = $5",
-            )?
-            .execute(params![bitmap, count, now.as_micros(), project.0, id])?;
+            )
+            .and_then(|mut update| update.execute(params![bitmap, count, now.as_micros(), project.0, id]))
+            .map_err(MetaError::from)?;
             Ok(())
         })
     }
@@ -237,4 +231,9 @@ impl Meta {
             Ok(())
         })
     }
+}
+
+fn members(connection: &Connection, project: ProjectId, id: i64) -> Result<Option<Vec<u8>>, MetaError> {
+    let mut statement = connection.prepare_cached("SELECT members FROM cohorts WHERE project = $1 AND id = $2")?;
+    Ok(statement.query_row(params![project.0, id], |row| row.get(0)).optional()?.flatten())
 }

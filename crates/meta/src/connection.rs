@@ -75,6 +75,20 @@ impl Meta {
         Ok(result)
     }
 
+    /// As [`Meta::write`], for work that fails in ways of its own.
+    pub(crate) fn write_for<T, E: From<MetaError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        struct Either<E>(E);
+        impl<E: From<MetaError>> From<rusqlite::Error> for Either<E> {
+            fn from(error: rusqlite::Error) -> Self {
+                Self(MetaError::from(error).into())
+            }
+        }
+        self.write(|tx| work(tx).map_err(Either)).map_err(|either| either.0)
+    }
+
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, MetaError>) -> Result<T, MetaError> {
         let idle = self.readers.lock().pop();
         let connection = match idle {

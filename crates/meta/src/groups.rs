@@ -1,7 +1,7 @@
 //! Group types and groups as the API reads and names them.
 
 use model::{ProjectId, Timestamp};
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::connection::Meta;
 use crate::error::MetaError;
@@ -107,10 +107,7 @@ impl Meta {
 
     /// One group.
     pub fn group(&self, project: ProjectId, index: usize, key: &str) -> Result<Option<Group>, MetaError> {
-        self.read(|c| {
-            let sql = format!("SELECT {COLUMNS} FROM groups WHERE project = $1 AND type_index = $2 AND key = $3");
-            Ok(c.prepare_cached(&sql)?.query_row(params![project.0, index, key], group).optional()?)
-        })
+        self.read(|c| find(c, project, index, key))
     }
 
     /// Groups, newest first, and whether more follow.
@@ -168,23 +165,25 @@ impl Meta {
     }
 
     /// Replaces a group's properties by what `change` makes of them; false when there is no such group.
-    pub fn change_group<E: From<MetaError> + From<rusqlite::Error>>(
+    pub fn change_group<E: From<MetaError>>(
         &self,
         project: ProjectId,
         index: usize,
         key: &str,
         change: impl FnOnce(&str) -> Result<String, E>,
     ) -> Result<bool, E> {
-        self.write(|tx| {
-            let found: Option<String> = tx
-                .prepare_cached("SELECT properties FROM groups WHERE project = $1 AND type_index = $2 AND key = $3")?
-                .query_row(params![project.0, index, key], |row| row.get(0))
-                .optional()?;
-            let Some(found) = found else { return Ok(false) };
-            let changed = change(&found)?;
-            tx.prepare_cached("UPDATE groups SET properties = $1 WHERE project = $2 AND type_index = $3 AND key = $4")?
-                .execute(params![changed, project.0, index, key])?;
+        self.write_for(|tx| {
+            let Some(found) = find(tx, project, index, key)? else { return Ok(false) };
+            let changed = change(&found.properties)?;
+            tx.prepare_cached("UPDATE groups SET properties = $1 WHERE project = $2 AND type_index = $3 AND key = $4")
+                .and_then(|mut update| update.execute(params![changed, project.0, index, key]))
+                .map_err(MetaError::from)?;
             Ok(true)
         })
     }
+}
+
+fn find(connection: &Connection, project: ProjectId, index: usize, key: &str) -> Result<Option<Group>, MetaError> {
+    let sql = format!("SELECT {COLUMNS} FROM groups WHERE project = $1 AND type_index = $2 AND key = $3");
+    Ok(connection.prepare_cached(&sql)?.query_row(params![project.0, index, key], group).optional()?)
 }

@@ -223,20 +223,29 @@ impl Meta {
         })
     }
 
-    /// Reads every person of a project, newest first, in bounded pages, until `visit` says that it has seen enough.
+    /// Reads the persons that `query` asks for, newest first and regardless of its page, in bounded steps, until `visit`
+    /// says that it has seen enough.
     pub fn scan_persons<E: From<MetaError>>(
         &self,
         project: ProjectId,
+        query: &PersonQuery,
         mut visit: impl FnMut(&PersonFacts) -> Result<Visit, E>,
     ) -> Result<(), E> {
         let mut after = (i64::MAX, i64::MAX);
         loop {
             let page = self.read(|c| {
-                let mut statement = c.prepare_cached(
-                    "SELECT id, number, created_at, properties FROM persons
-                     WHERE project = $1 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $4",
-                )?;
-                let rows = statement.query_map(params![project.0, after.0, after.1, SCAN_PAGE], |row| {
+                let mut values = vec![Value::from(project.0)];
+                let conditions = conditions(query, &mut values);
+                values.extend([after.0, after.1, SCAN_PAGE].map(Value::from));
+                let last = values.len();
+                let sql = format!(
+                    "SELECT p.id, p.number, p.created_at, p.properties FROM persons p WHERE p.project = $1{conditions}
+                     AND (p.created_at, p.id) < (${}, ${}) ORDER BY p.created_at DESC, p.id DESC LIMIT ${last}",
+                    last - 2,
+                    last - 1
+                );
+                let mut statement = c.prepare_cached(&sql)?;
+                let rows = statement.query_map(params_from_iter(values), |row| {
                     Ok(PersonFacts {
                         id: row.get(0)?,
                         number: PersonNumber(row.get(1)?),

@@ -42,6 +42,7 @@ const LOG_THREAD: &str = "hedgerow-log";
 const INGEST_THREAD: &str = "hedgerow-ingest";
 const SEAL_THREAD: &str = "hedgerow-seal";
 const COMPACT_THREAD: &str = "hedgerow-compact";
+const COHORT_THREAD: &str = "hedgerow-cohorts";
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(settings: ServeSettings) -> Result<(), Stop> {
@@ -195,6 +196,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         hide_persons: hide_persons(Arc::clone(&data.store)),
         settings: api_settings(&settings),
     });
+    workers.refresh_cohorts(app.clone(), settings.cohort_refresh).map_err(Stop::Failed)?;
     // Before anybody can know that we run, so that being asked to stop never just kills.
     let asked = Signals::register().context("signals cannot be received").map_err(Stop::Failed)?;
     if let Err(error) = banner::write(&mut std::io::stdout(), address, data.created.as_ref()) {
@@ -259,6 +261,7 @@ struct Workers {
     ingest_stop: StopHandle,
     sealer_stop: SealerStop,
     compactor_stop: StopHandle,
+    cohort_stop: StopHandle,
     ingest_stats: StatsHandle,
     log_end: Arc<Mutex<Option<WriterEnd>>>,
 }
@@ -277,6 +280,7 @@ impl Workers {
             ingest_stop: StopHandle::default(),
             sealer_stop: sealer.stop_handle(),
             compactor_stop: StopHandle::default(),
+            cohort_stop: StopHandle::default(),
             ingest_stats: ingest.stats(),
             log_end: Arc::default(),
         };
@@ -297,11 +301,26 @@ impl Workers {
         Ok(workers)
     }
 
+    /// Keeps the members of cohorts up to date.
+    fn refresh_cohorts(&mut self, app: App, pause: Duration) -> anyhow::Result<()> {
+        let (runtime, stop) = (tokio::runtime::Handle::current(), self.cohort_stop.clone());
+        let work = move || {
+            while !stop.is_set() {
+                stop.wait(pause);
+                if !stop.is_set() {
+                    runtime.block_on(api::refresh_cohorts(&app));
+                }
+            }
+        };
+        self.tasks.start(COHORT_THREAD, work).with_context(|| format!("the thread {COHORT_THREAD} cannot be started"))
+    }
+
     /// Takes the threads down in the order of the data: log, ingestion, sealing. `died` ended before it was asked to.
     fn stop(mut self, died: Option<&'static str>) -> Result<(), Stop> {
         self.log.close();
         // Not waited for: a compaction that is not committed has changed nothing.
         self.compactor_stop.set();
+        self.cohort_stop.set();
         let mut sound = self.tasks.join(LOG_THREAD);
         if let Some(WriterEnd::Poisoned(error)) = self.log_end.lock().take() {
             // Nothing in memory may be sealed on top of a log that lies: the next start recovers from disk.

@@ -107,6 +107,10 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_RATE_LIMITS", value_name = "LIMITS")]
     rate_limits: Option<String>,
 
+    /// Time between two updates of the members of cohorts in the background, in milliseconds (default: 60000)
+    #[arg(long, env = "HEDGEROW_COHORT_REFRESH_MS", value_name = "MS")]
+    cohort_refresh_ms: Option<u64>,
+
     /// Log filter, such as info or api=debug (default: info)
     #[arg(long, env = "HEDGEROW_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -133,6 +137,7 @@ pub(crate) struct ServeSettings {
     pub(crate) query_spill_bytes: u64,
     pub(crate) query_timeout: Duration,
     pub(crate) rate_limits: RateLimits,
+    pub(crate) cohort_refresh: Duration,
     pub(crate) log: String,
 }
 
@@ -185,6 +190,7 @@ impl ServeSettings {
             query_timeout: millis(flags.query_timeout_ms.or(file.query_timeout_ms), 60_000),
             rate_limits: RateLimits::parse(&flags.rate_limits.or(file.rate_limits).unwrap_or_default())
                 .context("rate-limits")?,
+            cohort_refresh: millis(flags.cohort_refresh_ms.or(file.cohort_refresh_ms), 60_000),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         };
         settings.check()?;

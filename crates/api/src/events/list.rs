@@ -65,7 +65,7 @@ pub(crate) async fn list(
     Ok(warned(json_text(body), &warnings))
 }
 
-fn warned(mut response: Response, warnings: &[String]) -> Response {
+pub(crate) fn warned(mut response: Response, warnings: &[String]) -> Response {
     if !warnings.is_empty() {
         let text: String =
             warnings.join("; ").chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
