@@ -47,8 +47,7 @@ pub(crate) async fn send(
     };
     let payload = capture::payload(&request, app.settings.capture).map_err(refused)?;
     capture::validate(&payload, &request, app.settings.capture).map_err(refused)?;
-    let received =
-        Received { at: app.now(), ip: IpAddr::V4(Ipv4Addr::LOCALHOST), uuid_seed: app.random.u128() };
+    let received = Received { at: app.now(), ip: IpAddr::V4(Ipv4Addr::LOCALHOST), uuid_seed: app.random.u128() };
     let header = Envelope { project: project.id, received, request }.header();
     let sequence = app
         .log

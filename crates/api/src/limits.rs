@@ -52,7 +52,9 @@ pub struct RateLimits(HashMap<LimitClass, Vec<Window>>);
 
 /// The setting cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a rate limit: use off, posthog, or class=requests/min+requests/h with the classes events, values, persons, query, other")]
+#[error(
+    "'{0}' is not a rate limit: use off, posthog, or class=requests/min+requests/h with the classes events, values, persons, query, other"
+)]
 pub struct InvalidLimits(String);
 
 impl RateLimits {

@@ -24,12 +24,10 @@ use crate::paging::Page;
 use crate::wire::write_json;
 
 pub(crate) use change::{
-    DELETE_PROPERTY_FIELDS, SPLIT_FIELDS, Success, UPDATE_FIELDS, UPDATE_PROPERTY_FIELDS, delete_property, split, update,
-    update_property,
+    DELETE_PROPERTY_FIELDS, SPLIT_FIELDS, Success, UPDATE_FIELDS, UPDATE_PROPERTY_FIELDS, delete_property, split,
+    update, update_property,
 };
-pub(crate) use remove::{
-    BULK_DELETE_FIELDS, BulkDeleted, DeletionPage, bulk_delete, delete, deletion_status,
-};
+pub(crate) use remove::{BULK_DELETE_FIELDS, BulkDeleted, DeletionPage, bulk_delete, delete, deletion_status};
 pub(crate) use shape::{PersonDetailed, PersonPage, PersonRow};
 
 /// Values in the answer to [`values`].
@@ -53,8 +51,7 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
     let filter = match call.params.non_empty("properties") {
         None => Filter::default(),
         Some(text) => {
-            let parsed =
-                if call.params.is_true("strict") { Filter::parse_strict(text)? } else { Filter::parse(text)? };
+            let parsed = if call.params.is_true("strict") { Filter::parse_strict(text)? } else { Filter::parse(text)? };
             warnings = parsed.warnings;
             parsed.filter
         }
@@ -189,8 +186,7 @@ impl Counting {
     /// The most frequent ones; of those as frequent, in order of their text.
     pub(crate) fn most_frequent(&mut self, limit: usize) -> Vec<ValueCount> {
         let counts = std::mem::take(&mut self.counts);
-        let mut values: Vec<ValueCount> =
-            counts.into_iter().map(|(name, count)| ValueCount { name, count }).collect();
+        let mut values: Vec<ValueCount> = counts.into_iter().map(|(name, count)| ValueCount { name, count }).collect();
         values.sort_by_key(|value| std::cmp::Reverse(value.count));
         values.truncate(limit);
         values

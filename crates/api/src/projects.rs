@@ -213,4 +213,3 @@ fn detailed(project: &Project) -> ProjectDetailed {
         event_retention_days: settings.retention_days,
     }
 }
-

@@ -42,7 +42,8 @@ pub struct NewAction {
     pub pinned_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "id, name, description, tags, steps, post_to_slack, slack_message_format, deleted, pinned_at, created_by,
+const COLUMNS: &str =
+    "id, name, description, tags, steps, post_to_slack, slack_message_format, deleted, pinned_at, created_by,
      created_at, updated_at";
 
 fn action(row: &Row<'_>) -> rusqlite::Result<Action> {

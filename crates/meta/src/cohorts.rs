@@ -78,7 +78,8 @@ pub struct CohortMembers {
     pub through: Sequence,
 }
 
-const COLUMNS: &str = "id, project, name, description, filters, groups, is_static, deleted, created_by, created_at, version,
+const COLUMNS: &str =
+    "id, project, name, description, filters, groups, is_static, deleted, created_by, created_at, version,
      member_count, calculated_version, calculated_at, calculated_through, errors, last_error";
 
 fn cohort(row: &Row<'_>) -> rusqlite::Result<Cohort> {
@@ -226,8 +227,10 @@ impl Meta {
     /// Notes that a calculation failed, and why.
     pub fn note_cohort_error(&self, project: ProjectId, id: i64, error: &str) -> Result<(), MetaError> {
         self.write(|tx| {
-            tx.prepare_cached("UPDATE cohorts SET errors = errors + 1, last_error = $1 WHERE project = $2 AND id = $3")?
-                .execute(params![error, project.0, id])?;
+            tx.prepare_cached(
+                "UPDATE cohorts SET errors = errors + 1, last_error = $1 WHERE project = $2 AND id = $3",
+            )?
+            .execute(params![error, project.0, id])?;
             Ok(())
         })
     }

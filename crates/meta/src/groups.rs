@@ -130,8 +130,7 @@ impl Meta {
                 query.after.as_ref().map(|(_, key)| key.as_str()),
                 limit + 1
             ];
-            let mut groups: Vec<Group> =
-                c.prepare_cached(&sql)?.query_map(values, group)?.collect::<Result<_, _>>()?;
+            let mut groups: Vec<Group> = c.prepare_cached(&sql)?.query_map(values, group)?.collect::<Result<_, _>>()?;
             let more = groups.len() > query.limit;
             groups.truncate(query.limit);
             Ok((groups, more))

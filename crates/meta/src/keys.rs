@@ -239,9 +239,7 @@ fn find_caller(connection: &Connection, hash: &str) -> Result<Option<Caller>, Me
     );
     let mut statement = connection.prepare_cached(&sql)?;
     Ok(statement
-        .query_row(params![hash], |row| {
-            Ok(Caller { key: key(row)?, user: user_at(row, KEY_COLUMN_COUNT)? })
-        })
+        .query_row(params![hash], |row| Ok(Caller { key: key(row)?, user: user_at(row, KEY_COLUMN_COUNT)? }))
         .optional()?)
 }
 

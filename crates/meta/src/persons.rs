@@ -209,8 +209,7 @@ impl Meta {
                     found.push(*number);
                     continue;
                 }
-                let into: Option<u32> =
-                    merged.query_row(params![project.0, number], |row| row.get(0)).optional()?;
+                let into: Option<u32> = merged.query_row(params![project.0, number], |row| row.get(0)).optional()?;
                 if let Some(into) = into
                     && exists.exists(params![project.0, into])?
                 {

@@ -359,15 +359,7 @@ fn insert_user(
     tx.execute(
         "INSERT INTO users (uuid, distinct_id, first_name, last_name, email, is_staff, date_joined, organization)
          VALUES ($1, $2, $3, '', $4, $5, $6, $7)",
-        params![
-            new_uuid(random),
-            new_uuid(random).to_string(),
-            first_name,
-            email,
-            true,
-            now.as_micros(),
-            organization
-        ],
+        params![new_uuid(random), new_uuid(random).to_string(), first_name, email, true, now.as_micros(), organization],
     )?;
     Ok(tx.last_insert_rowid())
 }

@@ -222,7 +222,11 @@ fn release_distinct_ids(tx: &Transaction<'_>, person: i64) -> Result<(), MetaErr
 }
 
 /// As [`release_distinct_ids`], of one distinct id.
-pub(crate) fn release_distinct_id(tx: &Transaction<'_>, project: ProjectId, distinct_id: &str) -> Result<(), MetaError> {
+pub(crate) fn release_distinct_id(
+    tx: &Transaction<'_>,
+    project: ProjectId,
+    distinct_id: &str,
+) -> Result<(), MetaError> {
     tx.prepare_cached(
         "INSERT INTO derived_ids (project, distinct_id, number, generation) VALUES ($1, $2, NULL, 1)
          ON CONFLICT (project, distinct_id) DO UPDATE SET number = NULL, generation = derived_ids.generation + 1",

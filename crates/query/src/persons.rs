@@ -49,33 +49,30 @@ impl Engine {
     ///
     /// See [`QueryError`].
     #[tracing::instrument(skip_all, fields(project = project.0))]
-    pub async fn person_counts(
-        &self,
-        project: ProjectId,
-        conditions: Conditions,
-    ) -> Result<PersonCounts, QueryError> {
+    pub async fn person_counts(&self, project: ProjectId, conditions: Conditions) -> Result<PersonCounts, QueryError> {
         let store = Arc::clone(&self.store);
         self.run(move |core| async move {
             let snapshot = store.snapshot(project);
             let asked = Narrowed::new(conditions, &snapshot);
             let memory = core.reserve("persons");
             let parts = snapshot.parts().to_vec();
-            let states = scan::each(&core, parts, Cancelled::default(), move |counts: &mut PersonCounts, part: &Part| {
-                if !asked.may_be_in(part)? {
-                    return Ok(());
-                }
-                for chunk in part.chunks()? {
-                    let rows = scan::narrow(&chunk, &asked)?;
-                    if rows.is_empty() {
-                        continue;
+            let states =
+                scan::each(&core, parts, Cancelled::default(), move |counts: &mut PersonCounts, part: &Part| {
+                    if !asked.may_be_in(part)? {
+                        return Ok(());
                     }
-                    let numbers = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
-                    for number in numbers.as_primitive::<UInt32Type>().values() {
-                        counts.add(*number, 1);
+                    for chunk in part.chunks()? {
+                        let rows = scan::narrow(&chunk, &asked)?;
+                        if rows.is_empty() {
+                            continue;
+                        }
+                        let numbers = chunk.read(&[Column::PersonNumber], &rows)?.remove(0);
+                        for number in numbers.as_primitive::<UInt32Type>().values() {
+                            counts.add(*number, 1);
+                        }
                     }
-                }
-                Ok(())
-            });
+                    Ok(())
+                });
             let mut all = PersonCounts::default();
             for counts in states.await? {
                 all.merge(&counts);

@@ -183,9 +183,7 @@ impl Parser<'_> {
             "performed_event" => What::Performed { span: span(value, "time")?, count: Count::ANY },
             "performed_event_multiple" => What::Performed { span: span(value, "time")?, count: count(value)? },
             "performed_event_first_time" => What::FirstTime { span: span(value, "time")? },
-            "stopped_performing_event" => {
-                What::Stopped { span: span(value, "time")?, pause: span(value, "seq_time")? }
-            }
+            "stopped_performing_event" => What::Stopped { span: span(value, "time")?, pause: span(value, "seq_time")? },
             "restarted_performing_event" => {
                 What::Restarted { span: span(value, "time")?, pause: span(value, "seq_time")? }
             }
@@ -207,7 +205,9 @@ impl Parser<'_> {
         match value.get("event_type").and_then(Value::as_str) {
             None | Some("events") => {
                 let name = value.get("key").and_then(Value::as_str).filter(|name| !name.is_empty());
-                let Some(name) = name else { return Err(invalid("A condition on behaviour needs an event as its key.")) };
+                let Some(name) = name else {
+                    return Err(invalid("A condition on behaviour needs an event as its key."));
+                };
                 Ok(vec![(Some(name.to_owned()), extra)])
             }
             Some("actions") => {

@@ -36,8 +36,7 @@ impl Upload {
             request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
         }
         let malformed = |detail: String| ApiError::bad_request(format!("Multipart form parse error - {detail}"));
-        let mut form =
-            Multipart::from_request(request, &()).await.map_err(|error| malformed(error.body_text()))?;
+        let mut form = Multipart::from_request(request, &()).await.map_err(|error| malformed(error.body_text()))?;
         let mut body = Map::new();
         let mut csv = None;
         while let Some(field) = form.next_field().await.map_err(|error| malformed(error.body_text()))? {

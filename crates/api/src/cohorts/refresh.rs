@@ -43,12 +43,7 @@ pub(super) async fn calculate(app: &App, project: &Project, cohort: &Cohort) -> 
     calculate_at(app, project, cohort, 0).await
 }
 
-async fn calculate_at(
-    app: &App,
-    project: &Project,
-    cohort: &Cohort,
-    depth: usize,
-) -> Result<RoaringBitmap, ApiError> {
+async fn calculate_at(app: &App, project: &Project, cohort: &Cohort, depth: usize) -> Result<RoaringBitmap, ApiError> {
     // Before anything is read: what comes later may be missing.
     let through = app.meta.positions()?.applied;
     let evaluated = match definition::parse(app, project, &cohort.filters) {
@@ -81,8 +76,7 @@ fn stored(app: &App, cohort: &Cohort) -> Result<RoaringBitmap, ApiError> {
 }
 
 fn save(app: &App, cohort: &Cohort, members: &RoaringBitmap, through: Sequence) -> Result<(), ApiError> {
-    let calculated =
-        CohortMembers { bitmap: encode(members), count: members.len(), version: cohort.version, through };
+    let calculated = CohortMembers { bitmap: encode(members), count: members.len(), version: cohort.version, through };
     Ok(app.meta.save_cohort_members(cohort.project, cohort.id, &calculated, app.now())?)
 }
 

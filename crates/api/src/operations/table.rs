@@ -171,7 +171,11 @@ fn persons() -> Vec<Operation> {
     let list = [
         param("distinct_id", ParamKind::Text, "Only the owner of this distinct id."),
         param("email", ParamKind::Text, "Only persons with exactly this email."),
-        param("search", ParamKind::Text, "Only persons with this text in their email, or with exactly this distinct id."),
+        param(
+            "search",
+            ParamKind::Text,
+            "Only persons with this text in their email, or with exactly this distinct id.",
+        ),
         param("properties", ParamKind::Json, "Filters on properties of persons."),
         param("cohort", ParamKind::Integer(1, i64::MAX), "Only persons in this cohort."),
         param("include_total", ParamKind::Flag, "Whether to count all pages."),
@@ -295,10 +299,8 @@ fn actions() -> Vec<Operation> {
 fn groups() -> Vec<Operation> {
     const TAG: &str = "groups";
     let (reads, writes) = (Scope::read("group"), Scope::write("group"));
-    let index = Param {
-        is_required: true,
-        ..param("group_type_index", ParamKind::Integer(0, 4), "Which kind of group.")
-    };
+    let index =
+        Param { is_required: true, ..param("group_type_index", ParamKind::Integer(0, 4), "Which kind of group.") };
     let key = Param { is_required: true, ..param("group_key", ParamKind::Text, "Which group.") };
     vec![
         within(Method::GET, "groups_types", reads, groups::types)

@@ -68,8 +68,6 @@ pub(crate) async fn split(call: Call) -> Result<Response, ApiError> {
     match call.app.meta.split_person(call.project_id()?, person.uuid, main, call.app.now())? {
         Split::Done { .. } => Ok((StatusCode::CREATED, write_json(&Success { success: true })).into_response()),
         Split::NoPerson => Err(ApiError::not_found()),
-        Split::NotItsId => {
-            Err(ApiError::invalid("main_distinct_id", "The person does not have this distinct id."))
-        }
+        Split::NotItsId => Err(ApiError::invalid("main_distinct_id", "The person does not have this distinct id.")),
     }
 }

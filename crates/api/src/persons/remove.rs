@@ -79,14 +79,11 @@ pub(crate) async fn bulk_delete(call: Call) -> Result<Response, ApiError> {
     let mut uuids = uuids;
     uuids.sort_unstable();
     uuids.dedup();
-    let deletes = body.get("delete_events").and_then(Value::as_bool).unwrap_or(false)
-        || call.params.is_true("delete_events");
+    let deletes =
+        body.get("delete_events").and_then(Value::as_bool).unwrap_or(false) || call.params.is_true("delete_events");
     let deleted = remove(&call, &uuids, wished(deletes))?;
-    let done = BulkDeleted {
-        persons_found: uuids.len(),
-        persons_deleted: deleted.len(),
-        events_queued_for_deletion: deletes,
-    };
+    let done =
+        BulkDeleted { persons_found: uuids.len(), persons_deleted: deleted.len(), events_queued_for_deletion: deletes };
     Ok((StatusCode::ACCEPTED, write_json(&done)).into_response())
 }
 

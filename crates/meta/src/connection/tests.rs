@@ -273,8 +273,9 @@ fn a_deleted_person_leaves_its_ids_to_somebody_new() {
         })
         .unwrap();
     batch(&meta, 1, 5);
-    let delete =
-        |uuid, events| meta.delete_persons(PROJECT, &[uuid], events, Some(1), NOW).unwrap().pop().map(|gone| gone.number);
+    let delete = |uuid, events| {
+        meta.delete_persons(PROJECT, &[uuid], events, Some(1), NOW).unwrap().pop().map(|gone| gone.number)
+    };
     let before = meta.ingest(|tx| Ok::<_, MetaError>(tx.foreign_changes())).unwrap();
     assert_eq!(delete(first.uuid, PersonEvents::Delete), Some(first.number));
     assert_eq!(delete(first.uuid, PersonEvents::Delete), None);
