@@ -279,6 +279,3 @@ fn tell_methods(allowed: &HeaderValue) -> Response {
     let json = HeaderValue::from_static("application/json");
     (StatusCode::OK, [(header::ALLOW, allowed.clone()), (header::CONTENT_TYPE, json)], "{}").into_response()
 }
-
-#[cfg(test)]
-mod tests;

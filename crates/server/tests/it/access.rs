@@ -115,12 +115,6 @@ fn operations(server: &Server) -> Vec<Operation> {
     all
 }
 
-fn key(server: &Server, scopes: &[&str], teams: &[i64]) -> String {
-    let made = server.post("/api/personal_api_keys/", &json!({"label": "k", "scopes": scopes, "scoped_teams": teams}));
-    assert_eq!(made.status, 201, "{}", made.body);
-    made.json()["value"].as_str().unwrap().to_owned()
-}
-
 /// Replaces what a key may do.
 fn allow(server: &Server, id: &str, scopes: &[&str], teams: &[i64]) {
     let changed = json!({"scopes": scopes, "scoped_teams": teams});
@@ -129,7 +123,11 @@ fn allow(server: &Server, id: &str, scopes: &[&str], teams: &[i64]) {
 }
 
 fn project_with_objects(server: &Server) -> Ids {
-    server.ingest(&[event("a", "u", "2026-01-01T11:00:00Z", json!({"$groups": {"company": "acme"}}))]);
+    let group = json!({"$group_type": "company", "$group_key": "acme", "$group_set": {}});
+    server.ingest(&[
+        event("$groupidentify", "u", "2026-01-01T10:00:00Z", group),
+        event("a", "u", "2026-01-01T11:00:00Z", json!({"$groups": {"company": "acme"}})),
+    ]);
     let id = |answer: Answer| {
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.json()["id"].to_string().trim_matches('"').to_owned()

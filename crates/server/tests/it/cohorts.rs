@@ -250,11 +250,11 @@ fn upload(server: &Server, file: &str) -> (u16, Value) {
 fn members_that_merge_or_are_deleted_follow_their_persons() {
     let server = server_with(&[("HEDGEROW_COHORT_REFRESH_MS", "50")]);
     shoppers(&server);
-    server.ingest(&[event("visit", "anonymous", "2026-01-01T10:30:00Z", json!({}))]);
-    let ids = [uuid(&server, "anonymous"), uuid(&server, "u1"), uuid(&server, "u2")];
+    server.ingest(&[event("visit", "anon-1", "2026-01-01T10:30:00Z", json!({}))]);
+    let ids = [uuid(&server, "anon-1"), uuid(&server, "u1"), uuid(&server, "u2")];
     let cohort = create(&server, &json!({"name": "s", "is_static": true, "_create_static_person_ids": ids}));
-    server.ingest(&[event("$identify", "u5", "2026-01-01T10:31:00Z", json!({"$anon_distinct_id": "anonymous"}))]);
-    server.delete(&format!("/api/projects/1/persons/{}/", ids[1]));
+    server.ingest(&[event("$identify", "u5", "2026-01-01T10:31:00Z", json!({"$anon_distinct_id": "anon-1"}))]);
+    assert_eq!(server.delete(&format!("/api/projects/1/persons/{}/", ids[1])).status, 202);
     let found = members(&server, &cohort["id"]);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found.contains(&"u2".to_owned()), "{found:?}");
