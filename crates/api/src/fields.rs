@@ -109,7 +109,7 @@ fn check(name: &'static str, kind: Kind, value: &Value) -> Result<(), ApiError> 
         (Kind::Text(_) | Kind::Name(_), _) => invalid("Not a valid string.".to_owned()),
         (Kind::Flag, Value::Bool(_)) | (Kind::Object, Value::Object(_)) | (Kind::Any, _) => Ok(()),
         (Kind::Flag, _) => invalid("Must be a valid boolean.".to_owned()),
-        (Kind::Integer(least, most), value) => match value.as_i64() {
+        (Kind::Integer(least, most), value) => match whole(value) {
             None => invalid("A valid integer is required.".to_owned()),
             Some(number) if number < least => {
                 invalid(format!("Ensure this value is greater than or equal to {least}."))
@@ -130,6 +130,19 @@ fn check(name: &'static str, kind: Kind, value: &Value) -> Result<(), ApiError> 
         (Kind::List(item), Value::Array(items)) => items.iter().try_for_each(|value| check(name, *item, value)),
         (Kind::List(_), _) => invalid("Expected a list of items.".to_owned()),
     }
+}
+
+/// The whole number that `value` is, as which `1.0` counts.
+pub(crate) fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number that is exact")]
+    let of_float = |number: f64| (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64);
+    value.as_i64().or_else(|| of_float(value.as_f64()?))
+}
+
+/// An integer field that is there.
+pub(crate) fn integer(body: &Value, name: &str) -> Option<i64> {
+    whole(body.get(name)?)
 }
 
 /// A text field that is there.
@@ -220,6 +233,8 @@ mod tests {
     fn changes_need_no_field_and_null_is_a_value_where_it_may_be() {
         assert!(read(FIELDS, b"", Missing::IsKept).is_ok());
         assert!(read(FIELDS, br#"{"name": "x", "days": null, "other": 1}"#, Missing::IsError).is_ok());
+        let days = |body: &str| integer(&read(FIELDS, body.as_bytes(), Missing::IsKept).unwrap(), "days");
+        assert_eq!((days(r#"{"days": 5.0}"#), days(r#"{"days": null}"#), days("{}")), (Some(5), None, None));
         assert_eq!(schema(FIELDS, Missing::IsError)["required"], json!(["name"]));
         assert_eq!(schema(FIELDS, Missing::IsKept)["required"], json!([]));
         assert_eq!(schema(FIELDS, Missing::IsError)["properties"]["days"]["type"], json!(["integer", "null"]));

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, nullable, optional, required, text};
+use crate::fields::{Field, Kind, integer, nullable, optional, required, text};
 use crate::internal;
 use crate::paging::Page;
 use crate::persons::Counting;
@@ -116,7 +116,7 @@ pub(crate) async fn name_types(call: Call) -> Result<Response, ApiError> {
     let mut names = Vec::with_capacity(items.len());
     for item in &items {
         let item = crate::fields::read(TYPE_FIELDS, item.to_string().as_bytes(), crate::fields::Missing::IsError)?;
-        let index = item["group_type_index"].as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
+        let index = integer(&item, "group_type_index").and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
         let name = |name: &str| text(&item, name).map(str::to_owned);
         names.push((index, name("name_singular"), name("name_plural")));
     }
@@ -180,13 +180,13 @@ fn named(call: &Call) -> Result<Group, ApiError> {
 /// Creates a group.
 pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
     let body = call.body(NEW_FIELDS)?;
-    let index = body["group_type_index"].as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
+    let index = integer(&body, "group_type_index").and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
     let key = text(&body, "group_key").unwrap_or_default();
     if call.app.meta.group(call.project_id()?, index, key)?.is_some() {
         return Err(ApiError::bad_request("A group with this key already exists"));
     }
-    let properties = body.get("group_properties").filter(|properties| properties.is_object());
-    identify(&call, index, key, properties.unwrap_or(&json!({}))).await?;
+    let properties = body.get("group_properties").filter(|properties| properties.is_object()).cloned();
+    identify(&call, index, key, &properties.unwrap_or_else(|| json!({}))).await?;
     let group = call.app.meta.group(call.project_id()?, index, key)?;
     let group = group.ok_or_else(|| ApiError::Internal("a group was not created in time".into()))?;
     Ok((StatusCode::CREATED, write_json(&GroupShape::of(&group))).into_response())

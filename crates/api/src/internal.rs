@@ -45,8 +45,8 @@ pub(crate) async fn send(
         content_encoding: None,
         body: &body,
     };
-    let payload = capture::payload(&request, app.settings.capture).map_err(refused)?;
-    capture::validate(&payload, &request, app.settings.capture).map_err(refused)?;
+    let payload = capture::payload(&request, app.settings.capture).map_err(|error| refused(&error))?;
+    capture::validate(&payload, &request, app.settings.capture).map_err(|error| refused(&error))?;
     let received = Received { at: app.now(), ip: IpAddr::V4(Ipv4Addr::LOCALHOST), uuid_seed: app.random.u128() };
     let header = Envelope { project: project.id, received, request }.header();
     let sequence = app
@@ -62,6 +62,6 @@ pub(crate) async fn send(
 }
 
 /// What a client could not send either.
-fn refused(error: capture::CaptureError) -> ApiError {
+fn refused(error: &capture::CaptureError) -> ApiError {
     ApiError::bad_request(error.to_string())
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::auth::Caller;
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, optional, required, text, texts};
+use crate::fields::{Field, Kind, optional, required, text, texts, whole};
 use crate::wire::{timestamp_text_z, write_json};
 
 mod scopes;
@@ -145,7 +145,7 @@ fn read(call: &Call, caller: &Caller, body: &Value, mut new: NewKey) -> Result<N
         new.scopes = scopes;
     }
     if let Some(teams) = body.get("scoped_teams").and_then(Value::as_array) {
-        new.scoped_teams = teams.iter().filter_map(Value::as_i64).collect();
+        new.scoped_teams = teams.iter().filter_map(whole).collect();
         let visible = call.app.meta.projects_of(caller.user.id)?;
         let is_visible = |id: &&i64| visible.iter().any(|project| project.id.0 == **id);
         if let Some(unknown) = new.scoped_teams.iter().find(|id| !is_visible(id)) {

@@ -54,7 +54,8 @@ pub(crate) fn document(operations: &[Operation]) -> Value {
 }
 
 fn describe(operation: &Operation) -> Value {
-    let mut parameters: Vec<Value> = path_names(&operation.path).into_iter().map(path_parameter).collect();
+    let mut parameters: Vec<Value> =
+        path_names(&operation.path).into_iter().map(|name| path_parameter(name, operation.tag)).collect();
     parameters.extend(operation.query.iter().map(query_parameter));
     let mut described = json!({
         "operationId": operation.id,
@@ -67,7 +68,7 @@ fn describe(operation: &Operation) -> Value {
     if let Some(body) = &operation.body {
         let content: Map<String, Value> =
             body.content_types.iter().map(|kind| ((*kind).to_owned(), json!({"schema": body.schema}))).collect();
-        object.insert("requestBody".to_owned(), json!({"content": content, "required": true}));
+        object.insert("requestBody".to_owned(), json!({"content": content, "required": body.is_required}));
     }
     if operation.is_deprecated {
         object.insert("deprecated".to_owned(), json!(true));
@@ -131,13 +132,21 @@ pub(crate) fn path_names(path: &str) -> Vec<&str> {
     path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).collect()
 }
 
-fn path_parameter(name: &str) -> Value {
-    let (schema, about) = match name {
-        "project" => (json!({"type": "string", "pattern": r"^(\d+|@current)$"}), "A project's number, or @current."),
-        "organization" => {
+fn path_parameter(name: &str, tag: &str) -> Value {
+    let (schema, about) = match (name, tag) {
+        ("project", _) => {
+            (json!({"type": "string", "pattern": r"^(\d+|@current)$"}), "A project's number, or @current.")
+        }
+        ("organization", _) => {
             let schema = json!({"anyOf": [{"type": "string", "format": "uuid"}, {"const": "@current"}]});
             (schema, "An organisation's UUID, or @current.")
         }
+        (_, "events") => (json!({"type": "string", "format": "uuid"}), "The event's UUID."),
+        (_, "persons") => {
+            let number = json!({"type": "string", "pattern": r"^\d+$"});
+            (json!({"anyOf": [number, {"type": "string", "format": "uuid"}]}), "The person's number or UUID.")
+        }
+        (_, "cohorts" | "actions") => (json!({"type": "string", "pattern": r"^\d+$"}), "Its number."),
         _ => (json!({"type": "string", "minLength": 1}), "What names it."),
     };
     json!({"name": name, "in": "path", "required": true, "schema": schema, "description": about})
@@ -145,6 +154,8 @@ fn path_parameter(name: &str) -> Value {
 
 fn query_parameter(param: &Param) -> Value {
     let schema = match param.kind {
+        // An empty one counts as missing.
+        ParamKind::Text if param.is_required => json!({"type": "string", "minLength": 1}),
         ParamKind::Text | ParamKind::Json => json!({"type": "string"}),
         ParamKind::Integer(least, most) => fields::kind_schema(fields::Kind::Integer(least, most)),
         ParamKind::Flag => json!({"type": "boolean"}),

@@ -76,6 +76,8 @@ pub(crate) enum ParamKind {
 pub(crate) struct RequestBody {
     pub(crate) content_types: &'static [&'static str],
     pub(crate) schema: Value,
+    /// Whether there has to be one.
+    pub(crate) is_required: bool,
 }
 
 /// What comes back when all went well.
@@ -149,21 +151,22 @@ impl Operation {
     /// A JSON body in which every required field has to be.
     fn takes(mut self, fields: &[Field]) -> Self {
         let schema = fields::schema(fields, Missing::IsError);
-        self.body = Some(RequestBody { content_types: &["application/json"], schema });
+        let is_required = fields.iter().any(|field| field.presence == fields::Presence::Required);
+        self.body = Some(RequestBody { content_types: &["application/json"], schema, is_required });
         self
     }
 
     /// A JSON body in which no field has to be.
     fn changes(mut self, fields: &[Field]) -> Self {
         let schema = fields::schema(fields, Missing::IsKept);
-        self.body = Some(RequestBody { content_types: &["application/json"], schema });
+        self.body = Some(RequestBody { content_types: &["application/json"], schema, is_required: false });
         self
     }
 
     /// A JSON list of objects.
     fn takes_list(mut self, fields: &[Field]) -> Self {
         let schema = serde_json::json!({"type": "array", "items": fields::schema(fields, Missing::IsError)});
-        self.body = Some(RequestBody { content_types: &["application/json"], schema });
+        self.body = Some(RequestBody { content_types: &["application/json"], schema, is_required: true });
         self
     }
 
@@ -230,7 +233,7 @@ pub(crate) fn routes(app: &App, operations: Vec<Operation>) -> Router<App> {
 fn methods(app: &App, operations: Vec<Operation>) -> MethodRouter<App> {
     let allowed = allowed(&operations);
     let shown = allowed.clone();
-    let read = operations.iter().find(|operation| operation.method == Method::GET).or(operations.first());
+    let read = operations.iter().find(|operation| operation.method == Method::GET).or_else(|| operations.first());
     let need = read.map_or(Need::Key, |operation| reading(operation.rule.need));
     let rule = Rule { need, class: LimitClass::Other, body_bytes: BODY_BYTES };
     let tell = move || async move { tell_methods(&allowed) };

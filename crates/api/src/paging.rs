@@ -20,8 +20,10 @@ impl Page {
             None => Ok(None),
             Some(text) => text
                 .parse::<usize>()
+                .ok()
+                .filter(|number| i64::try_from(*number).is_ok())
                 .map(Some)
-                .map_err(|_| ApiError::invalid(name, format!("'{text}' is not a positive integer."))),
+                .ok_or_else(|| ApiError::invalid(name, format!("'{text}' is not a positive integer."))),
         };
         let limit = number("limit")?.filter(|limit| *limit > 0).unwrap_or(100);
         if limit > LIMIT_MAX {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, nullable, optional, required, text};
+use crate::fields::{Field, Kind, integer, nullable, optional, required, text};
 use crate::paging::Page;
 use crate::wire::{Json, timestamp_text_z, write_json};
 
@@ -126,7 +126,7 @@ fn change(project: &mut Project, body: &Value) -> Result<(), ApiError> {
         project.timezone = checked_timezone(timezone)?;
     }
     let settings = &mut project.settings;
-    if let Some(day) = body.get("week_start_day").and_then(Value::as_u64) {
+    if let Some(day) = integer(body, "week_start_day") {
         settings.week_start_day = u8::try_from(day).unwrap_or_default();
     }
     if let Some(filters) = body.get("test_account_filters") {
@@ -152,8 +152,8 @@ fn change(project: &mut Project, body: &Value) -> Result<(), ApiError> {
     if let Some(anonymize) = body.get("anonymize_ips").and_then(Value::as_bool) {
         settings.anonymize_ips = anonymize;
     }
-    if let Some(days) = body.get("event_retention_days") {
-        settings.retention_days = days.as_u64().and_then(|days| u32::try_from(days).ok());
+    if body.get("event_retention_days").is_some() {
+        settings.retention_days = integer(body, "event_retention_days").and_then(|days| u32::try_from(days).ok());
     }
     Ok(())
 }

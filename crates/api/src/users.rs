@@ -4,12 +4,11 @@ use axum::response::Response;
 use meta::{Organization, User};
 use model::ProjectId;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, optional, text};
+use crate::fields::{Field, Kind, integer, optional, text};
 use crate::paging::Page;
 use crate::projects::{ProjectBasic, basic};
 use crate::wire::{timestamp_text_z, write_json};
@@ -154,7 +153,7 @@ pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
     if let Some(name) = text(&body, "last_name") {
         user.last_name = name.trim().to_owned();
     }
-    if let Some(id) = body.get("set_current_team").and_then(Value::as_i64) {
+    if let Some(id) = integer(&body, "set_current_team") {
         if !call.app.meta.projects_of(user.id)?.iter().any(|project| project.id.0 == id) {
             return Err(ApiError::invalid("set_current_team", format!("Object with id {id} does not exist.")));
         }

@@ -191,6 +191,15 @@ impl Server {
         }
     }
 
+    /// Asks again and again until `holds`; `what` is said when it never does.
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < PATIENCE * 2, "never: {what}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// A figure of `/metrics`.
     #[must_use]
     pub fn metric(&self, name: &str) -> f64 {

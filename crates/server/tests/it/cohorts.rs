@@ -260,9 +260,5 @@ fn members_that_merge_or_are_deleted_follow_their_persons() {
     assert!(found.contains(&"u2".to_owned()), "{found:?}");
     // Without anybody asking, the list learns of it too.
     let path = format!("cohorts/{}/", cohort["id"]);
-    let start = std::time::Instant::now();
-    while server.project(&path).json()["count"] != json!(2) {
-        assert!(start.elapsed() < std::time::Duration::from_secs(30), "the count is not brought up to date");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    server.wait_until("the count is brought up to date", || server.project(&path).json()["count"] == json!(2));
 }

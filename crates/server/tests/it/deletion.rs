@@ -1,7 +1,5 @@
 //! Deleted persons: gone from lists at once, from files soon, and not to come back.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use testkit::{Options, Server};
 
@@ -73,12 +71,10 @@ fn events_of_a_deleted_person_vanish_at_once_and_for_good() {
     let pending = server.project(&format!("persons/deletion_status/?person_uuid={uuid}")).results().remove(0);
     assert_eq!(pending["delete_events"], json!(true));
     // Compaction removes the rows, the receipt says so, and no file holds them.
-    let start = Instant::now();
-    while server.project("persons/deletion_status/?status=completed").results().is_empty() {
-        assert!(start.elapsed() < Duration::from_secs(100), "events are not removed: {}", server.log());
+    server.wait_until("events are removed", || {
         check(&server);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        !server.project("persons/deletion_status/?status=completed").results().is_empty()
+    });
     check(&server);
     assert_eq!(server.project("persons/deletion_status/?status=pending").results().len(), 0);
     // The id may be used again, by somebody whose events are seen.
