@@ -1,8 +1,6 @@
 //! One writer, a few readers. The only place that knows SQLite.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
@@ -11,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{MetaError, OpenError};
 use crate::keys::KeyCache;
-use crate::tenants::Project;
+use crate::tenants::ProjectCache;
 
 /// What the first of [`MIGRATIONS`] leads to. Format 1 was never released; nothing can read it.
 const FIRST_FORMAT: i64 = 2;
@@ -29,7 +27,7 @@ pub struct Meta {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    pub(crate) projects: RwLock<HashMap<String, Arc<Project>>>,
+    pub(crate) projects: RwLock<ProjectCache>,
     pub(crate) keys: Mutex<KeyCache>,
     /// Counts changes of persons other than by ingestion. Changed under the writer's lock only.
     foreign_changes: AtomicU64,

@@ -1,5 +1,6 @@
 //! Organisations, users, projects, and how the first of each come to be.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use env::Random;
@@ -119,6 +120,14 @@ pub struct Created {
     pub personal_api_key: String,
 }
 
+/// Projects by their token.
+#[derive(Debug, Default)]
+pub(crate) struct ProjectCache {
+    by_token: HashMap<String, Arc<Project>>,
+    /// Counts the times one was forgotten.
+    forgotten: u64,
+}
+
 const PROJECT_COLUMNS: &str =
     "id, uuid, organization, api_token, name, timezone, ingested_event, created_at, week_start_day, test_account_filters,
      path_cleaning_filters, person_display_name_properties, persons_on_events_mode, anonymize_ips, retention_days";
@@ -175,15 +184,23 @@ impl Meta {
 
     /// The project that owns a token. Known tokens are answered from memory.
     pub fn project_by_token(&self, token: &str) -> Result<Option<Project>, MetaError> {
-        if let Some(project) = self.projects.read().get(token) {
-            return Ok(Some(Project::clone(project)));
-        }
+        let forgotten = {
+            let known = self.projects.read();
+            if let Some(project) = known.by_token.get(token) {
+                return Ok(Some(Project::clone(project)));
+            }
+            known.forgotten
+        };
         let found = self.read(|c| {
             let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE api_token = $1");
             Ok(c.prepare_cached(&sql)?.query_row(params![token], project).optional()?)
         })?;
         if let Some(project) = &found {
-            self.projects.write().insert(token.to_owned(), Arc::new(project.clone()));
+            let mut known = self.projects.write();
+            // A project that was changed since it was read must not be remembered as it was.
+            if known.forgotten == forgotten {
+                known.by_token.insert(token.to_owned(), Arc::new(project.clone()));
+            }
         }
         Ok(found)
     }
@@ -313,7 +330,9 @@ impl Meta {
             ])?;
             Ok::<_, MetaError>(())
         })?;
-        self.projects.write().remove(&project.api_token);
+        let mut known = self.projects.write();
+        known.by_token.remove(&project.api_token);
+        known.forgotten += 1;
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use model::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod objects;
+
 use super::*;
 use crate::{Bootstrap, Created, DeletionQuery, NewKey, NewPerson, PersonEvents, PersonQuery};
 
