@@ -10,8 +10,9 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Limited};
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http_body_util::BodyExt as _;
 
 use crate::app::App;
 use crate::auth::{self, Caller, Scope, Tenant};
@@ -59,37 +60,53 @@ pub(crate) struct Proven {
 
 /// Checks what `rule` asks for, and hands the proof to the handler.
 pub(crate) async fn guard(State((app, rule)): State<(App, Arc<Rule>)>, request: Request, next: Next) -> Response {
-    match admit(&app, &rule, request).await {
-        Ok(request) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+    let (mut parts, body) = request.into_parts();
+    let mut unread = Some(body);
+    match admit(&app, &rule, &mut parts, &mut unread).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(refusal) => {
+            drain(&app, unread).await;
+            refusal.into_response()
+        }
     }
 }
 
-async fn admit(app: &App, rule: &Rule, request: Request) -> Result<Request, ApiError> {
-    let (mut parts, body) = request.into_parts();
-    let mut unread = Some(body);
-    let mut bytes = Bytes::new();
+/// Leaves the proof with the request, and returns its body.
+async fn admit(app: &App, rule: &Rule, parts: &mut Parts, unread: &mut Option<Body>) -> Result<Bytes, ApiError> {
+    let mut bytes = None;
     let mut proven = Proven { caller: None, tenant: None, organization: None };
     if rule.need != Need::Nothing {
         let params = Params::parse(parts.uri.query().unwrap_or_default());
         if auth::bearer_token(&parts.headers).is_none() {
             // The body is the second place to look for a key, before the query.
-            bytes = read(unread.take(), rule.body_bytes).await?;
+            bytes = Some(read(app, unread, rule.body_bytes).await?);
         }
-        let caller = auth::authenticate_in(app, &parts.headers, key_in_body(&bytes).as_deref(), &params)?;
+        let in_body = bytes.as_deref().and_then(key_in_body);
+        let caller = auth::authenticate_in(app, &parts.headers, in_body.as_deref(), &params)?;
         let key = caller.key.id.clone();
-        let names = RawPathParams::from_request_parts(&mut parts, app)
-            .await
-            .map_err(|_| ApiError::NotFound("Not found.".to_owned()))?;
+        let names = RawPathParams::from_request_parts(parts, app).await.map_err(|_| ApiError::not_found())?;
         let owner = names.iter().next().map(|(_, value)| value).unwrap_or_default();
         proven = prove(app, rule.need, caller, owner, &params)?;
         app.throttle.pass(rule.class, &key).map_err(ApiError::Throttled)?;
     }
-    if unread.is_some() {
-        bytes = read(unread, rule.body_bytes).await?;
-    }
     parts.extensions.insert(proven);
-    Ok(Request::from_parts(parts, Body::from(bytes)))
+    match bytes {
+        Some(bytes) => Ok(bytes),
+        None => read(app, unread, rule.body_bytes).await,
+    }
+}
+
+/// Lets a client finish sending what nobody reads, within reason: many read no answer before they are done.
+pub(crate) async fn drain(app: &App, body: Option<Body>) {
+    const PATIENCE_BYTES: usize = 16 << 20;
+    let Some(mut body) = body else { return };
+    let mut drained = 0;
+    while drained < PATIENCE_BYTES {
+        match tokio::time::timeout(app.settings.body_stall, body.frame()).await {
+            Ok(Some(Ok(frame))) => drained += frame.data_ref().map_or(0, Bytes::len),
+            _ => return,
+        }
+    }
 }
 
 fn prove(app: &App, need: Need, caller: Caller, owner: &str, params: &Params) -> Result<Proven, ApiError> {
@@ -109,13 +126,24 @@ fn prove(app: &App, need: Need, caller: Caller, owner: &str, params: &Params) ->
     Ok(Proven { caller: Some(caller), tenant, organization })
 }
 
-async fn read(body: Option<Body>, limit_bytes: usize) -> Result<Bytes, ApiError> {
-    let Some(body) = body else { return Ok(Bytes::new()) };
-    match Limited::new(body, limit_bytes).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::BodyTooLarge { limit_bytes }),
-        Err(_) => Err(ApiError::bad_request("The request body ended early.")),
+/// Reads the body, which is left where it is when it turns out to be too large.
+async fn read(app: &App, unread: &mut Option<Body>, limit_bytes: usize) -> Result<Bytes, ApiError> {
+    let Some(body) = unread else { return Ok(Bytes::new()) };
+    let mut bytes = BytesMut::new();
+    loop {
+        let frame = match tokio::time::timeout(app.settings.body_stall, body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame,
+            Ok(Some(Err(_))) | Err(_) => return Err(ApiError::bad_request("The request body ended early.")),
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit_bytes {
+            return Err(ApiError::BodyTooLarge { limit_bytes });
+        }
+        bytes.extend_from_slice(&data);
     }
+    *unread = None;
+    Ok(bytes.freeze())
 }
 
 /// The field `personal_api_key` of a JSON object or a form.

@@ -17,6 +17,7 @@ mod error;
 mod etag;
 mod events;
 mod fields;
+mod flat;
 mod groups;
 mod guard;
 mod health;

@@ -98,7 +98,7 @@ pub(crate) fn scope_of(need: Need) -> Option<String> {
 fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
     let answer = &operation.answer;
-    let done = match &answer.shape {
+    let mut done = match &answer.shape {
         Some(shape) => {
             let one = json!({"$ref": format!("#/components/schemas/{}", shape.name)});
             let schema = if shape.is_list { json!({"type": "array", "items": one}) } else { one };
@@ -107,6 +107,11 @@ fn responses(operation: &Operation) -> Value {
         None if answer.content_type.is_empty() => json!({"description": "Done."}),
         None => json!({"description": "Done.", "content": {answer.content_type: {"schema": {}}}}),
     };
+    if answer.is_also_csv
+        && let Some(content) = done["content"].as_object_mut()
+    {
+        content.insert("text/csv".to_owned(), json!({"schema": {"type": "string"}}));
+    }
     responses.insert(answer.status.to_string(), done);
     let mut refusals = vec![(400, "The request is not valid.")];
     if operation.rule.need != Need::Nothing {

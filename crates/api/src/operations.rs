@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -23,7 +24,7 @@ use crate::app::App;
 use crate::auth::{Access, Scope};
 use crate::error::ApiError;
 use crate::fields::{self, Field, Missing};
-use crate::guard::{Need, Rule, guard};
+use crate::guard::{Need, Rule, drain, guard};
 use crate::limits::LimitClass;
 
 pub(crate) use table::operations;
@@ -87,6 +88,8 @@ pub(crate) struct Answer {
     /// Name and schema, and the schemas that one needs; none for an empty body.
     pub(crate) shape: Option<Shape>,
     pub(crate) content_type: &'static str,
+    /// Whether it can also be CSV.
+    pub(crate) is_also_csv: bool,
 }
 
 /// A schema with a name.
@@ -122,7 +125,7 @@ where
         summary: "",
         query: Vec::new(),
         body: None,
-        answer: Answer { status: 200, shape: None, content_type: "application/json" },
+        answer: Answer { status: 200, shape: None, content_type: "application/json", is_also_csv: false },
         is_deprecated: false,
         handler: on(filter, handler),
         path: path.to_owned(),
@@ -192,9 +195,14 @@ impl Operation {
         self
     }
 
+    fn or_csv(mut self) -> Self {
+        self.answer.is_also_csv = true;
+        self
+    }
+
     /// An empty body.
     fn answers_nothing(mut self, status: u16) -> Self {
-        self.answer = Answer { status, shape: None, content_type: "" };
+        self.answer = Answer { status, shape: None, content_type: "", is_also_csv: false };
         self
     }
 
@@ -241,8 +249,11 @@ fn methods(app: &App, operations: Vec<Operation>) -> MethodRouter<App> {
     for operation in operations {
         methods = methods.merge(guarded(app, operation.rule, operation.handler));
     }
-    methods.fallback(move |method: Method| async move {
-        let mut refusal = ApiError::MethodNotAllowed(method.to_string()).into_response();
+    let app = app.clone();
+    methods.fallback(move |request: Request| async move {
+        let (parts, body) = request.into_parts();
+        drain(&app, Some(body)).await;
+        let mut refusal = ApiError::MethodNotAllowed(parts.method.to_string()).into_response();
         refusal.headers_mut().insert(header::ALLOW, shown);
         refusal
     })

@@ -7,6 +7,7 @@ mod shape;
 use std::collections::BTreeMap;
 
 use axum::response::Response;
+use http::header;
 use meta::{Person, PersonQuery, Visit};
 use model::json::Key;
 use query::Filter;
@@ -20,6 +21,7 @@ use crate::call::Call;
 use crate::cohorts;
 use crate::error::ApiError;
 use crate::events::warned;
+use crate::flat::{Formulas, write_csv};
 use crate::paging::Page;
 use crate::wire::write_json;
 
@@ -30,16 +32,16 @@ pub(crate) use change::{
 pub(crate) use remove::{BULK_DELETE_FIELDS, BulkDeleted, DeletionPage, bulk_delete, delete, deletion_status};
 pub(crate) use shape::{PersonDetailed, PersonPage, PersonRow};
 
+/// Rows of CSV unless the request says otherwise.
+const CSV_ROWS: usize = 10_000;
 /// Values in the answer to [`values`].
 const VALUES_MAX: usize = 10;
 
 /// Lists persons, newest first, or those with a distinct id, an email, a search text, certain properties, or in a cohort.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
-    if call.params.non_empty("format").is_some_and(|format| format != "json") {
-        return Err(ApiError::unsupported("format", "A format other than 'json'"));
-    }
+    let as_csv = wants_csv(&call)?;
     let project = call.project()?;
-    let page = Page::read(&call.params)?;
+    let page = if as_csv { Page::read_or(&call.params, CSV_ROWS)? } else { Page::read(&call.params)? };
     let query = PersonQuery {
         distinct_id: call.params.non_empty("distinct_id").map(str::to_owned),
         email: call.params.non_empty("email").map(str::to_owned),
@@ -74,9 +76,32 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
         _ => search(&call, &query, &filter, cohort.as_ref(), counts),
     })?;
     let (next, previous) = call.page_links(page, found.more);
-    let results = found.persons.iter().map(|person| PersonRow::of(person, project)).collect();
+    let results: Vec<PersonRow> = found.persons.iter().map(|person| PersonRow::of(person, project)).collect();
+    if as_csv {
+        let formulas = if call.params.is_true("csv_safe") { Formulas::Defused } else { Formulas::Kept };
+        return Ok(warned(write_csv(&results, formulas), &warnings));
+    }
     let body = PersonPage { next, previous, count: found.count, results };
     Ok(warned(write_json(&body), &warnings))
+}
+
+/// Whether the answer is to be CSV: by `format`, else by what the client accepts.
+fn wants_csv(call: &Call) -> Result<bool, ApiError> {
+    match call.params.non_empty("format") {
+        Some("csv") => return Ok(true),
+        Some("json") => return Ok(false),
+        Some(_) => return Err(ApiError::not_found()),
+        None => {}
+    }
+    let Some(accept) = call.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(false) };
+    let types: Vec<String> =
+        accept.split(',').filter_map(|range| range.split(';').next()).map(|kind| kind.trim().to_lowercase()).collect();
+    let has = |known: &[&str]| types.iter().any(|kind| known.contains(&kind.as_str()));
+    match (has(&["", "*/*", "application/*", "application/json"]), has(&["text/csv", "text/*"])) {
+        (true, _) => Ok(false),
+        (false, true) => Ok(true),
+        (false, false) => Err(ApiError::NotAcceptable),
+    }
 }
 
 struct Found {

@@ -181,7 +181,8 @@ fn persons() -> Vec<Operation> {
         param("include_total", ParamKind::Flag, "Whether to count all pages."),
         LIMIT,
         OFFSET,
-        FORMAT,
+        param("format", ParamKind::Choice(&["json", "csv"]), "How to answer; CSV has 10,000 rows by default."),
+        param("csv_safe", ParamKind::Flag, "Whether cells of CSV that look like formulas begin with an apostrophe."),
     ];
     let status = [
         param("person_uuid", ParamKind::Uuid, "Only receipts of this person."),
@@ -195,7 +196,8 @@ fn persons() -> Vec<Operation> {
         within(Method::GET, "persons", reads, persons::list)
             .named(TAG, "persons_list", "Lists persons, newest first.")
             .query(&list)
-            .answers::<persons::PersonPage>(200),
+            .answers::<persons::PersonPage>(200)
+            .or_csv(),
         within(Method::GET, "persons/values", reads, persons::values)
             .named(TAG, "persons_values_list", "Lists the most frequent values of a property.")
             .query(&[Param { is_required: true, ..param("key", ParamKind::Text, "The property.") }, value])

@@ -249,9 +249,22 @@ fn persons_are_listed_page_by_page() {
         (&person["name"], &person["id"], &person["type"]),
         (&json!("u07@example.com"), &person["uuid"], &json!("person"))
     );
-    for query in ["properties=%5B5%5D", "cohort=1", "limit=x", "format=csv"] {
+    for query in ["properties=%5B5%5D", "cohort=1", "limit=x"] {
         assert_eq!(server.project(&format!("persons/?{query}")).status, 400, "{query}");
     }
+}
+
+#[test]
+fn events_older_than_a_project_keeps_them_are_removed() {
+    let server = server_with(&[("HEDGEROW_SEAL_INTERVAL_MS", "50")]);
+    let at = |timestamp: &str, name: &str| event(name, "u", timestamp, json!({}));
+    server.ingest(&[at("2024-01-01T00:00:00Z", "old"), at("2024-02-01T00:00:00Z", "old")]);
+    // The newest event says what time it is, not the clock alone.
+    server.ingest(&[at("2025-06-01T00:00:00Z", "newest")]);
+    assert_eq!(server.project("events/?event=old").results().len(), 2);
+    assert_eq!(server.patch("/api/projects/1/", &json!({"event_retention_days": 490})).status, 200);
+    server.wait_until("old events are removed", || server.project("events/?event=old").results().len() == 1);
+    assert_eq!(server.project("events/?event=newest").results().len(), 1);
 }
 
 #[test]

@@ -139,3 +139,28 @@ fn values_of_properties_are_counted() {
     assert_eq!(values("key=age&value=4"), json!([{"name": "40", "count": 1}]));
     assert_eq!(values("value=x")["attr"], json!("key"));
 }
+
+#[test]
+fn persons_are_listed_as_csv() {
+    let server = server();
+    people(&server);
+    let answer = server.project("persons/?format=csv&distinct_id=u1");
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/csv; charset=utf-8")));
+    let lines: Vec<&str> = answer.body.split("\r\n").collect();
+    assert_eq!(lines.len(), 3, "{}", answer.body);
+    for column in ["created_at", "distinct_ids.0", "is_identified", "properties.age", "properties.city", "uuid"] {
+        assert!(lines[0].split(',').any(|name| name == column), "{column}: {}", lines[0]);
+    }
+    assert!(lines[1].contains("Berlin") && lines[1].contains("False"), "{}", lines[1]);
+    assert_eq!(server.project("persons/?format=csv&distinct_id=nobody").body, "");
+    assert_eq!(server.project("persons/?format=csv&limit=x").json()["attr"], json!("limit"), "errors are JSON");
+    assert_eq!(server.project("persons/?format=xml").status, 404);
+    let bearer = format!("Bearer {}", testkit::KEY);
+    let accept = |kind: &str| {
+        let headers = [("authorization", bearer.as_str()), ("accept", kind)];
+        server.send("GET", "/api/projects/1/persons/", &headers, b"")
+    };
+    assert!(accept("text/csv").body.starts_with("created_at,"));
+    assert!(accept("text/csv, */*;q=0.1").body.starts_with('{'));
+    assert_eq!(accept("image/png").status, 406);
+}

@@ -225,3 +225,30 @@ fn groups_are_paged_newest_first_and_then_by_key() {
     meta.name_group_types(PROJECT, &[(0, Some("firm".to_owned()), None)]).unwrap();
     assert_eq!(meta.group_types(PROJECT).unwrap()[0].name_singular.as_deref(), Some("firm"));
 }
+
+#[test]
+fn a_database_of_the_first_format_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("meta.sqlite");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(MIGRATIONS[0]).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO organizations VALUES (X'00000000000000000000000000000001', 'o', 1);
+             INSERT INTO projects VALUES (1, X'00000000000000000000000000000002', X'00000000000000000000000000000001',
+             'phc_old', 'p', 'UTC', TRUE, FALSE, 1, 30);",
+        )
+        .unwrap();
+    connection.pragma_update(None, "user_version", FIRST_FORMAT).unwrap();
+    drop(connection);
+    let meta = Meta::open(&path).unwrap();
+    let project = meta.project_by_token("phc_old").unwrap().unwrap();
+    let settings = &project.settings;
+    assert_eq!((settings.anonymize_ips, settings.retention_days, settings.week_start_day), (true, Some(30), 0));
+    assert_eq!(
+        (settings.test_account_filters.as_str(), settings.person_display_name_properties.as_deref()),
+        ("[]", None)
+    );
+    drop(meta);
+    assert_eq!(Meta::open(&path).unwrap().project(PROJECT).unwrap().unwrap(), project);
+}
