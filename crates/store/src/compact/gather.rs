@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::DataType;
 use env::Files;
@@ -20,7 +20,10 @@ use crate::schema::{COLUMNS, Column, REST, dictionary};
 use crate::segment::Segment;
 use crate::selection::Selection;
 use crate::snapshot::Chunk;
-use crate::write::Source;
+use crate::write::{FACT_COLUMNS, Source};
+
+/// Dictionaries are put together as they are up to this size: an array's text has 2 GiB at most.
+const DICTIONARIES_BYTES_MAX: usize = 256 << 20;
 
 pub(super) struct Gather<'a> {
     plan: &'a Plan,
@@ -69,7 +72,18 @@ impl<'a> Gather<'a> {
     }
 
     /// The rows of the output, by row group, from the pieces' arrays.
+    ///
+    /// Dictionaries stay what they are as long as they are small: written out, the text of a column that repeats can be
+    /// a hundred times as large.
     fn interleaved(&self, arrays: &[ArrayRef]) -> Result<Vec<ArrayRef>, StoreError> {
+        let mixed = arrays.windows(2).any(|pair| pair[0].data_type() != pair[1].data_type());
+        let plain: Vec<ArrayRef>;
+        let arrays = if mixed || dictionary_bytes(arrays) > DICTIONARIES_BYTES_MAX {
+            plain = arrays.iter().map(|array| self::plain(Arc::clone(array))).collect::<Result<_, _>>()?;
+            plain.as_slice()
+        } else {
+            arrays
+        };
         let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
         let groups = self.order.chunks(self.group_rows).map(|order| interleave(&arrays, order));
         Ok(groups.collect::<Result<_, _>>()?)
@@ -122,7 +136,8 @@ impl Source for Gather<'_> {
         debug_assert!(column.place() < COLUMNS, "every column has a place");
         let mut arrays = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
-            arrays.push(plain(piece.chunk.read(&[column], &piece.rows)?.remove(0))?);
+            let array = piece.chunk.read(&[column], &piece.rows)?.remove(0);
+            arrays.push(if FACT_COLUMNS.contains(&column) { plain(array)? } else { array });
         }
         self.interleaved(&arrays)
     }
@@ -153,7 +168,10 @@ impl Source for Gather<'_> {
 fn typed(column: PropertyColumn, planned: &PlannedColumn) -> Result<(ArrayRef, Vec<(u32, Box<str>)>), StoreError> {
     let rows = column.len();
     let as_it_is: Option<ArrayRef> = match (&column.values, planned.kind) {
-        (PropertyValues::Dictionary(array), Kind::Text) => Some(plain(Arc::new(array.clone()))?),
+        (PropertyValues::Missing(rows), Kind::Text) if column.strays.is_empty() => {
+            Some(new_null_array(&dictionary(), *rows))
+        }
+        (PropertyValues::Dictionary(array), Kind::Text) => Some(Arc::new(array.clone())),
         (PropertyValues::Text(array), Kind::Text) | (PropertyValues::Json(array), Kind::Json) => {
             Some(Arc::new(array.clone()))
         }
@@ -178,7 +196,13 @@ fn typed(column: PropertyColumn, planned: &PlannedColumn) -> Result<(ArrayRef, V
     Ok((builder.finish(u32::try_from(rows).unwrap_or(u32::MAX)), left))
 }
 
-/// Text without a dictionary, as it is written.
+/// Bytes of the distinct values of dictionaries.
+fn dictionary_bytes(arrays: &[ArrayRef]) -> usize {
+    let values = arrays.iter().filter_map(|array| array.as_any_dictionary_opt()).map(|array| array.values());
+    values.filter_map(|values| values.as_string_opt::<i32>()).map(|values| values.values().len()).sum()
+}
+
+/// Text without a dictionary.
 fn plain(array: ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
     if *array.data_type() == dictionary() { cast(&array, &DataType::Utf8) } else { Ok(array) }
 }

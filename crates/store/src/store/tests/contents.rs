@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::json::Key;
 use proptest::prelude::*;
 
+use uuid::Uuid;
+
 use super::support::*;
 use super::*;
 use crate::Selection;
 use crate::schema::Column;
+use crate::snapshot::Part;
 use crate::snapshot::{Chunk, HourCount, TimeRange};
 
 const HOUR: i64 = 3_600_000_000;

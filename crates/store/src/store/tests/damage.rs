@@ -7,7 +7,9 @@ use model::json::Key;
 
 use super::support::*;
 use super::*;
+use crate::codec::encode_bitmap;
 use crate::schema::Column;
+use crate::snapshot::Part;
 
 /// Three segments, two fresh ones and a compacted one, with rare keys and deleted rows.
 fn stored(disk: &SimDisk) -> Kept {

@@ -9,6 +9,8 @@ use env::SimDisk;
 use model::json::{self, Members};
 use model::{MergeId, PersonMode, PersonNumber};
 
+use uuid::Uuid;
+
 use super::super::*;
 use crate::schema::Column;
 use crate::snapshot::Chunk;
@@ -27,6 +29,7 @@ pub(super) const SMALL: Limits = Limits {
     fresh_segments_max: 3,
     compacted_segments_max: 2,
     job_rows_max: 150,
+    job_bytes_max: u64::MAX,
     merges_max: 1,
 };
 
