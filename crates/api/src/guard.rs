@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
+use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 
 use crate::app::App;
@@ -48,6 +49,16 @@ pub(crate) struct Rule {
     pub(crate) class: LimitClass,
     /// Largest body.
     pub(crate) body_bytes: usize,
+    pub(crate) formats: Formats,
+}
+
+/// In which forms an operation answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Formats {
+    /// JSON, and nothing else.
+    Json,
+    /// The handler decides.
+    Own,
 }
 
 /// Who asks, and of which project or organisation, as far as the operation is about one.
@@ -88,11 +99,36 @@ async fn admit(app: &App, rule: &Rule, parts: &mut Parts, unread: &mut Option<Bo
         let owner = names.iter().next().map(|(_, value)| value).unwrap_or_default();
         proven = prove(app, rule.need, caller, owner, &params)?;
         app.throttle.pass(rule.class, &key).map_err(ApiError::Throttled)?;
+        if rule.formats == Formats::Json && negotiate(&parts.headers, &params, &["json"])? != "json" {
+            return Err(ApiError::NotAcceptable);
+        }
     }
     parts.extensions.insert(proven);
     match bytes {
         Some(bytes) => Ok(bytes),
         None => read(app, unread, rule.body_bytes).await,
+    }
+}
+
+/// Which of `formats`, `json` or `csv`, a client wants: by the parameter `format`, else by what it accepts, else JSON.
+pub(crate) fn negotiate(
+    headers: &HeaderMap,
+    params: &Params,
+    formats: &[&'static str],
+) -> Result<&'static str, ApiError> {
+    if let Some(wanted) = params.non_empty("format") {
+        return formats.iter().find(|known| **known == wanted).copied().ok_or_else(ApiError::not_found);
+    }
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok("json") };
+    let types: Vec<String> =
+        accept.split(',').filter_map(|range| range.split(';').next()).map(|kind| kind.trim().to_lowercase()).collect();
+    let has = |known: &[&str]| types.iter().any(|kind| known.contains(&kind.as_str()));
+    if has(&["", "*/*", "application/*", "application/json", "application/vnd.oai.openapi+json"]) {
+        Ok("json")
+    } else if formats.contains(&"csv") && has(&["text/csv", "text/*"]) {
+        Ok("csv")
+    } else {
+        Err(ApiError::NotAcceptable)
     }
 }
 

@@ -10,14 +10,12 @@ use serde_json::{Map, Value, json};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields;
-use crate::guard::Need;
+use crate::guard::{Need, negotiate};
 use crate::operations::{Operation, Param, ParamKind, operations};
 
 /// The document, as text.
 pub(crate) async fn serve(call: Call) -> Result<Response, ApiError> {
-    if !matches!(call.params.get("format"), None | Some("" | "json")) {
-        return Err(ApiError::not_found());
-    }
+    negotiate(&call.headers, &call.params, &["json"])?;
     let text = Arc::clone(call.app.schema.get_or_init(|| document(&operations()).to_string().into()));
     Ok(([(header::CONTENT_TYPE, "application/vnd.oai.openapi+json")], text.to_string()).into_response())
 }
@@ -120,6 +118,7 @@ fn responses(operation: &Operation) -> Value {
         refusals.push((429, "The key asks too often."));
     }
     refusals.push((404, "There is no such thing, or no such project."));
+    refusals.push((406, "There is no answer in a form that the client accepts."));
     if operation.body.is_some() {
         refusals.push((413, "The body is too large."));
     }

@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::auth::{Access, Scope};
 use crate::error::ApiError;
 use crate::fields::{self, Field, Missing};
-use crate::guard::{Need, Rule, drain, guard};
+use crate::guard::{Formats, Need, Rule, drain, guard};
 use crate::limits::LimitClass;
 
 pub(crate) use table::operations;
@@ -46,6 +46,8 @@ pub(crate) struct Operation {
     pub(crate) body: Option<RequestBody>,
     pub(crate) answer: Answer,
     pub(crate) is_deprecated: bool,
+    /// Whether it is another name for an operation, which requests are led to before they are routed.
+    is_alias: bool,
     handler: MethodRouter<App>,
 }
 
@@ -119,7 +121,7 @@ where
 {
     let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
     Operation {
-        rule: Rule { need, class: LimitClass::Other, body_bytes: BODY_BYTES },
+        rule: Rule { need, class: LimitClass::Other, body_bytes: BODY_BYTES, formats: Formats::Json },
         id: String::new(),
         tag: "",
         summary: "",
@@ -127,6 +129,7 @@ where
         body: None,
         answer: Answer { status: 200, shape: None, content_type: "application/json", is_also_csv: false },
         is_deprecated: false,
+        is_alias: false,
         handler: on(filter, handler),
         path: path.to_owned(),
         method,
@@ -195,8 +198,15 @@ impl Operation {
         self
     }
 
+    /// CSV as well: the handler decides.
     fn or_csv(mut self) -> Self {
         self.answer.is_also_csv = true;
+        self.own_formats()
+    }
+
+    /// The handler decides in which form it answers.
+    fn own_formats(mut self) -> Self {
+        self.rule.formats = Formats::Own;
         self
     }
 
@@ -208,26 +218,54 @@ impl Operation {
 
     /// The same below `/api/environments`.
     fn below_environments(&self) -> Self {
+        let path = self.path.replacen("/api/projects/", "/api/environments/", 1);
+        self.elsewhere(path, format!("environments_{}", self.id), false)
+    }
+
+    /// The same of the current project, under the path of the oldest clients.
+    fn flat(&self) -> Self {
+        let path = self.path.replacen("/api/projects/{project}/events", FLAT, 1);
+        self.elsewhere(path, format!("flat_{}", self.id), true)
+    }
+
+    fn elsewhere(&self, path: String, id: String, is_alias: bool) -> Self {
         Self {
             method: self.method.clone(),
-            path: self.path.replacen("/api/projects/", "/api/environments/", 1),
+            path,
             rule: self.rule,
-            id: format!("environments_{}", self.id),
+            id,
             tag: self.tag,
             summary: self.summary,
             query: self.query.clone(),
             body: self.body.clone(),
             answer: self.answer.clone(),
             is_deprecated: true,
+            is_alias,
             handler: self.handler.clone(),
         }
     }
 }
 
+/// Where the oldest clients look for the events of the current project.
+const FLAT: &str = "/api/event";
+const FLAT_TARGET: &str = "/api/projects/@current/events";
+
+/// Leads requests for [`FLAT`] paths to where these are served. Links are made from the path as it was requested.
+pub(crate) fn lead<B>(mut request: http::Request<B>) -> http::Request<B> {
+    let uri = request.uri();
+    let rest = uri.path().strip_prefix(FLAT).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let Some(rest) = rest else { return request };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(target) = format!("{FLAT_TARGET}{rest}{query}").parse() {
+        *request.uri_mut() = target;
+    }
+    request
+}
+
 /// The routes of `operations`, each behind its guard.
 pub(crate) fn routes(app: &App, operations: Vec<Operation>) -> Router<App> {
     let mut paths: BTreeMap<String, Vec<Operation>> = BTreeMap::new();
-    for operation in operations {
+    for operation in operations.into_iter().filter(|operation| !operation.is_alias) {
         paths.entry(operation.path.clone()).or_default().push(operation);
     }
     let mut router = Router::new();
@@ -243,7 +281,7 @@ fn methods(app: &App, operations: Vec<Operation>) -> MethodRouter<App> {
     let shown = allowed.clone();
     let read = operations.iter().find(|operation| operation.method == Method::GET).or_else(|| operations.first());
     let need = read.map_or(Need::Key, |operation| reading(operation.rule.need));
-    let rule = Rule { need, class: LimitClass::Other, body_bytes: BODY_BYTES };
+    let rule = Rule { need, class: LimitClass::Other, body_bytes: BODY_BYTES, formats: Formats::Own };
     let tell = move || async move { tell_methods(&allowed) };
     let mut methods = guarded(app, rule, on(MethodFilter::OPTIONS, tell));
     for operation in operations {

@@ -7,7 +7,6 @@ mod shape;
 use std::collections::BTreeMap;
 
 use axum::response::Response;
-use http::header;
 use meta::{Person, PersonQuery, Visit};
 use model::json::Key;
 use query::Filter;
@@ -22,6 +21,7 @@ use crate::cohorts;
 use crate::error::ApiError;
 use crate::events::warned;
 use crate::flat::{Formulas, write_csv};
+use crate::guard::negotiate;
 use crate::paging::Page;
 use crate::wire::write_json;
 
@@ -39,7 +39,7 @@ const VALUES_MAX: usize = 10;
 
 /// Lists persons, newest first, or those with a distinct id, an email, a search text, certain properties, or in a cohort.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
-    let as_csv = wants_csv(&call)?;
+    let as_csv = negotiate(&call.headers, &call.params, &["json", "csv"])? == "csv";
     let project = call.project()?;
     let page = if as_csv { Page::read_or(&call.params, CSV_ROWS)? } else { Page::read(&call.params)? };
     let query = PersonQuery {
@@ -83,25 +83,6 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
     }
     let body = PersonPage { next, previous, count: found.count, results };
     Ok(warned(write_json(&body), &warnings))
-}
-
-/// Whether the answer is to be CSV: by `format`, else by what the client accepts.
-fn wants_csv(call: &Call) -> Result<bool, ApiError> {
-    match call.params.non_empty("format") {
-        Some("csv") => return Ok(true),
-        Some("json") => return Ok(false),
-        Some(_) => return Err(ApiError::not_found()),
-        None => {}
-    }
-    let Some(accept) = call.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(false) };
-    let types: Vec<String> =
-        accept.split(',').filter_map(|range| range.split(';').next()).map(|kind| kind.trim().to_lowercase()).collect();
-    let has = |known: &[&str]| types.iter().any(|kind| known.contains(&kind.as_str()));
-    match (has(&["", "*/*", "application/*", "application/json"]), has(&["text/csv", "text/*"])) {
-        (true, _) => Ok(false),
-        (false, true) => Ok(true),
-        (false, false) => Err(ApiError::NotAcceptable),
-    }
 }
 
 struct Found {

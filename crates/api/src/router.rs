@@ -1,18 +1,21 @@
 //! The table of contents: every path, grouped by who uses it.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderValue, StatusCode, Uri};
+use tower::Layer as _;
+use tower::util::MapRequestLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::operations::{operations, routes};
+use crate::operations::{lead, operations, routes};
 use crate::{capture, etag, health, metrics};
 
 /// Answers shorter than this are not worth compressing.
@@ -26,13 +29,15 @@ pub fn router(app: App) -> Router {
         .route("/_readiness", get(health::ready))
         .route("/_liveness", get(health::alive))
         .route("/metrics", get(metrics::page));
-    Router::new()
+    let all = Router::new()
         .merge(around)
         .merge(capture::routes())
         .merge(rest(&app))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), observe))
-        .with_state(app)
+        .with_state(app);
+    // Around all routes: a request is led elsewhere before it is routed.
+    Router::new().fallback_service(MapRequestLayer::new(lead::<Body>).layer(all))
 }
 
 /// PostHog's REST API.

@@ -53,6 +53,8 @@ pub(super) enum What {
     FirstTime { span: Span },
     /// In the span, but not in the last part of it.
     Stopped { span: Span, pause: Span },
+    /// So often in each of so many of the last periods, the shortest span first.
+    Regularly { periods: Vec<Span>, least: usize, count: Count },
     /// In the last part of the span after a pause that filled the rest, and before that as well.
     Restarted { span: Span, pause: Span },
 }
@@ -187,7 +189,8 @@ impl Parser<'_> {
             "restarted_performing_event" => {
                 What::Restarted { span: span(value, "time")?, pause: span(value, "seq_time")? }
             }
-            "performed_event_sequence" | "performed_event_regularly" => {
+            "performed_event_regularly" => regularly(value)?,
+            "performed_event_sequence" => {
                 return Err(invalid(format!("The behaviour '{kind}' is not supported yet.")));
             }
             other => return Err(invalid(format!("'{other}' is not a behaviour."))),
@@ -262,6 +265,12 @@ fn span(value: &Value, time: &'static str) -> Result<Span, ApiError> {
     {
         return Ok(Span(date.to_owned()));
     }
+    let (amount, unit) = amount(value, time)?;
+    Ok(Span(format!("-{amount}{unit}")))
+}
+
+/// How many of which unit of dates.
+fn amount(value: &Value, time: &'static str) -> Result<(u64, char), ApiError> {
     let amount = value.get(format!("{time}_value"));
     let amount = amount.and_then(|amount| amount.as_u64().or_else(|| amount.as_str()?.parse().ok()));
     let Some(amount) = amount.filter(|amount| *amount > 0 && *amount <= 10_000) else {
@@ -275,7 +284,22 @@ fn span(value: &Value, time: &'static str) -> Result<Span, ApiError> {
         Some("year") => 'y',
         Some(other) => return Err(invalid(format!("'{other}' is not an interval of time."))),
     };
-    Ok(Span(format!("-{amount}{unit}")))
+    Ok((amount, unit))
+}
+
+/// `min_periods` of `total_periods`, each as long as `time_value` and `time_interval` say.
+fn regularly(value: &Value) -> Result<What, ApiError> {
+    /// Each period reads events.
+    const PERIODS_MAX: u64 = 24;
+    let number =
+        |name: &str| value.get(name).and_then(Value::as_u64).filter(|number| (1..=PERIODS_MAX).contains(number));
+    let (Some(least), Some(total)) = (number("min_periods"), number("total_periods")) else {
+        return Err(invalid(format!("min_periods and total_periods must be numbers from 1 to {PERIODS_MAX}.")));
+    };
+    let (amount, unit) = amount(value, "time")?;
+    let periods = (1..=total).map(|period| Span(format!("-{}{unit}", amount * period))).collect();
+    let least = usize::try_from(least).unwrap_or(usize::MAX);
+    Ok(What::Regularly { periods, least, count: count(value)? })
 }
 
 impl Count {

@@ -90,6 +90,9 @@ impl Behaved {
             What::Performed { count: asked, .. } => asked.holds(count(0)),
             What::FirstTime { .. } => count(0) > 0 && count(1) == 0,
             What::Stopped { .. } => count(0) == 0 && count(1) > 0,
+            What::Regularly { periods, least, count: asked } => {
+                (0..periods.len()).filter(|period| asked.holds(count(*period))).count() >= *least
+            }
             What::Restarted { .. } => count(0) > 0 && count(1) == 0 && count(2) > 0,
         }
     }
@@ -106,6 +109,7 @@ async fn counted(app: &App, project: &Project, behavior: &Behavior, now: Timesta
         What::Performed { span, .. } => vec![start(span)?],
         What::FirstTime { span } => vec![start(span)?, i64::MIN],
         What::Stopped { span, pause } => vec![start(pause)?, start(span)?],
+        What::Regularly { periods, .. } => periods.iter().map(start).collect::<Result<_, _>>()?,
         What::Restarted { span, pause } => vec![start(pause)?, start(span)?, i64::MIN],
     };
     let mut last = now.as_micros();

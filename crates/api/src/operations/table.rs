@@ -23,6 +23,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let mut all = Vec::new();
     all.extend(keys());
     all.extend(tenants());
+    all.extend(events().iter().map(Operation::flat));
     let in_projects = [events(), persons(), cohorts(), actions(), groups(), others()];
     for operation in in_projects.into_iter().flatten() {
         all.push(operation.below_environments());
@@ -31,6 +32,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.push(
         at(Method::GET, "/api/schema", Need::Nothing, openapi::serve)
             .named("schema", "schema_retrieve", "This document.")
+            .own_formats()
             .query(&[FORMAT]),
     );
     all
@@ -146,10 +148,12 @@ fn events() -> Vec<Operation> {
         within(Method::GET, "events", reads, events::list)
             .named("events", "events_list", "Lists events.")
             .class(LimitClass::Events)
+            .own_formats()
             .query(&list),
         within(Method::GET, "events/values", reads, events::values)
             .named("events", "events_values_list", "Lists values of a property seen in the last seven days.")
             .class(LimitClass::Values)
+            .own_formats()
             .query(&[
                 Param { is_required: true, ..param("key", ParamKind::Text, "The property.") },
                 param("value", ParamKind::Text, "Only values with this text in them."),
@@ -161,6 +165,7 @@ fn events() -> Vec<Operation> {
         within(Method::GET, "events/{id}", reads, events::retrieve)
             .named("events", "events_retrieve", "Shows an event.")
             .class(LimitClass::Events)
+            .own_formats()
             .query(&[param("include_person", ParamKind::Flag, "Whether to show its person (default false)."), FORMAT]),
     ]
 }

@@ -87,6 +87,21 @@ fn g3_projects_by_number_alias_and_current() {
 }
 
 #[test]
+fn the_oldest_paths_lead_to_the_current_project() {
+    let server = server();
+    let events: Vec<Value> =
+        (0..3).map(|n| crate::event("a", &format!("u{n}"), &format!("2026-01-01T11:00:0{n}Z"), json!({}))).collect();
+    server.ingest(&events);
+    let page = server.get("/api/event?limit=2").json();
+    assert!(page["next"].as_str().unwrap().contains("/api/event?limit=2&before="), "{}", page["next"]);
+    assert_eq!(server.get(page["next"].as_str().unwrap()).results().len(), 1);
+    let id = page["results"][0]["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/event/{id}/")).json()["id"], json!(id));
+    assert_eq!(server.get("/api/event/values?key=custom_event").json(), json!([{"name": "a"}]));
+    assert_eq!(server.get("/api/events/").status, 404);
+}
+
+#[test]
 fn other_methods_formats_and_paths_are_refused_in_posthogs_words() {
     let server = server();
     let answer = server.post("/api/projects/1/events/", &json!({}));
@@ -103,6 +118,9 @@ fn other_methods_formats_and_paths_are_refused_in_posthogs_words() {
     );
     assert_eq!(accept("text/html, */*;q=0.1").status, 200);
     assert_eq!(accept("text/csv").status, 400);
+    let projects = server.send("GET", "/api/projects/", &[("authorization", &bearer), ("accept", "text/csv")], b"");
+    assert_eq!((projects.status, &projects.json()["code"]), (406, &json!("not_acceptable")));
+    assert_eq!(server.get("/api/projects/?format=csv").json()["code"], json!("not_found"));
     assert_eq!(server.get("/api/nowhere/").json()["code"], json!("not_found"));
     let nowhere = server.send("GET", "/nowhere", &[], b"");
     assert_eq!((nowhere.status, nowhere.body.as_str()), (404, ""));

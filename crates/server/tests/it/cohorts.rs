@@ -120,6 +120,13 @@ fn persons_are_members_by_what_they_did() {
     let restarted =
         json!({"time_value": 6, "time_interval": "month", "seq_time_value": 1, "seq_time_interval": "month"});
     assert_eq!(who(&server, bought("restarted_performing_event", restarted)), ["u2", "u4"]);
+    // Once in the last month, and once in a month half a year ago.
+    let regular = |least: u32| {
+        let periods = json!({"time_value": 1, "time_interval": "month", "operator": "gte", "operator_value": 1,
+            "min_periods": least, "total_periods": 8});
+        who(&server, bought("performed_event_regularly", periods))
+    };
+    assert_eq!((regular(1).len(), regular(2), regular(3).len()), (6, vec!["u2".to_owned(), "u4".to_owned()], 0));
     let dear = json!({"event_filters": [{"key": "price", "value": 20, "operator": "gt", "type": "event"}]});
     assert_eq!(who(&server, bought("performed_event", dear)), ["u4", "u5"]);
     let mut never = bought("performed_event", json!({}));
@@ -155,6 +162,9 @@ fn definitions_that_mean_nothing_are_refused() {
         json!({"type": "cohort", "key": "id", "value": "x"}),
         behavioral(json!({"value": "nonsense"})),
         behavioral(json!({"value": "performed_event_sequence"})),
+        behavioral(
+            json!({"value": "performed_event_regularly", "operator": "gte", "operator_value": 1, "min_periods": 1}),
+        ),
         behavioral(json!({"time_value": 0})),
         behavioral(json!({"time_interval": "fortnight"})),
         behavioral(json!({"key": ""})),
