@@ -247,7 +247,11 @@ pub(crate) async fn persons(call: Call) -> Result<Response, ApiError> {
     let page = Page::read(&call.params)?;
     let cohort = find(&call)?;
     let project = call.project()?;
-    let members = members(&call.app, project, cohort.id).await?.ok_or_else(ApiError::not_found)?;
+    let members = match page.offset {
+        0 => members(&call.app, project, cohort.id).await?,
+        _ => refresh::members_again(&call.app, project, &cohort).await?,
+    };
+    let members = members.ok_or_else(ApiError::not_found)?;
     let wanted = members.iter().rev().skip(page.offset).take(page.limit).map(PersonNumber);
     let persons = tokio::task::block_in_place(|| call.app.meta.persons_by_numbers(project.id, wanted))?;
     let more = members.len() > page.offset.saturating_add(page.limit) as u64;

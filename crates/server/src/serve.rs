@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use api::{App, HidePersons, Parts};
-use env::{Files, Lock, Random, RealFiles};
+use env::{Clock, Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
 use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
@@ -196,7 +196,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         hide_persons: hide_persons(Arc::clone(&data.store)),
         settings: api_settings(&settings),
     });
-    workers.refresh_cohorts(app.clone(), settings.cohort_refresh).map_err(Stop::Failed)?;
+    workers.refresh_cohorts(app.clone(), settings.clock, settings.cohort_refresh).map_err(Stop::Failed)?;
     // Before anybody can know that we run, so that being asked to stop never just kills.
     let asked = Signals::register().context("signals cannot be received").map_err(Stop::Failed)?;
     if let Err(error) = banner::write(&mut std::io::stdout(), address, data.created.as_ref()) {
@@ -301,15 +301,19 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Keeps the members of cohorts up to date.
-    fn refresh_cohorts(&mut self, app: App, pause: Duration) -> anyhow::Result<()> {
+    /// Keeps the members of cohorts up to date, for a tenth of the time at the most.
+    fn refresh_cohorts(&mut self, app: App, clock: Clock, pause: Duration) -> anyhow::Result<()> {
         let (runtime, stop) = (tokio::runtime::Handle::current(), self.cohort_stop.clone());
         let work = move || {
-            while !stop.is_set() {
-                stop.wait(pause);
-                if !stop.is_set() {
-                    runtime.block_on(api::refresh_cohorts(&app));
+            let mut took = Duration::ZERO;
+            loop {
+                stop.wait(pause.max(took * 9));
+                if stop.is_set() {
+                    return;
                 }
+                let start = clock.instant();
+                runtime.block_on(api::refresh_cohorts(&app));
+                took = clock.elapsed(start);
             }
         };
         self.tasks.start(COHORT_THREAD, work).with_context(|| format!("the thread {COHORT_THREAD} cannot be started"))

@@ -16,6 +16,19 @@ pub(crate) async fn members(app: &App, project: &Project, id: i64) -> Result<Opt
     members_at(app, project, id, 0).await
 }
 
+/// Members for a page behind the first one: those that the page before was made of, if that was lately.
+pub(super) async fn members_again(
+    app: &App,
+    project: &Project,
+    cohort: &Cohort,
+) -> Result<Option<RoaringBitmap>, ApiError> {
+    let is_sound = cohort.calculated_version == Some(cohort.version) && !is_old(cohort.calculated_at, app.now());
+    if !cohort.is_static && is_sound {
+        return stored(app, cohort).map(Some);
+    }
+    members(app, project, cohort.id).await
+}
+
 pub(super) async fn members_at(
     app: &App,
     project: &Project,

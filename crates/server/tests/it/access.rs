@@ -333,3 +333,122 @@ fn check_references(document: &Value, value: &Value) {
         _ => {}
     }
 }
+
+#[test]
+fn answers_are_what_the_document_says() {
+    let server = server();
+    let ids = project_with_objects(&server);
+    let document = server.send("GET", "/api/schema/", &[], b"").json();
+    let mut checked = 0;
+    // What deletes comes last.
+    let mut operations = operations(&server);
+    operations.sort_by_key(|operation| operation.method == "DELETE" || operation.id().contains("bulk_delete"));
+    for operation in &operations {
+        // These need what no schema tells: an id of another kind, or persons.
+        let needs_more = ["split", "add_persons", "remove_person", "cohorts_create", "groups_create", "bulk_delete"];
+        let key_of_its_own = operation.path.starts_with("/api/personal_api_keys/{id}");
+        let is_own = operation.method == "GET" || !needs_more.iter().any(|id| operation.id().contains(id));
+        let deletes_again = operation.id() == "environments_persons_destroy";
+        if !is_own || deletes_again || (key_of_its_own && operation.method != "GET") {
+            continue;
+        }
+        let answer = operation.send(&server, Some(KEY), "1", &ids);
+        let described = &operation.described["responses"][answer.status.to_string()];
+        assert!(answer.status < 300 && !described.is_null(), "{}: {} {}", operation.id(), answer.status, answer.body);
+        let schema = &described["content"]["application/json"]["schema"];
+        if schema.is_null() {
+            assert!(
+                answer.body.is_empty() || operation.id() == "schema_retrieve",
+                "{}: {}",
+                operation.id(),
+                answer.body
+            );
+        } else {
+            let wrong = mismatch(&document, schema, &answer.json(), String::new());
+            assert_eq!(wrong, None, "{}: {}", operation.id(), answer.body);
+        }
+        checked += 1;
+    }
+    assert!(checked > 60, "{checked}");
+}
+
+/// A schema with what it refers to and what it is composed of put into it.
+fn resolved(document: &Value, schema: &Value) -> Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return resolved(document, document.pointer(reference.trim_start_matches('#')).unwrap());
+    }
+    let Some(parts) = schema["allOf"].as_array() else { return schema.clone() };
+    let mut all = json!({"type": "object", "properties": {}, "required": []});
+    for part in parts {
+        let part = resolved(document, part);
+        let properties = part["properties"].as_object().cloned().unwrap_or_default();
+        all["properties"].as_object_mut().unwrap().extend(properties);
+        let required = part["required"].as_array().cloned().unwrap_or_default();
+        all["required"].as_array_mut().unwrap().extend(required);
+    }
+    all
+}
+
+/// Where `value` is not what `schema` says, as far as our schemas say anything.
+fn mismatch(document: &Value, schema: &Value, value: &Value, at: String) -> Option<String> {
+    let schema = &resolved(document, schema);
+    let choices = schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array());
+    if let Some(choices) = choices {
+        let wrong: Vec<_> = choices.iter().map(|choice| mismatch(document, choice, value, at.clone())).collect();
+        return if wrong.iter().any(Option::is_none) { None } else { wrong.into_iter().flatten().next() };
+    }
+    let is = |kind: &str| match kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        _ => value.is_null(),
+    };
+    let kinds: Vec<&str> = match &schema["type"] {
+        Value::String(kind) => vec![kind],
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    if !kinds.is_empty() && !kinds.iter().any(|kind| is(kind)) {
+        return Some(format!("{at} is not {kinds:?}: {value}"));
+    }
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if let Some(missing) = required.into_iter().find(|name| value.is_object() && value.get(*name).is_none()) {
+        return Some(format!("{at}.{missing} is missing"));
+    }
+    if let (Some(properties), Some(object)) = (schema["properties"].as_object(), value.as_object()) {
+        for (name, value) in object {
+            let Some(schema) = properties.get(name) else { return Some(format!("{at}.{name} is not described")) };
+            if let Some(wrong) = mismatch(document, schema, value, format!("{at}.{name}")) {
+                return Some(wrong);
+            }
+        }
+    }
+    let items = value.as_array().into_iter().flatten().enumerate();
+    let wrong = |(place, item)| mismatch(document, &schema["items"], item, format!("{at}[{place}]"));
+    if schema["items"].is_object() { items.into_iter().find_map(wrong) } else { None }
+}
+
+#[test]
+fn a_wrong_answer_is_recognised() {
+    let document =
+        json!({"s": {"P": {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}}});
+    let schema = json!({"type": "object", "required": ["list"], "properties": {
+        "list": {"type": "array", "items": {"allOf": [{"$ref": "#/s/P"}, {"properties": {"name": {"type": ["string", "null"]}}}]}},
+        "any": {"anyOf": [{"type": "null"}, {"$ref": "#/s/P"}]}}});
+    let wrong = |value: Value| mismatch(&document, &schema, &value, String::new());
+    assert_eq!(wrong(json!({"list": [{"id": 1, "name": null}], "any": {"id": 2}})), None);
+    for (value, expected) in [
+        (json!([]), "is not [\"object\"]"),
+        (json!({}), ".list is missing"),
+        (json!({"list": [{"id": 1}, {"id": "1"}]}), ".list[1].id is not"),
+        (json!({"list": [{"name": "x"}]}), ".list[0].id is missing"),
+        (json!({"list": [{"id": 1, "other": 1}]}), ".list[0].other is not described"),
+        (json!({"list": [], "any": {}}), ".any"),
+    ] {
+        let found = wrong(value.clone()).unwrap_or_default();
+        assert!(found.contains(expected), "{value}: {found}");
+    }
+}
