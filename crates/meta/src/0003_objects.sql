@@ -16,7 +16,7 @@ CREATE TABLE cohorts (
     id INTEGER PRIMARY KEY, project BIGINT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL, filters TEXT NOT NULL, groups TEXT NOT NULL,
     is_static BOOLEAN NOT NULL, deleted BOOLEAN NOT NULL, created_by BIGINT, created_at BIGINT NOT NULL, version BIGINT NOT NULL,
     members BLOB, member_count BIGINT, calculated_version BIGINT, calculated_at BIGINT, calculated_through BIGINT NOT NULL,
-    errors BIGINT NOT NULL, last_error TEXT
+    calculated_changes BIGINT NOT NULL, errors BIGINT NOT NULL, last_error TEXT
 );
 CREATE INDEX cohorts_by_project ON cohorts (project, id);
 CREATE TABLE actions (
@@ -28,3 +28,4 @@ CREATE INDEX actions_by_project ON actions (project, id);
 ALTER TABLE group_types ADD COLUMN name_singular TEXT;
 ALTER TABLE group_types ADD COLUMN name_plural TEXT;
 CREATE INDEX groups_by_age ON groups (project, type_index, created_at, key);
+INSERT INTO positions (name, value) VALUES ('person_changes', 0);

@@ -42,6 +42,8 @@ pub struct Cohort {
     pub calculated_at: Option<Timestamp>,
     /// Events up to here were taken into account.
     pub calculated_through: Sequence,
+    /// Changes of persons other than by events, as far as they were taken into account.
+    pub calculated_changes: u64,
     /// Calculations that failed in a row.
     pub errors: i64,
     /// Why the last one failed.
@@ -76,11 +78,13 @@ pub struct CohortMembers {
     pub version: i64,
     /// Events up to here were taken into account.
     pub through: Sequence,
+    /// And so many other changes of persons.
+    pub changes: u64,
 }
 
 const COLUMNS: &str =
     "id, project, name, description, filters, groups, is_static, deleted, created_by, created_at, version,
-     member_count, calculated_version, calculated_at, calculated_through, errors, last_error";
+     member_count, calculated_version, calculated_at, calculated_through, calculated_changes, errors, last_error";
 
 fn cohort(row: &Row<'_>) -> rusqlite::Result<Cohort> {
     Ok(Cohort {
@@ -99,8 +103,9 @@ fn cohort(row: &Row<'_>) -> rusqlite::Result<Cohort> {
         calculated_version: row.get(12)?,
         calculated_at: row.get::<_, Option<i64>>(13)?.map(Timestamp::from_micros),
         calculated_through: Sequence(row.get(14)?),
-        errors: row.get(15)?,
-        last_error: row.get(16)?,
+        calculated_changes: row.get(15)?,
+        errors: row.get(16)?,
+        last_error: row.get(17)?,
     })
 }
 
@@ -116,7 +121,8 @@ impl Meta {
         self.write(|tx| {
             let sql = format!(
                 "INSERT INTO cohorts (project, name, description, filters, groups, is_static, deleted, created_by, created_at,
-                 version, calculated_through, errors) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0) RETURNING {COLUMNS}"
+                 version, calculated_through, calculated_changes, errors)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, 0, 0, 0) RETURNING {COLUMNS}"
             );
             let values = params![
                 project.0,
@@ -187,8 +193,8 @@ impl Meta {
         self.write(|tx| {
             tx.prepare_cached(
                 "UPDATE cohorts SET members = $1, member_count = $2, calculated_version = $3, calculated_at = $4,
-                 calculated_through = $5, errors = 0, last_error = NULL
-                 WHERE project = $6 AND id = $7 AND (calculated_version IS NULL OR calculated_version <= $3)",
+                 calculated_through = $5, calculated_changes = $6, errors = 0, last_error = NULL
+                 WHERE project = $7 AND id = $8 AND (calculated_version IS NULL OR calculated_version <= $3)",
             )?
             .execute(params![
                 members.bitmap,
@@ -196,6 +202,7 @@ impl Meta {
                 members.version,
                 now.as_micros(),
                 members.through.0,
+                members.changes,
                 project.0,
                 id
             ])?;

@@ -50,8 +50,10 @@ impl Meta {
     }
 
     /// Tells ingestion that what it remembers of persons may be outdated: to be called in the transaction that does it.
-    pub(crate) fn note_foreign_change(&self) {
+    pub(crate) fn note_foreign_change(&self, tx: &Transaction<'_>) -> Result<(), MetaError> {
+        tx.prepare_cached("UPDATE positions SET value = value + 1 WHERE name = 'person_changes'")?.execute([])?;
         self.foreign_changes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     /// As of the transaction that asks.

@@ -66,7 +66,7 @@ impl Meta {
                 let sql = "UPDATE persons SET properties = '{}', email = NULL, version = version + 1 WHERE id = $1";
                 tx.transaction().prepare_cached(sql)?.execute(params![person.id])?;
             }
-            self.note_foreign_change();
+            self.note_foreign_change(tx.transaction())?;
             Ok::<_, MetaError>(persons)
         })?;
         Ok(Split::Done { persons: done })

@@ -91,7 +91,7 @@ impl Meta {
                 deleted.extend(delete_person(tx, project, *uuid, events, requested_by, now)?);
             }
             if !deleted.is_empty() {
-                self.note_foreign_change();
+                self.note_foreign_change(tx)?;
             }
             Ok(deleted)
         })

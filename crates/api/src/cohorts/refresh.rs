@@ -1,7 +1,6 @@
 //! Keeps members up to date.
 
-use meta::{Cohort, CohortMembers, Project};
-use model::Sequence;
+use meta::{Cohort, CohortMembers, Positions, Project};
 use roaring::RoaringBitmap;
 
 use super::{definition, evaluate, is_old};
@@ -22,7 +21,9 @@ pub(super) async fn members_again(
     project: &Project,
     cohort: &Cohort,
 ) -> Result<Option<RoaringBitmap>, ApiError> {
-    let is_sound = cohort.calculated_version == Some(cohort.version) && !is_old(cohort.calculated_at, app.now());
+    let is_sound = cohort.calculated_version == Some(cohort.version)
+        && cohort.calculated_changes == app.meta.positions()?.person_changes
+        && !is_old(cohort.calculated_at, app.now());
     if !cohort.is_static && is_sound {
         return stored(app, cohort).map(Some);
     }
@@ -42,8 +43,9 @@ pub(super) async fn members_at(
     if cohort.is_static {
         return current(app, &cohort).map(Some);
     }
+    let now = app.meta.positions()?;
     if cohort.calculated_version == Some(cohort.version)
-        && cohort.calculated_through >= app.meta.positions()?.applied
+        && (cohort.calculated_through, cohort.calculated_changes) == (now.applied, now.person_changes)
         && !is_old(cohort.calculated_at, app.now())
     {
         return stored(app, &cohort).map(Some);
@@ -58,14 +60,14 @@ pub(super) async fn calculate(app: &App, project: &Project, cohort: &Cohort) -> 
 
 async fn calculate_at(app: &App, project: &Project, cohort: &Cohort, depth: usize) -> Result<RoaringBitmap, ApiError> {
     // Before anything is read: what comes later may be missing.
-    let through = app.meta.positions()?.applied;
+    let seen = app.meta.positions()?;
     let evaluated = match definition::parse(app, project, &cohort.filters) {
         Ok(definition) => evaluate::evaluate(app, project, &definition, depth).await,
         Err(error) => Err(error),
     };
     match evaluated {
         Ok(members) => {
-            save(app, cohort, &members, through)?;
+            save(app, cohort, &members, seen)?;
             Ok(members)
         }
         Err(error) => {
@@ -88,8 +90,14 @@ fn stored(app: &App, cohort: &Cohort) -> Result<RoaringBitmap, ApiError> {
     bitmap.as_deref().map_or_else(|| Ok(RoaringBitmap::new()), decode)
 }
 
-fn save(app: &App, cohort: &Cohort, members: &RoaringBitmap, through: Sequence) -> Result<(), ApiError> {
-    let calculated = CohortMembers { bitmap: encode(members), count: members.len(), version: cohort.version, through };
+fn save(app: &App, cohort: &Cohort, members: &RoaringBitmap, seen: Positions) -> Result<(), ApiError> {
+    let calculated = CohortMembers {
+        bitmap: encode(members),
+        count: members.len(),
+        version: cohort.version,
+        through: seen.applied,
+        changes: seen.person_changes,
+    };
     Ok(app.meta.save_cohort_members(cohort.project, cohort.id, &calculated, app.now())?)
 }
 

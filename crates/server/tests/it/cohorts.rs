@@ -76,6 +76,10 @@ fn persons_are_members_by_their_properties() {
     // What changes is seen by whoever asks next.
     server.ingest(&[event("visit", "u0", "2026-01-01T11:00:00Z", json!({"$set": {"age": 3}}))]);
     assert_eq!(members(&server, &cohort["id"]), ["u0", "u1", "u3"]);
+    let gone = format!("/api/projects/1/persons/{}/", uuid(&server, "u1"));
+    assert_eq!(server.delete(&gone).status, 202);
+    assert_eq!(members(&server, &cohort["id"]), ["u0", "u3"]);
+    server.ingest(&[event("visit", "u1", "2026-01-01T11:00:01Z", json!({"$set": {"age": 1}}))]);
     // The older form, and membership as a condition.
     let old = create(
         &server,

@@ -65,7 +65,10 @@ fn a_split_gives_each_id_a_person_that_was_nobody_before() {
     let (uuid, number) = person(&meta, &["a", "b", "c"], r#"{"x":1}"#, 5);
     let split = |main| meta.split_person(PROJECT, uuid, main, NOW).unwrap();
     assert_eq!(split(Some("z")), Split::NotItsId);
+    let changes = || meta.positions().unwrap().person_changes;
+    let before = changes();
     assert_eq!(split(Some("b")), Split::Done { persons: 2 });
+    assert_eq!(changes(), before + 1, "cohorts have to be calculated again");
     assert_eq!(split(Some("b")), Split::Done { persons: 0 });
     let owners = meta.persons_by_distinct_ids(PROJECT, &["a", "b", "c", "d"].map(str::to_owned)).unwrap();
     assert_eq!((owners["b"].uuid, owners["b"].number, owners.len()), (uuid, number, 3));
@@ -140,7 +143,7 @@ fn members_of_an_older_definition_do_not_replace_newer_ones() {
     };
     let cohort = meta.create_cohort(PROJECT, &new, Some(1), NOW).unwrap();
     let save = |version: i64, bitmap: &[u8]| {
-        let members = CohortMembers { bitmap: bitmap.to_vec(), count: 1, version, through: Sequence(5) };
+        let members = CohortMembers { bitmap: bitmap.to_vec(), count: 1, version, through: Sequence(5), changes: 0 };
         meta.save_cohort_members(PROJECT, cohort.id, &members, NOW).unwrap();
         meta.cohort_members(PROJECT, cohort.id).unwrap().unwrap()
     };
