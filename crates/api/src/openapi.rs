@@ -13,11 +13,14 @@ use crate::fields;
 use crate::guard::{Need, negotiate};
 use crate::operations::{Operation, Param, ParamKind, operations};
 
+/// What an OpenAPI document calls itself.
+pub(crate) const CONTENT_TYPE: &str = "application/vnd.oai.openapi+json";
+
 /// The document, as text.
 pub(crate) async fn serve(call: Call) -> Result<Response, ApiError> {
     negotiate(&call.headers, &call.params, &["json"])?;
     let text = Arc::clone(call.app.schema.get_or_init(|| document(&operations()).to_string().into()));
-    Ok(([(header::CONTENT_TYPE, "application/vnd.oai.openapi+json")], text.to_string()).into_response())
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text.to_string()).into_response())
 }
 
 /// The document of `operations`.

@@ -204,6 +204,12 @@ impl Operation {
         self.own_formats()
     }
 
+    /// JSON that goes by another name.
+    fn content_type(mut self, content_type: &'static str) -> Self {
+        self.answer.content_type = content_type;
+        self
+    }
+
     /// The handler decides in which form it answers.
     fn own_formats(mut self) -> Self {
         self.rule.formats = Formats::Own;

@@ -10,7 +10,7 @@ use crate::guard::Need;
 use crate::limits::LimitClass;
 use crate::{actions, cohorts, empty, events, groups, keys, openapi, persons, projects, users};
 
-const LIMIT: Param = param("limit", ParamKind::Integer(1, 10_000), "Rows on a page (default 100).");
+const LIMIT: Param = param("limit", ParamKind::Integer(0, 10_000), "Rows on a page (default 100, also for 0).");
 const OFFSET: Param = param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip.");
 const FORMAT: Param = param("format", ParamKind::Choice(&["json"]), "How to answer.");
 
@@ -33,6 +33,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         at(Method::GET, "/api/schema", Need::Nothing, openapi::serve)
             .named("schema", "schema_retrieve", "This document.")
             .own_formats()
+            .content_type(openapi::CONTENT_TYPE)
             .query(&[FORMAT]),
     );
     all
