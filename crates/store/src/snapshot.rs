@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::index::Facts;
 use crate::merges::Merges;
+use crate::property::PropertyKey;
 use crate::schema::Column;
 use crate::segment::Segment;
 use crate::state::ProjectState;
@@ -258,10 +259,11 @@ impl Part {
     /// # Errors
     ///
     /// As [`Part::may_hold_event`].
-    pub fn may_hold_property(&self, key: &str) -> Result<bool, StoreError> {
+    pub fn may_hold_property(&self, key: &PropertyKey) -> Result<bool, StoreError> {
         let (Some(facts), Rows::Segment(segment)) = (self.facts()?, &self.rows) else { return Ok(true) };
-        let rare = facts.tails.keys.get(key).map_or_else(|| facts.tails.others.is_some(), |place| place.valued > 0);
-        Ok(rare || segment.opened(self.context.files.as_ref())?.property(key).is_some())
+        let rare =
+            facts.tails.keys.get(key.address()).map_or_else(|| facts.tails.others.is_some(), |place| place.valued > 0);
+        Ok(rare || segment.opened(self.context.files.as_ref())?.property(key.address()).is_some())
     }
 
     /// Rows of each event in each hour: exact, and known without reading rows. None for memory, and where rows are

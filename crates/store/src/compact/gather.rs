@@ -1,6 +1,7 @@
 //! The columns of a new segment, gathered from the chunks of old ones.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
@@ -8,14 +9,13 @@ use arrow::compute::{cast, interleave};
 use arrow::datatypes::DataType;
 use env::Files;
 use model::SegmentId;
-use model::json::Key;
 
 use super::Row;
 use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::property::shred::Column as ColumnBuilder;
 use crate::property::values::{PropertyColumn, PropertyValues};
-use crate::property::{Kind, Plan, PlannedColumn, Rest, RestBuilder};
+use crate::property::{Kind, Plan, PlannedColumn, PropertyKey, Rest, RestBuilder};
 use crate::schema::{COLUMNS, Column, REST, dictionary};
 use crate::segment::Segment;
 use crate::selection::Selection;
@@ -91,28 +91,27 @@ impl<'a> Gather<'a> {
 
     /// Leaves what the columns of `plan` do not take: values of rare keys, of columns that are none any more, and nulls.
     fn leave_others(&mut self) -> Result<(), StoreError> {
-        let planned: HashSet<&str> = self.plan.columns.iter().map(|column| column.key.as_str()).collect();
+        let addresses: Vec<Cow<'_, str>> = self.plan.columns.iter().map(PlannedColumn::address).collect();
+        let planned: HashSet<&str> = addresses.iter().map(AsRef::as_ref).collect();
         let mut outputs: HashMap<SegmentId, (Arc<Segment>, HashMap<u32, u32>)> = HashMap::new();
         for piece in &self.pieces {
             let Some((segment, group, range)) = piece.chunk.place() else { continue };
             let known = outputs.entry(segment.entry.id).or_insert_with(|| (Arc::clone(segment), HashMap::new()));
             known.1.extend(piece.rows.rows().zip(&piece.outputs).map(|(row, output)| (range.start + row, *output)));
             let opened = segment.opened(self.files)?;
-            let demoted: BTreeSet<&str> = opened
-                .columns
-                .iter()
-                .enumerate()
-                .filter(|(at, column)| !planned.contains(column.key.as_str()) && !opened.is_empty(group, REST + 1 + at))
-                .map(|(_, column)| column.key.as_str())
-                .collect();
-            for key in demoted {
-                let column = piece.chunk.property(&Key::new(key), &piece.rows)?;
+            let columns = opened.columns.iter().enumerate();
+            let demoted = columns.filter(|(at, column)| {
+                !planned.contains(column.address().as_ref()) && !opened.is_empty(group, REST + 1 + at)
+            });
+            for (_, column) in demoted {
+                let key = column.address();
+                let column = piece.chunk.property(&PropertyKey::new(column.document, &column.key), &piece.rows)?;
                 let mut raw = String::new();
                 for (at, output) in piece.outputs.iter().enumerate() {
                     raw.clear();
                     // What stands in the rest already comes with the rest.
                     if column.values.write_json(at, &mut raw) {
-                        self.rest.push(*output, key, &raw);
+                        self.rest.push(*output, &key, &raw);
                     }
                 }
             }
@@ -144,13 +143,14 @@ impl Source for Gather<'_> {
 
     fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {
         let planned = &self.plan.columns[place];
-        let key = Key::new(&planned.key);
+        let key = PropertyKey::new(planned.document, &planned.key);
+        let address = planned.address();
         let mut arrays = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
             let column = piece.chunk.property(&key, &piece.rows)?;
             let (array, left) = typed(column, planned)?;
             for (at, raw) in left {
-                self.rest.push(piece.outputs[at as usize], &planned.key, &raw);
+                self.rest.push(piece.outputs[at as usize], &address, &raw);
             }
             arrays.push(array);
         }

@@ -12,6 +12,7 @@ use model::{MergeId, PersonMode, PersonNumber};
 use uuid::Uuid;
 
 use super::super::*;
+use crate::property::Document;
 use crate::schema::Column;
 use crate::snapshot::Chunk;
 
@@ -240,7 +241,7 @@ fn line(row: &EventRow) -> String {
         person_id.as_u128(),
         person_number.0,
         row.person_mode.as_str(),
-        row.person_properties,
+        canonical(&row.person_properties),
         row.elements_chain,
         row.groups
     )
@@ -300,7 +301,7 @@ pub(super) fn narrowed(row: EventRow, columns: &[Column]) -> EventRow {
         timestamp: Timestamp::default(),
         created_at: Timestamp::default(),
         person_mode: PersonMode::Full,
-        person_properties: "".into(),
+        person_properties: "{}".into(),
         elements_chain: String::new(),
         groups: Default::default(),
         ..row
@@ -325,7 +326,8 @@ pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection, columns: &[Column]
         .map(|(column, array)| (*column, texts(array)))
         .collect();
     let text = |column: Column, at: usize| plain.get(&column).and_then(|texts| texts[at].clone());
-    let properties = chunk.properties(rows).unwrap();
+    let properties = chunk.properties(Document::Event, rows).unwrap();
+    let person_properties = arrays.get(&Column::PersonProperties).map(|array| array.as_string::<i32>());
     assert_eq!(properties.len(), rows.len());
     let row = |at: usize| EventRow {
         project: PROJECT,
@@ -339,7 +341,7 @@ pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection, columns: &[Column]
         person_mode: text(Column::PersonMode, at)
             .map_or(PersonMode::Full, |name| PersonMode::from_name(&name).unwrap()),
         properties: properties.value(at).to_owned(),
-        person_properties: text(Column::PersonProperties, at).unwrap_or_default().into(),
+        person_properties: person_properties.map_or("", |texts| texts.value(at)).into(),
         elements_chain: text(Column::ElementsChain, at).unwrap_or_default(),
         groups: std::array::from_fn(|index| text(Column::Group(index), at)),
     };
