@@ -6,6 +6,7 @@
 //! is recorded against the segment that holds the row at that moment.
 
 mod compacting;
+mod hiding;
 mod publishing;
 mod sealing;
 
@@ -15,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use env::Files;
-use model::{DeletedRows, EventRow, PersonMerge, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp};
+use model::{
+    DeletedRows, EventRow, PersonMerge, PersonNumber, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp,
+};
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
@@ -52,6 +55,8 @@ pub struct Contents {
     pub deleted: Vec<DeletedRows>,
     /// Person ids that read as others.
     pub merges: Vec<PersonMerge>,
+    /// Deleted persons of whom events may still be stored.
+    pub hidden: Vec<(ProjectId, PersonNumber)>,
 }
 
 /// What has to go from one project's segments when they are compacted.
@@ -222,6 +227,9 @@ impl Store {
         }
         for merge in contents.merges {
             Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(&merge);
+        }
+        for (project, person) in contents.hidden {
+            Arc::make_mut(&mut state.projects.entry(project).or_default().hidden).insert(person.0);
         }
         let store = Self {
             files,

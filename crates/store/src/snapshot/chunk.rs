@@ -78,10 +78,14 @@ impl Chunk {
         self.context.merges.target(id).unwrap_or(id)
     }
 
-    /// The rows that are not deleted.
+    /// The rows that are not deleted, and not of a deleted person.
     #[must_use]
     pub fn live(&self) -> &Selection {
         &self.live
+    }
+
+    pub(super) fn set_live(&mut self, live: Selection) {
+        self.live = live;
     }
 
     /// Bytes of a row with all its columns, about.

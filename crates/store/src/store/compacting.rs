@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use model::{DeletedRows, MergeId, PersonMerge, PersonNumber, ProjectId, SegmentEntry, SegmentId, Timestamp};
+use model::{DeletedRows, MergeId, PersonMerge, ProjectId, SegmentEntry, SegmentId, Timestamp};
 use roaring::RoaringBitmap;
 
 use super::{Mutant, Removals, Store};
@@ -28,8 +28,7 @@ impl Store {
         for (id, project) in projects {
             let removals = removals.get(&id).unwrap_or(&none);
             let expired_before = removals.expired_before.map_or(i64::MIN, Timestamp::as_micros);
-            let persons: RoaringBitmap =
-                removals.persons.iter().flat_map(|person| project.merges.numbers_of(person)).collect();
+            let persons = project.merges.all_numbers_of(&removals.persons);
             let mut candidates = Vec::with_capacity(project.segments.len());
             for segment in &project.segments {
                 let facts = segment.facts(self.files.as_ref())?;
@@ -44,7 +43,7 @@ impl Store {
             let Some(chosen) = choose::next(&candidates, newest, &project.merges, &self.settings.limits) else {
                 continue;
             };
-            let context = Context { files: Arc::clone(&self.files), merges: Arc::clone(&project.merges) };
+            let context = Context::of(&project, Arc::clone(&self.files));
             let inputs = chosen
                 .into_iter()
                 .map(|segment| {
@@ -170,25 +169,6 @@ impl Store {
             }
         }
         Ok((!visible.merges.is_empty() && settled > MergeId::default()).then_some(settled))
-    }
-
-    /// Whether no segment holds events of a person. False while a seal is under way.
-    ///
-    /// # Errors
-    ///
-    /// When a segment's index cannot be read.
-    pub fn is_gone(&self, project: ProjectId, person: PersonNumber) -> Result<bool, StoreError> {
-        if self.turn.lock().sealing.frozen {
-            return Ok(false);
-        }
-        let visible = self.state.read().projects.get(&project).cloned().unwrap_or_default();
-        let numbers = visible.merges.numbers_of(person.0);
-        for segment in &visible.segments {
-            if !segment.facts(self.files.as_ref())?.persons.is_disjoint(&numbers) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Forgets merges that the catalog has forgotten.

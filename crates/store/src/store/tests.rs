@@ -1,6 +1,7 @@
 mod contents;
 mod crash;
 mod damage;
+mod hidden;
 mod support;
 
 use std::path::Path;

@@ -69,6 +69,8 @@ pub(super) struct Kept {
     pub(super) deleted: BTreeMap<SegmentId, DeletedRows>,
     /// Merges that are not retired, by merged person, each with the place in the log where it was applied.
     pub(super) merges: BTreeMap<PersonNumber, (PersonMerge, Sequence)>,
+    /// Deleted persons that are not forgotten.
+    pub(super) hidden: BTreeSet<PersonNumber>,
     pub(super) flushed: Sequence,
     pub(super) last_segment: u64,
     pub(super) log: Vec<Batch>,
@@ -81,6 +83,7 @@ impl Kept {
             segments: BTreeMap::new(),
             deleted: BTreeMap::new(),
             merges: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             flushed: Sequence::default(),
             last_segment: 0,
             log: Vec::new(),
@@ -93,6 +96,7 @@ impl Kept {
             segments: self.segments.values().cloned().collect(),
             deleted: self.deleted.values().cloned().collect(),
             merges: self.merges.values().map(|(merge, _)| *merge).collect(),
+            hidden: self.hidden.iter().map(|person| (PROJECT, *person)).collect(),
         };
         Store::open(Arc::new(disk.clone()), ROOT, self.settings.clone(), contents)
     }
@@ -128,6 +132,19 @@ impl Kept {
         }
         self.merges.remove(&merge.into_number);
         self.merges.insert(merge.from_number, (*merge, applied));
+    }
+
+    /// Deletes persons, and with them what is stored of them.
+    pub(super) fn hide(&mut self, store: &Store, numbers: &[u32]) {
+        let persons: Vec<PersonNumber> = numbers.iter().copied().map(PersonNumber).collect();
+        self.hidden.extend(&persons);
+        store.hide_persons(PROJECT, &persons);
+    }
+
+    /// What compaction has to remove.
+    pub(super) fn removals(&self) -> HashMap<ProjectId, Removals> {
+        let persons = Arc::new(self.hidden.iter().map(|person| person.0).collect());
+        HashMap::from([(PROJECT, Removals { persons, ..Removals::default() })])
     }
 
     pub(super) fn reserve(&mut self, count: u64) -> Result<SegmentId, StoreError> {
@@ -338,7 +355,8 @@ pub(super) fn chunks(snapshot: &Snapshot) -> Vec<Chunk> {
 /// Every row of a snapshot.
 pub(super) fn rows(snapshot: &Snapshot, columns: &[Column]) -> Vec<EventRow> {
     let rows: Vec<EventRow> = chunks(snapshot).iter().flat_map(|chunk| rows_of(chunk, chunk.live(), columns)).collect();
-    assert_eq!(rows.len() as u64, snapshot.rows());
+    // Parts count rows of deleted persons for as long as these are stored.
+    assert!(rows.len() as u64 <= snapshot.rows());
     rows
 }
 
