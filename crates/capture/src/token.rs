@@ -1,7 +1,5 @@
 //! What a project token looks like. Whether it exists is for the caller to find out.
 
-use crate::CaptureError;
-
 const TOKEN_BYTES_MAX: usize = 64;
 const PERSONAL_KEY_PREFIX: &str = "phx_";
 
@@ -23,7 +21,7 @@ pub enum TokenFault {
 }
 
 /// Accepts what has the shape of a project token.
-pub(crate) fn check(token: &str) -> Result<(), CaptureError> {
+pub(crate) fn check(token: &str) -> Result<(), TokenFault> {
     let fault = if token.is_empty() {
         TokenFault::Empty
     } else if token.len() > TOKEN_BYTES_MAX {
@@ -35,5 +33,5 @@ pub(crate) fn check(token: &str) -> Result<(), CaptureError> {
     } else {
         return Ok(());
     };
-    Err(CaptureError::InvalidToken(fault))
+    Err(fault)
 }

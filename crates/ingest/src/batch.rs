@@ -96,7 +96,9 @@ pub(crate) fn rebuild(records: &[(u64, Bytes)], resolved: Vec<Resolved>) -> Opti
 fn with_events<T>(record: &Bytes, work: impl FnOnce(ProjectId, Timestamp, Vec<CapturedEvent<'_>>) -> T) -> Option<T> {
     let envelope = Envelope::decode(record).ok()?;
     // What was accepted once is accepted again, whatever the limits are by now.
-    let limits = Limits { payload_bytes: usize::MAX / 2, event_bytes: usize::MAX, ..Limits::DEFAULT };
+    let unlimited = usize::MAX / 2;
+    let limits =
+        Limits { body_bytes: unlimited, payload_bytes: unlimited, event_bytes: unlimited, ..Limits::DEFAULT };
     let payload = capture::payload(&envelope.request, limits).ok()?;
     let batch = capture::parse(&payload, &envelope.request, &envelope.received, limits).ok()?;
     Some(work(envelope.project, envelope.received.at, batch.events))

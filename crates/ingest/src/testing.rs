@@ -51,6 +51,7 @@ pub(crate) fn record(number: u64, events: &[Value]) -> Bytes {
         query: "",
         content_type: None,
         content_encoding: None,
+        sender: None,
         body: body.as_bytes(),
     };
     let mut record = Envelope { project: PROJECT, received, request }.header();

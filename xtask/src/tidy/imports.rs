@@ -63,6 +63,7 @@ const HOMES: &[Home] = &[
     home("clap", &["server"]),
     home("libdeflater", &["capture", "bench"]),
     home("flate2", &["capture"]),
+    home("brotli", &["capture"]),
     home("lz-str", &["capture"]),
     // Request bodies, and what ingestion resolved for replay; Parquet brings its own.
     home("zstd", &["capture", "ingest", "store"]),

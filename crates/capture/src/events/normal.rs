@@ -13,7 +13,7 @@ use crate::timestamp::{self, Claims};
 use crate::{Received, Request, form, json};
 
 /// What is the same for all events of a request.
-pub(super) struct Sender<'r> {
+pub(crate) struct Sender<'r> {
     received: &'r Received,
     sent_at: Option<Timestamp>,
     /// `sent_at` as the property that events get.
@@ -23,7 +23,7 @@ pub(super) struct Sender<'r> {
 
 impl<'r> Sender<'r> {
     /// `sent_at` is that of a batch object; without a readable one the query parameter `_` counts.
-    pub(super) fn new(request: &Request<'_>, received: &'r Received, sent_at: Option<&str>) -> Self {
+    pub(crate) fn new(request: &Request<'_>, received: &'r Received, sent_at: Option<&str>) -> Self {
         let of_query = || form::integer(request.query, "_").and_then(timestamp::sent_at_millis);
         let sent_at = sent_at.and_then(timestamp::sent_at).or_else(of_query);
         Self {
@@ -35,7 +35,7 @@ impl<'r> Sender<'r> {
     }
 
     /// The event as captured. `index` counts the events of the request.
-    pub(super) fn captured<'a>(
+    pub(crate) fn captured<'a>(
         &self,
         event: WireEvent<'a>,
         mut properties: Properties<'a>,

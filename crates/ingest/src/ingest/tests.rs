@@ -84,6 +84,7 @@ impl Machine {
             query: "",
             content_type: None,
             content_encoding: None,
+            sender: None,
             body: body.as_bytes(),
         };
         let header = Envelope { project: PROJECT, received, request }.header();
