@@ -34,4 +34,4 @@ pub use error::{CaptureError, Malformed};
 pub use events::{Batch, Checked, parse, validate};
 pub use payload::payload;
 pub use request::{Endpoint, Limits, Received, Request, Sender, wants_no_content};
-pub use token::TokenFault;
+pub use token::{TokenFault, claimed_token};

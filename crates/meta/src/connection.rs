@@ -12,11 +12,15 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::error::{MetaError, OpenError};
 use crate::keys::KeyCache;
 use crate::tenants::Project;
+use crate::warnings::PendingWarnings;
 
 /// What the first of [`MIGRATIONS`] leads to. Format 1 was never released; nothing can read it.
 const FIRST_FORMAT: i64 = 2;
 /// Scripts that lead from nothing to the first format, and from each format to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("0001_schema.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_schema.sql"),
+    include_str!("0004_definitions.sql"),
+];
 const READERS_MAX: usize = 4;
 /// The writer's page cache. Ingestion changes the same pages in batch after batch.
 const CACHE_KIB: i64 = 16 << 10;
@@ -33,6 +37,7 @@ pub struct Meta {
     pub(crate) keys: Mutex<KeyCache>,
     /// Counts changes of persons other than by ingestion. Changed under the writer's lock only.
     foreign_changes: AtomicU64,
+    pub(crate) pending_warnings: PendingWarnings,
 }
 
 impl Meta {
@@ -48,6 +53,7 @@ impl Meta {
             projects: RwLock::default(),
             keys: Mutex::default(),
             foreign_changes: AtomicU64::new(0),
+            pending_warnings: PendingWarnings::default(),
         })
     }
 

@@ -137,6 +137,10 @@ fn person_record(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
 }
 
 impl IngestTx<'_> {
+    pub(crate) fn transaction(&self) -> &Transaction<'_> {
+        self.tx
+    }
+
     /// Counts the changes of persons that were not made by ingestion, since the start. While it stays the same, what
     /// earlier transactions read and wrote is still so.
     #[must_use]

@@ -9,6 +9,7 @@ mod persons;
 mod tenants;
 mod tokens;
 mod upkeep;
+mod warnings;
 
 pub use catalog::{Catalog, Positions, ResolvedBatch};
 pub use connection::Meta;
@@ -18,3 +19,4 @@ pub use keys::{Caller, NewKey, PersonalKey};
 pub use persons::{Person, PersonQuery, PersonSummary};
 pub use tenants::{Bootstrap, Created, NewProject, Organization, Project, User};
 pub use upkeep::PersonEvents;
+pub use warnings::{Warning, WarningGroup};

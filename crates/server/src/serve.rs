@@ -208,11 +208,9 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
 
 fn api_settings(settings: &ServeSettings) -> api::Settings {
     api::Settings {
-        capture: capture::Limits {
-            // A body that fits no log segment could never be acknowledged.
-            payload_bytes: capture::Limits::DEFAULT.payload_bytes,
-            ..capture::Limits::DEFAULT
-        },
+        capture: capture::Limits::DEFAULT,
+        capture_ai: capture::Limits::AI,
+        capture_v1: capture::Limits::V1,
         capture_in_flight_bytes: 256 << 20,
         body_stall: Duration::from_secs(30),
         unknown_token: settings.unknown_token,
