@@ -3,7 +3,7 @@
 //! Answers are those of `spec/capture.md` §1.8. 200 is sent only once the request is on disk (promise P1). CORS headers
 //! are on every answer, errors included, because a browser reports an answer without them as no answer at all.
 
-mod body;
+pub(crate) mod body;
 mod rejections;
 mod v1;
 

@@ -20,6 +20,7 @@ mod params;
 mod persons;
 mod projects;
 mod router;
+mod sdk;
 mod users;
 mod wire;
 

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::{capture, events, health, keys, metrics, persons, projects, users};
+use crate::{capture, events, health, keys, metrics, persons, projects, sdk, users};
 
 /// The whole HTTP service.
 pub fn router(app: App) -> Router {
@@ -23,6 +23,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(operations)
         .merge(capture::routes())
+        .merge(sdk::routes())
         .merge(rest())
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), observe))

@@ -180,6 +180,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     let compactor = Compactor::new(Arc::clone(&data.meta), Arc::clone(&data.store), settings.clock);
     let mut workers =
         Workers::start(data.log.clone(), data.writer, data.ingest, data.sealer, compactor).map_err(Stop::Failed)?;
+    let meta = Arc::clone(&data.meta);
     let app = App::new(Parts {
         meta: data.meta,
         log: data.log.clone(),
@@ -203,7 +204,12 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         }
     })
     .await;
-    tokio::task::block_in_place(|| workers.stop(died))
+    tokio::task::block_in_place(|| {
+        if let Err(error) = meta.flush_warnings() {
+            tracing::warn!(%error, "the last ingestion warnings are lost");
+        }
+        workers.stop(died)
+    })
 }
 
 fn api_settings(settings: &ServeSettings) -> api::Settings {

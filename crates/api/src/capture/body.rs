@@ -14,7 +14,7 @@ use crate::app::App;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoBody {
+pub(crate) enum NoBody {
     /// It is larger than it may be. As much of it as is reasonable was read, because most clients listen only then.
     TooLarge,
     /// It stopped coming.
@@ -24,7 +24,7 @@ pub(super) enum NoBody {
 }
 
 /// The body, and the permit that keeps the total of bodies in memory bounded for as long as it is held.
-pub(super) async fn read(
+pub(crate) async fn read(
     app: &App,
     headers: &HeaderMap,
     body: Body,
@@ -58,8 +58,24 @@ pub(super) async fn read(
     }
 }
 
+/// Reads a body of up to `limit` bytes and keeps nothing of it.
+pub(crate) async fn discard(app: &App, mut body: Body, limit: usize) -> Result<(), NoBody> {
+    let mut read = 0;
+    loop {
+        match tokio::time::timeout(app.settings.body_stall, body.frame()).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(Ok(frame))) => read += frame.data_ref().map_or(0, Bytes::len),
+            Err(_) | Ok(Some(Err(_))) => return Err(NoBody::Stalled),
+        }
+        if read > limit {
+            drain(app, body).await;
+            return Err(NoBody::TooLarge);
+        }
+    }
+}
+
 /// Lets a client finish sending what will be refused, within reason.
-pub(super) async fn drain(app: &App, mut body: Body) {
+pub(crate) async fn drain(app: &App, mut body: Body) {
     const PATIENCE_BYTES: usize = 64 << 20;
     let mut drained = 0;
     while drained < PATIENCE_BYTES {
