@@ -11,8 +11,11 @@ mod identity;
 mod management;
 mod paging;
 mod process;
+mod recorded;
+mod sdk;
 mod shapes;
 mod time;
+mod v1;
 
 use serde_json::{Value, json};
 use testkit::{Options, Server};
