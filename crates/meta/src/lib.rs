@@ -2,6 +2,7 @@
 
 mod catalog;
 mod connection;
+mod definitions;
 mod error;
 mod ingestion;
 mod keys;
@@ -13,8 +14,9 @@ mod warnings;
 
 pub use catalog::{Catalog, Positions, ResolvedBatch};
 pub use connection::Meta;
+pub use definitions::{PropertyKind, PropertyType, SeenProperty};
 pub use error::{MetaError, OpenError};
-pub use ingestion::{DerivedId, GroupRecord, IngestTx, NewPerson, PersonKey, PersonRecord};
+pub use ingestion::{DerivedId, GroupRecord, IngestTx, IngestionRules, NewPerson, PersonKey, PersonRecord};
 pub use keys::{Caller, NewKey, PersonalKey};
 pub use persons::{Person, PersonQuery, PersonSummary};
 pub use tenants::{Bootstrap, Created, NewProject, Organization, Project, User};

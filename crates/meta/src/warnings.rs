@@ -31,6 +31,7 @@ pub struct Warning {
     project: ProjectId,
     kind: &'static str,
     at: Timestamp,
+    count: u64,
     details: String,
 }
 
@@ -39,7 +40,13 @@ impl Warning {
     #[must_use]
     pub fn new(project: ProjectId, kind: &'static str, at: Timestamp, details: String) -> Self {
         let details = if details.len() > DETAILS_BYTES_MAX { "{}".to_owned() } else { details };
-        Self { project, kind, at, details }
+        Self { project, kind, at, count: 1, details }
+    }
+
+    /// The same, for so many of them.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self { count, ..self }
     }
 
     /// Its kind.
@@ -79,7 +86,7 @@ struct Group {
 fn gather(groups: &mut HashMap<(ProjectId, &'static str, i64), Group>, warning: Warning) {
     let hour = warning.at.as_micros().div_euclid(HOUR_MICROS);
     let group = groups.entry((warning.project, warning.kind, hour)).or_default();
-    group.count += 1;
+    group.count += warning.count;
     if group.samples.len() < SAMPLES_AT_ONCE_MAX {
         group.samples.push((warning.at, warning.details));
     }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use api::{App, Parts};
 use env::{Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
-use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
+use ingest::{Compactor, GeoIp, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -78,7 +78,8 @@ impl Data {
         }
         let meta = Meta::open(&dir.join("meta.sqlite")).context(at(dir)).map_err(Stop::DataDirectory)?;
         let created = bootstrap(&meta, settings)?;
-        Self::open_events(settings, files, meta, lock, created).map_err(Stop::DataDirectory)
+        let geoip = geoip(settings).map_err(Stop::Settings)?;
+        Self::open_events(settings, files, meta, lock, created, geoip).map_err(Stop::DataDirectory)
     }
 
     fn open_events(
@@ -87,6 +88,7 @@ impl Data {
         meta: Meta,
         lock: Box<dyn Lock>,
         created: Option<Created>,
+        geoip: Option<Arc<GeoIp>>,
     ) -> anyhow::Result<Self> {
         let dir = settings.data_dir.as_path();
         let opened = eventlog::open(Arc::clone(&files), &dir.join("log"), log_settings(settings)).context(at(dir))?;
@@ -101,7 +103,12 @@ impl Data {
             opened.log.clone(),
             Arc::clone(&store),
             settings.clock,
-            ingest::Settings { seal_interval: settings.seal_interval, ..ingest::Settings::default() },
+            Random::system(),
+            ingest::Settings {
+                seal_interval: settings.seal_interval,
+                geoip,
+                ..ingest::Settings::default()
+            },
         )
         .context(at(dir))?;
         ingest.recover().context(at(dir))?;
@@ -133,6 +140,15 @@ fn bootstrap(meta: &Meta, settings: &ServeSettings) -> Result<Option<Created>, S
         meta::MetaError::InvalidKey { .. } => Stop::Settings(error.into()),
         error => Stop::DataDirectory(error.into()),
     })
+}
+
+/// The city database, read whole: it is asked for nearly every event.
+#[expect(clippy::disallowed_methods, reason = "a file the operator names, outside of the data directory")]
+fn geoip(settings: &ServeSettings) -> anyhow::Result<Option<Arc<GeoIp>>> {
+    let Some(path) = &settings.geoip_database else { return Ok(None) };
+    let file = std::fs::read(path).with_context(|| format!("geoip-database {} cannot be read", path.display()))?;
+    let database = GeoIp::new(file).with_context(|| format!("geoip-database {} is not valid", path.display()))?;
+    Ok(Some(Arc::new(database)))
 }
 
 fn log_settings(settings: &ServeSettings) -> eventlog::Settings {
