@@ -105,4 +105,4 @@ impl GeoIp {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -334,6 +334,6 @@ fn is_too_large(properties: &StoredProperties, before: &StoredProperties) -> boo
 }
 
 #[cfg(test)]
-mod model;
+mod naive;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Which events and properties a project has: kept up by ingestion, described and hidden by people.
 
+mod list;
+
 use std::fmt;
 
 use model::{ProjectId, Timestamp};
@@ -8,6 +10,10 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::error::MetaError;
 use crate::ingestion::IngestTx;
+
+pub use list::{
+    About, EventDefinition, EventDefinitionQuery, EventNames, EventOrder, PropertyDefinition, PropertyDefinitionQuery,
+};
 
 /// What a property belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

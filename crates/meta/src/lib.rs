@@ -14,7 +14,10 @@ mod warnings;
 
 pub use catalog::{Catalog, Positions, ResolvedBatch};
 pub use connection::Meta;
-pub use definitions::{PropertyKind, PropertyType, SeenProperty};
+pub use definitions::{
+    About, EventDefinition, EventDefinitionQuery, EventNames, EventOrder, PropertyDefinition, PropertyDefinitionQuery,
+    PropertyKind, PropertyType, SeenProperty,
+};
 pub use error::{MetaError, OpenError};
 pub use ingestion::{DerivedId, GroupRecord, IngestTx, IngestionRules, NewPerson, PersonKey, PersonRecord};
 pub use keys::{Caller, NewKey, PersonalKey};

@@ -183,7 +183,7 @@ fn without_creator(properties: &str) -> Map {
 
 /// One life: a sequence of events in batches of random sizes, with crashes.
 fn live(world: &mut World, seed: u64) {
-    let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15 | 1);
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut model = Model::default();
     let first_row = world.rows.len();
     let mut acts: Vec<Act> = Vec::new();
