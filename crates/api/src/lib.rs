@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod capture;
 mod dates;
+mod definitions;
 mod error;
 mod events;
 mod health;

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::{capture, events, health, keys, metrics, persons, projects, sdk, users};
+use crate::{capture, definitions, events, health, keys, metrics, persons, projects, sdk, users};
 
 /// The whole HTTP service.
 pub fn router(app: App) -> Router {
@@ -43,7 +43,7 @@ fn rest() -> Router<App> {
     router = both(router, "/api/projects/{project}", get(projects::retrieve));
     router = both(router, "/api/personal_api_keys", get(keys::list).post(keys::create));
     router = both(router, "/api/users/@me", get(users::me));
-    router.layer(middleware::from_fn(options))
+    router.merge(definitions::routes()).layer(middleware::from_fn(options))
 }
 
 fn both(router: Router<App>, path: &str, methods: MethodRouter<App>) -> Router<App> {

@@ -5,6 +5,7 @@
 
 mod auth;
 mod capture;
+mod definitions;
 mod durability;
 mod filters;
 mod identity;
