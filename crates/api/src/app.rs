@@ -21,6 +21,10 @@ use crate::metrics::Metrics;
 pub struct Settings {
     /// Largest capture body, compressed or inflated, and other limits of decoding.
     pub capture: capture::Limits,
+    /// Those of the lane for events of language models.
+    pub capture_ai: capture::Limits,
+    /// Those of capture v1.
+    pub capture_v1: capture::Limits,
     /// Bytes of capture bodies that may be in memory at once; further requests wait for their turn.
     pub capture_in_flight_bytes: u32,
     /// How long an upload may stall before it is answered 408.

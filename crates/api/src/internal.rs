@@ -43,6 +43,7 @@ pub(crate) async fn send(
         query: "",
         content_type: Some("application/json"),
         content_encoding: None,
+        sender: None,
         body: &body,
     };
     let payload = capture::payload(&request, app.settings.capture).map_err(|error| refused(&error))?;

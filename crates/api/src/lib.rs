@@ -12,6 +12,7 @@ mod call;
 mod capture;
 mod cohorts;
 mod dates;
+mod definitions;
 mod empty;
 mod error;
 mod etag;
@@ -32,6 +33,7 @@ mod params;
 mod persons;
 mod projects;
 mod router;
+mod sdk;
 mod users;
 mod wire;
 

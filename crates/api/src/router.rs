@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::operations::{lead, operations, routes};
-use crate::{capture, etag, health, metrics};
+use crate::{capture, etag, health, metrics, sdk};
 
 /// Answers shorter than this are not worth compressing.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -32,6 +32,7 @@ pub fn router(app: App) -> Router {
     let all = Router::new()
         .merge(around)
         .merge(capture::routes())
+        .merge(sdk::routes())
         .merge(rest(&app))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), observe))

@@ -10,11 +10,13 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::error::{MetaError, OpenError};
 use crate::keys::KeyCache;
 use crate::tenants::ProjectCache;
+use crate::warnings::PendingWarnings;
 
 /// What the first of [`MIGRATIONS`] leads to. Format 1 was never released; nothing can read it.
 const FIRST_FORMAT: i64 = 2;
 /// Scripts that lead from nothing to the first format, and from each format to the next.
-const MIGRATIONS: &[&str] = &[include_str!("0001_schema.sql"), include_str!("0003_objects.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("0001_schema.sql"), include_str!("0003_objects.sql"), include_str!("0004_definitions.sql")];
 const READERS_MAX: usize = 4;
 /// The writer's page cache. Ingestion changes the same pages in batch after batch.
 const CACHE_KIB: i64 = 16 << 10;
@@ -31,6 +33,7 @@ pub struct Meta {
     pub(crate) keys: Mutex<KeyCache>,
     /// Counts changes of persons other than by ingestion. Changed under the writer's lock only.
     foreign_changes: AtomicU64,
+    pub(crate) pending_warnings: PendingWarnings,
 }
 
 impl Meta {
@@ -46,6 +49,7 @@ impl Meta {
             projects: RwLock::default(),
             keys: Mutex::default(),
             foreign_changes: AtomicU64::new(0),
+            pending_warnings: PendingWarnings::default(),
         })
     }
 

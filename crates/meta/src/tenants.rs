@@ -221,6 +221,20 @@ impl Meta {
         })
     }
 
+    /// Chooses which events a project drops when they arrive late, and whether it takes those of visitors without cookies.
+    pub fn set_ingestion_rules(
+        &self,
+        id: ProjectId,
+        drop_older_than_seconds: Option<i64>,
+        takes_cookieless: bool,
+    ) -> Result<(), MetaError> {
+        self.write(|tx| {
+            tx.prepare_cached("UPDATE projects SET drop_older_than_seconds = $1, cookieless_mode = $2 WHERE id = $3")?
+                .execute(params![drop_older_than_seconds, takes_cookieless, id.0])?;
+            Ok(())
+        })
+    }
+
     /// The projects a user is a member of, oldest first.
     pub fn projects_of(&self, user: i64) -> Result<Vec<Project>, MetaError> {
         self.read(|c| {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use api::{App, HidePersons, Parts};
 use env::{Clock, Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
-use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
+use ingest::{Compactor, GeoIp, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -79,7 +79,8 @@ impl Data {
         }
         let meta = Meta::open(&dir.join("meta.sqlite")).context(at(dir)).map_err(Stop::DataDirectory)?;
         let created = bootstrap(&meta, settings)?;
-        Self::open_events(settings, files, meta, lock, created).map_err(Stop::DataDirectory)
+        let geoip = geoip(settings).map_err(Stop::Settings)?;
+        Self::open_events(settings, files, meta, lock, created, geoip).map_err(Stop::DataDirectory)
     }
 
     fn open_events(
@@ -88,6 +89,7 @@ impl Data {
         meta: Meta,
         lock: Box<dyn Lock>,
         created: Option<Created>,
+        geoip: Option<Arc<GeoIp>>,
     ) -> anyhow::Result<Self> {
         let dir = settings.data_dir.as_path();
         let opened = eventlog::open(Arc::clone(&files), &dir.join("log"), log_settings(settings)).context(at(dir))?;
@@ -107,7 +109,8 @@ impl Data {
             opened.log.clone(),
             Arc::clone(&store),
             settings.clock,
-            ingest::Settings { seal_interval: settings.seal_interval, ..ingest::Settings::default() },
+            Random::system(),
+            ingest::Settings { seal_interval: settings.seal_interval, geoip, ..ingest::Settings::default() },
         )
         .context(at(dir))?;
         ingest.recover().context(at(dir))?;
@@ -139,6 +142,15 @@ fn bootstrap(meta: &Meta, settings: &ServeSettings) -> Result<Option<Created>, S
         meta::MetaError::InvalidKey { .. } => Stop::Settings(error.into()),
         error => Stop::DataDirectory(error.into()),
     })
+}
+
+/// The city database, read whole: it is asked for nearly every event.
+#[expect(clippy::disallowed_methods, reason = "a file the operator names, outside of the data directory")]
+fn geoip(settings: &ServeSettings) -> anyhow::Result<Option<Arc<GeoIp>>> {
+    let Some(path) = &settings.geoip_database else { return Ok(None) };
+    let file = std::fs::read(path).with_context(|| format!("geoip-database {} cannot be read", path.display()))?;
+    let database = GeoIp::new(file).with_context(|| format!("geoip-database {} is not valid", path.display()))?;
+    Ok(Some(Arc::new(database)))
 }
 
 fn log_settings(settings: &ServeSettings) -> eventlog::Settings {
@@ -186,6 +198,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     let compactor = Compactor::new(Arc::clone(&data.meta), Arc::clone(&data.store), settings.clock);
     let mut workers =
         Workers::start(data.log.clone(), data.writer, data.ingest, data.sealer, compactor).map_err(Stop::Failed)?;
+    let meta = Arc::clone(&data.meta);
     let app = App::new(Parts {
         meta: data.meta,
         log: data.log.clone(),
@@ -211,7 +224,12 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         }
     })
     .await;
-    tokio::task::block_in_place(|| workers.stop(died))
+    tokio::task::block_in_place(|| {
+        if let Err(error) = meta.flush_warnings() {
+            tracing::warn!(%error, "the last ingestion warnings are lost");
+        }
+        workers.stop(died)
+    })
 }
 
 fn hide_persons(store: Arc<Store>) -> HidePersons {
@@ -220,11 +238,9 @@ fn hide_persons(store: Arc<Store>) -> HidePersons {
 
 fn api_settings(settings: &ServeSettings) -> api::Settings {
     api::Settings {
-        capture: capture::Limits {
-            // A body that fits no log segment could never be acknowledged.
-            payload_bytes: capture::Limits::DEFAULT.payload_bytes,
-            ..capture::Limits::DEFAULT
-        },
+        capture: capture::Limits::DEFAULT,
+        capture_ai: capture::Limits::AI,
+        capture_v1: capture::Limits::V1,
         capture_in_flight_bytes: 256 << 20,
         body_stall: Duration::from_secs(30),
         unknown_token: settings.unknown_token,

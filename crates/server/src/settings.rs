@@ -63,6 +63,10 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_UNKNOWN_TOKEN", value_name = "ANSWER")]
     unknown_token: Option<String>,
 
+    /// City database in MaxMind's format, to add the place of client addresses to events (default: none)
+    #[arg(long, env = "HEDGEROW_GEOIP_DATABASE", value_name = "FILE")]
+    geoip_database: Option<PathBuf>,
+
     /// Bytes of recent events kept in memory before they are sealed to Parquet (default: 33554432)
     #[arg(long, env = "HEDGEROW_MEMORY_BYTES", value_name = "BYTES")]
     memory_bytes: Option<usize>,
@@ -126,6 +130,7 @@ pub(crate) struct ServeSettings {
     pub(crate) clock: Clock,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) unknown_token: UnknownToken,
+    pub(crate) geoip_database: Option<PathBuf>,
     pub(crate) memory_bytes: usize,
     pub(crate) seal_interval: Duration,
     pub(crate) log_segment_bytes: u64,
@@ -178,6 +183,7 @@ impl ServeSettings {
             clock,
             trusted_proxies: trusted.iter().map(|text| read_network(text)).collect::<anyhow::Result<_>>()?,
             unknown_token,
+            geoip_database: flags.geoip_database.or(file.geoip_database),
             memory_bytes: flags.memory_bytes.or(file.memory_bytes).unwrap_or(32 << 20),
             seal_interval: millis(flags.seal_interval_ms.or(file.seal_interval_ms), 600_000),
             log_segment_bytes: flags.log_segment_bytes.or(file.log_segment_bytes).unwrap_or(64 << 20),

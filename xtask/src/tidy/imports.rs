@@ -63,7 +63,9 @@ const HOMES: &[Home] = &[
     home("clap", &["server"]),
     home("libdeflater", &["capture", "bench"]),
     home("flate2", &["capture"]),
+    home("brotli", &["capture"]),
     home("lz-str", &["capture"]),
+    home("maxminddb", &["ingest"]),
     // Request bodies, and what ingestion resolved for replay; Parquet brings its own.
     home("zstd", &["capture", "ingest", "store"]),
 ];

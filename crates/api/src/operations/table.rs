@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::auth::Scope;
 use crate::guard::Need;
 use crate::limits::LimitClass;
-use crate::{actions, cohorts, empty, events, groups, keys, openapi, persons, projects, users};
+use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi, persons, projects, users};
 
 const LIMIT: Param = param("limit", ParamKind::Integer(0, 10_000), "Rows on a page (default 100, also for 0).");
 const OFFSET: Param = param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip.");
@@ -24,7 +24,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.extend(keys());
     all.extend(tenants());
     all.extend(events().iter().map(Operation::flat));
-    let in_projects = [events(), persons(), cohorts(), actions(), groups(), others()];
+    let in_projects = [events(), persons(), cohorts(), actions(), groups(), definitions(), others()];
     for operation in in_projects.into_iter().flatten() {
         all.push(operation.below_environments());
         all.push(operation);
@@ -127,6 +127,56 @@ fn tenants() -> Vec<Operation> {
         .named("organizations", "organizations_members_list", "Lists the members of an organisation.")
         .query(&[LIMIT, OFFSET])
         .answers::<users::MemberPage>(200),
+    ]
+}
+
+fn definitions() -> Vec<Operation> {
+    const TAG: &str = "definitions";
+    const EVENTS: &str = "event_definitions";
+    const EVENT: &str = "event_definitions/{id}";
+    const PROPERTY: &str = "property_definitions/{id}";
+    let (reads, writes) = (Scope::read("event_definition"), Scope::write("event_definition"));
+    let (reads_properties, writes_properties) =
+        (Scope::read("property_definition"), Scope::write("property_definition"));
+    let search = param("search", ParamKind::Text, "Only names with these words.");
+    vec![
+        within(Method::GET, EVENTS, reads, definitions::events::list)
+            .named(TAG, "event_definitions_list", "Lists the events of a project.")
+            .query(&[LIMIT, OFFSET, search]),
+        within(Method::POST, EVENTS, writes, definitions::events::create)
+            .named(TAG, "event_definitions_create", "Describes an event that is still to come.")
+            .takes(definitions::events::NEW_FIELDS),
+        within(Method::GET, "event_definitions/by_name", reads, definitions::events::by_name)
+            .named(TAG, "event_definitions_by_name_retrieve", "Shows the definition of an event by its name.")
+            .query(&[Param { is_required: true, ..param("name", ParamKind::Text, "The event.") }]),
+        within(Method::GET, EVENT, reads, definitions::events::retrieve).named(
+            TAG,
+            "event_definitions_retrieve",
+            "Shows the definition of an event.",
+        ),
+        within(Method::PATCH, EVENT, writes, definitions::events::update)
+            .named(TAG, "event_definitions_update", "Describes an event.")
+            .changes(definitions::events::FIELDS),
+        within(Method::DELETE, EVENT, writes, definitions::events::delete)
+            .named(TAG, "event_definitions_destroy", "Forgets a definition; its events stay.")
+            .answers_nothing(204),
+        within(Method::GET, "property_definitions", reads_properties, definitions::properties::list)
+            .named(TAG, "property_definitions_list", "Lists the properties of a project.")
+            .query(&[LIMIT, OFFSET, search]),
+        within(Method::GET, PROPERTY, reads_properties, definitions::properties::retrieve).named(
+            TAG,
+            "property_definitions_retrieve",
+            "Shows the definition of a property.",
+        ),
+        within(Method::PATCH, PROPERTY, writes_properties, definitions::properties::update)
+            .named(TAG, "property_definitions_update", "Describes a property, or corrects its type.")
+            .changes(definitions::properties::FIELDS),
+        within(Method::DELETE, PROPERTY, writes_properties, definitions::properties::delete)
+            .named(TAG, "property_definitions_destroy", "Forgets a definition; its values stay.")
+            .answers_nothing(204),
+        within(Method::GET, "ingestion_warnings", Scope::read("ingestion_warning"), definitions::warnings::list)
+            .named(TAG, "ingestion_warnings_list", "Lists why events were refused, dropped or changed.")
+            .query(&[param("q", ParamKind::Text, "Only kinds and details with this text.")]),
     ]
 }
 

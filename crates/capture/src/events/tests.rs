@@ -17,7 +17,7 @@ fn received() -> Received {
 }
 
 fn request(endpoint: Endpoint, body: &str) -> Request<'_> {
-    Request { endpoint, query: "", content_type: None, content_encoding: None, body: body.as_bytes() }
+    Request { endpoint, query: "", content_type: None, content_encoding: None, sender: None, body: body.as_bytes() }
 }
 
 /// The one place that knows the API: what capture makes of `request`, with the verdict of validation compared.

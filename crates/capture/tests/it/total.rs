@@ -26,6 +26,7 @@ fn noise() -> impl Strategy<Value = Sample> {
         query: query.to_owned(),
         content_type: content_type.map(str::to_owned),
         content_encoding: None,
+        sender: None,
         body: [prefix, &bytes].concat(),
     })
 }

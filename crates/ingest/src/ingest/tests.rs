@@ -69,9 +69,15 @@ impl Machine {
         let store = Arc::new(Store::open(files, "/segments", store::Settings::default(), contents).unwrap());
         let meta = Arc::new(meta);
         let clock = Clock::Frozen(NOW);
-        let (mut ingest, sealer) =
-            Ingest::open(Arc::clone(&meta), opened.log.clone(), Arc::clone(&store), clock, Settings::default())
-                .unwrap();
+        let (mut ingest, sealer) = Ingest::open(
+            Arc::clone(&meta),
+            opened.log.clone(),
+            Arc::clone(&store),
+            clock,
+            Random::seeded(9),
+            Settings::default(),
+        )
+        .unwrap();
         ingest.recover().unwrap();
         Process { meta, store, log: opened.log, writer: opened.writer, ingest, sealer }
     }
@@ -89,6 +95,7 @@ impl Machine {
             query: "",
             content_type: None,
             content_encoding: None,
+            sender: None,
             body: body.as_bytes(),
         };
         let header = Envelope { project: PROJECT, received, request }.header();
@@ -273,7 +280,7 @@ fn a_log_that_lost_applied_records_is_refused() {
     let settings = eventlog::Settings { reserve_bytes: 0, ..eventlog::Settings::default() };
     let opened = eventlog::open(Arc::clone(&files), &PathBuf::from("/log"), settings).unwrap();
     let store = Arc::new(Store::open(files, "/segments", store::Settings::default(), Contents::default()).unwrap());
-    let refused = Ingest::open(meta, opened.log, store, Clock::Frozen(NOW), Settings::default());
+    let refused = Ingest::open(meta, opened.log, store, Clock::Frozen(NOW), Random::seeded(9), Settings::default());
     assert!(matches!(refused, Err(IngestError::Mismatch { durable: 0, .. })));
 }
 
