@@ -8,7 +8,7 @@ use capture::{Endpoint, Envelope, Received, Request};
 use env::{Random, SimDisk};
 use meta::Bootstrap;
 use model::{ProjectId, Timestamp};
-use store::{Column, Contents};
+use store::{Column, Contents, Document};
 
 use super::*;
 
@@ -136,10 +136,15 @@ impl Process {
     fn rows(&self) -> Vec<String> {
         let mut rows = Vec::new();
         for chunk in self.store.snapshot(PROJECT).parts().iter().flat_map(|part| part.chunks().unwrap()) {
-            let columns = chunk.read(&Column::ALL, chunk.live()).unwrap();
-            let properties = chunk.properties(chunk.live()).unwrap();
-            for (row, object) in properties.iter().enumerate() {
-                let object: serde_json::Value = serde_json::from_str(object.unwrap()).unwrap();
+            // Objects are compared as objects: the order of their keys is not kept.
+            let plain: Vec<Column> =
+                Column::ALL.into_iter().filter(|column| *column != Column::PersonProperties).collect();
+            let columns = chunk.read(&plain, chunk.live()).unwrap();
+            let properties = chunk.properties(Document::Event, chunk.live()).unwrap();
+            let of_persons = chunk.properties(Document::Person, chunk.live()).unwrap();
+            for (row, (object, of_person)) in properties.iter().zip(&of_persons).enumerate() {
+                let parsed = |object: Option<&str>| serde_json::from_str::<serde_json::Value>(object.unwrap()).unwrap();
+                let object = format!("{} {}", parsed(object), parsed(of_person));
                 // A dictionary has other places in other files: what counts are the values.
                 let values = columns.iter().map(|column| {
                     let value = column.slice(row, 1);
