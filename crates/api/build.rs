@@ -21,7 +21,8 @@ fn main() {
     let mut code = String::from("/// Names and contents.\nconst ASSETS: &[(&str, &[u8])] = &[\n");
     for name in names {
         let path = assets.join(&name);
-        writeln!(code, "    ({name:?}, include_bytes!({:?})),", path.display().to_string()).expect("memory can be written");
+        writeln!(code, "    ({name:?}, include_bytes!({:?})),", path.display().to_string())
+            .expect("memory can be written");
     }
     code.push_str("];\n");
     let out = std::env::var_os("OUT_DIR").expect("cargo sets it");

@@ -38,7 +38,10 @@ pub(crate) fn routes() -> Router<App> {
             ("event_definitions/by_name", get(events::by_name)),
             ("event_definitions/{id}", get(events::retrieve).patch(events::update).delete(events::delete)),
             ("property_definitions", get(properties::list)),
-            ("property_definitions/{id}", get(properties::retrieve).patch(properties::update).delete(properties::delete)),
+            (
+                "property_definitions/{id}",
+                get(properties::retrieve).patch(properties::update).delete(properties::delete),
+            ),
             ("ingestion_warnings", get(warnings::list)),
         ] {
             let methods: MethodRouter<App> = methods.fallback(not_allowed);
@@ -77,7 +80,13 @@ impl FromRequestParts<App> for Asked {
 
 impl Asked {
     /// The project in the path, if who asks may do this to it, and who that is.
-    fn project(&self, app: &App, project: &str, object: &'static str, access: Access) -> Result<(ProjectId, i64), ApiError> {
+    fn project(
+        &self,
+        app: &App,
+        project: &str,
+        object: &'static str,
+        access: Access,
+    ) -> Result<(ProjectId, i64), ApiError> {
         let caller = authenticate(app, &self.headers, &self.params)?;
         let tenant = caller.tenant(app, project, &self.params, Scope { object, access })?;
         Ok((tenant.project.id, caller.user.id))

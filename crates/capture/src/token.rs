@@ -55,7 +55,9 @@ mod tests {
         let told = |text: &str| claimed_token(text);
         assert_eq!(told(r#"{"api_key" : "phc_test","batch":[{"event":5}]}"#).as_deref(), Some("phc_test"));
         assert_eq!(told(r#"[{"event":"a","properties":{"token":"t"}"#).as_deref(), Some("t"));
-        for text in ["", "{}", r#"{"token":5}"#, r#"{"token":"phx_secret"}"#, r#"{"token":"unclosed"#, r#"{"token":""}"#] {
+        for text in
+            ["", "{}", r#"{"token":5}"#, r#"{"token":"phx_secret"}"#, r#"{"token":"unclosed"#, r#"{"token":""}"#]
+        {
             assert_eq!(told(text), None, "{text}");
         }
     }

@@ -207,8 +207,7 @@ fn with_events<T>(record: &Bytes, work: impl FnOnce(ProjectId, Timestamp, Vec<Ca
     let envelope = Envelope::decode(record).ok()?;
     // What was accepted once is accepted again, whatever the limits are by now.
     let unlimited = usize::MAX / 2;
-    let limits =
-        Limits { body_bytes: unlimited, payload_bytes: unlimited, event_bytes: unlimited, ..Limits::DEFAULT };
+    let limits = Limits { body_bytes: unlimited, payload_bytes: unlimited, event_bytes: unlimited, ..Limits::DEFAULT };
     let payload = capture::payload(&envelope.request, limits).ok()?;
     let batch = capture::parse(&payload, &envelope.request, &envelope.received, limits).ok()?;
     Some(work(envelope.project, envelope.received.at, batch.events))

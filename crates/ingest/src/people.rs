@@ -290,10 +290,8 @@ impl<'a> People<'a> {
     }
 
     fn warn_of_merge(&mut self, warning: Warning, event: &CapturedEvent<'_>, source: &str) {
-        let details = details(
-            event,
-            &[("sourcePersonDistinctId", source), ("targetPersonDistinctId", &event.distinct_id)],
-        );
+        let details =
+            details(event, &[("sourcePersonDistinctId", source), ("targetPersonDistinctId", &event.distinct_id)]);
         self.warnings.push((warning, details));
     }
 

@@ -17,10 +17,7 @@ use crate::warnings::PendingWarnings;
 /// What the first of [`MIGRATIONS`] leads to. Format 1 was never released; nothing can read it.
 const FIRST_FORMAT: i64 = 2;
 /// Scripts that lead from nothing to the first format, and from each format to the next.
-const MIGRATIONS: &[&str] = &[
-    include_str!("0001_schema.sql"),
-    include_str!("0004_definitions.sql"),
-];
+const MIGRATIONS: &[&str] = &[include_str!("0001_schema.sql"), include_str!("0004_definitions.sql")];
 const READERS_MAX: usize = 4;
 /// The writer's page cache. Ingestion changes the same pages in batch after batch.
 const CACHE_KIB: i64 = 16 << 10;

@@ -98,7 +98,8 @@ impl Meta {
         let mut pending = self.pending_warnings.lock();
         let at = warning.at;
         gather(&mut pending.groups, warning);
-        let due = pending.flushed.is_none_or(|then| at.as_micros().saturating_sub(then.as_micros()) > FLUSH_AFTER_MICROS);
+        let due =
+            pending.flushed.is_none_or(|then| at.as_micros().saturating_sub(then.as_micros()) > FLUSH_AFTER_MICROS);
         if due {
             pending.flushed = Some(at);
         }
@@ -227,7 +228,10 @@ mod tests {
         }
         meta.ingest(|tx| tx.record_warnings(vec![warning("b", 9_000), warning("b", 9_001)])).unwrap();
         let groups = meta.warnings(PROJECT, at(0)).unwrap();
-        assert_eq!(groups.iter().map(|group| (&*group.kind, group.count)).collect::<Vec<_>>(), [("b", 2), ("a", 8_000)]);
+        assert_eq!(
+            groups.iter().map(|group| (&*group.kind, group.count)).collect::<Vec<_>>(),
+            [("b", 2), ("a", 8_000)]
+        );
         assert_eq!(groups[1].hours, [(at(0), 3_600), (at(3_600), 3_600), (at(7_200), 800)]);
         assert_eq!(groups[1].samples.len(), SAMPLES_MAX);
         assert_eq!(groups[0].samples[0], (at(9_001), r#"{"n":9001}"#.to_owned()));

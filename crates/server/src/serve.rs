@@ -104,11 +104,7 @@ impl Data {
             Arc::clone(&store),
             settings.clock,
             Random::system(),
-            ingest::Settings {
-                seal_interval: settings.seal_interval,
-                geoip,
-                ..ingest::Settings::default()
-            },
+            ingest::Settings { seal_interval: settings.seal_interval, geoip, ..ingest::Settings::default() },
         )
         .context(at(dir))?;
         ingest.recover().context(at(dir))?;

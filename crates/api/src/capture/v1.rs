@@ -99,12 +99,7 @@ async fn accept(app: &App, peer: SocketAddr, headers: &HeaderMap, body: Body) ->
     Ok(checked)
 }
 
-async fn append(
-    app: &App,
-    envelope: Envelope<'_>,
-    body: &Bytes,
-    checked: &Checked,
-) -> Result<(), Refusal> {
+async fn append(app: &App, envelope: Envelope<'_>, body: &Bytes, checked: &Checked) -> Result<(), Refusal> {
     tracing::Span::current().record("project", envelope.project.0).record("events", checked.accepted);
     if checked.accepted == 0 {
         return Ok(());

@@ -69,7 +69,9 @@ fn kind(asked: &Asked) -> Result<Option<PropertyKind>, ApiError> {
         Some("group") => {
             let index = index.ok_or_else(|| ApiError::required("group_type_index"))?;
             let known = index.parse().ok().filter(|index| *index < GROUP_TYPES_MAX).and_then(PropertyKind::group);
-            known.map(Some).ok_or_else(|| ApiError::invalid("group_type_index", format!("'{index}' is not a group type.")))
+            known
+                .map(Some)
+                .ok_or_else(|| ApiError::invalid("group_type_index", format!("'{index}' is not a group type.")))
         }
         _ if index.is_some() => {
             Err(ApiError::invalid("group_type_index", "Only properties of groups have a group type."))

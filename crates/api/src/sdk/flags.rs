@@ -108,11 +108,12 @@ fn request_id(app: &App) -> String {
 /// The token a question was asked with, if it can be found. The question itself changes nothing, so it is not checked.
 async fn token(app: &App, request: Request) -> Result<Option<String>, Response> {
     let (head, body) = request.into_parts();
-    let (body, _in_flight) = body::read(app, &head.headers, body, LIMITS.body_bytes).await.map_err(|error| match error {
-        body::NoBody::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        body::NoBody::Stalled => StatusCode::REQUEST_TIMEOUT.into_response(),
-        body::NoBody::Closing => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    })?;
+    let (body, _in_flight) =
+        body::read(app, &head.headers, body, LIMITS.body_bytes).await.map_err(|error| match error {
+            body::NoBody::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            body::NoBody::Stalled => StatusCode::REQUEST_TIMEOUT.into_response(),
+            body::NoBody::Closing => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        })?;
     let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let request = capture::Request {
         endpoint: Endpoint::Legacy,

@@ -16,10 +16,11 @@ const BODY_BYTES_MAX: usize = 25 << 20;
 pub(super) async fn discard(State(app): State<App>, request: Request) -> Response {
     match body::discard(&app, request.into_body(), BODY_BYTES_MAX).await {
         Ok(()) => answer(&json!({"status": "Ok", "quota_limited": ["recordings"]})),
-        Err(NoBody::TooLarge) => {
-            (StatusCode::PAYLOAD_TOO_LARGE, format!("maximum event size exceeded: recording is larger than {BODY_BYTES_MAX} bytes"))
-                .into_response()
-        }
+        Err(NoBody::TooLarge) => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("maximum event size exceeded: recording is larger than {BODY_BYTES_MAX} bytes"),
+        )
+            .into_response(),
         Err(NoBody::Stalled | NoBody::Closing) => {
             (StatusCode::REQUEST_TIMEOUT, "client stopped sending data").into_response()
         }

@@ -211,7 +211,8 @@ fn t80_every_encoding_is_undone_up_to_the_limit_and_not_beyond() {
         assert_eq!(unpacked(encoding, &cut), Err("request_decoding_error"), "{encoding}");
         assert_eq!(unpacked(encoding, b"{}"), Err("request_decoding_error"), "{encoding}");
     }
-    let plain = |body: &[u8]| payload(&request("p/1", body), limits).map(Cow::into_owned).map_err(|refusal| refusal.tag());
+    let plain =
+        |body: &[u8]| payload(&request("p/1", body), limits).map(Cow::into_owned).map_err(|refusal| refusal.tag());
     assert_eq!(plain(b""), Err("empty_body"));
     assert_eq!(plain(b"  "), Err("empty_body"));
     assert_eq!(plain(b"\xff"), Err("request_decoding_error"));
@@ -257,7 +258,10 @@ fn t83_headers_are_checked_in_order() {
         (&[("posthog-attempt", "1.5")], "400 invalid_header_value"),
         (&[("posthog-request-timestamp", "2026-01-01")], "400 invalid_header_value"),
         (&[("posthog-sdk-info", "\u{e9}")], "400 invalid_header_value"),
-        (&[("posthog-request-id", "x"), ("posthog-attempt", "0")], "400 invalid_header_value the header PostHog-Request-Id"),
+        (
+            &[("posthog-request-id", "x"), ("posthog-attempt", "0")],
+            "400 invalid_header_value the header PostHog-Request-Id",
+        ),
     ];
     for (changes, expected) in faults {
         let told = head(changes).unwrap_err();

@@ -49,7 +49,8 @@ pub(crate) fn received() -> Received {
 }
 
 /// Small enough that tests reach them.
-pub(crate) const LIMITS: Limits = Limits { body_bytes: 1 << 20, payload_bytes: 1 << 20, event_bytes: 100_000, nesting: 128 };
+pub(crate) const LIMITS: Limits =
+    Limits { body_bytes: 1 << 20, payload_bytes: 1 << 20, event_bytes: 100_000, nesting: 128 };
 
 /// Sends `sample` all the way: validated, written to a record, read back, parsed. Checks on the way that validation
 /// and parsing agree, and that the record changes nothing.

@@ -77,7 +77,9 @@ fn is_day(date: &str) -> bool {
     let [first, second, third] = parts.as_slice() else { return false };
     let (year, month, day) = if first.len() == 4 { (first, second, third) } else { (third, first, second) };
     let number = |text: &str, digits: usize| (text.len() == digits).then(|| text.parse::<i16>().ok()).flatten();
-    let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else { return false };
+    let (Some(year), Some(month), Some(day)) = (number(year, 4), number(month, 2), number(day, 2)) else {
+        return false;
+    };
     let small = |number: i16| i8::try_from(number).unwrap_or(0);
     jiff::civil::Date::new(year, small(month), small(day)).is_ok()
 }

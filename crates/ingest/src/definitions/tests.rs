@@ -67,10 +67,8 @@ fn defined(world: &World) -> Vec<String> {
     let names = |event: &str| -> Vec<String> {
         properties(PropertyKind::Event, Some(event)).map(|property| property.name).collect()
     };
-    let mut lines: Vec<String> = events
-        .iter()
-        .map(|event| format!("event {}: {}", event.name, names(&event.name).join(" ")))
-        .collect();
+    let mut lines: Vec<String> =
+        events.iter().map(|event| format!("event {}: {}", event.name, names(&event.name).join(" "))).collect();
     for (title, kind) in
         [("event", PropertyKind::Event), ("person", PropertyKind::Person), ("group", PropertyKind::Group(0))]
     {
@@ -86,9 +84,17 @@ fn defined(world: &World) -> Vec<String> {
 fn events_define_themselves_their_properties_and_those_of_persons_and_groups() {
     let mut world = World::new();
     world.send(&[
-        event("a", "u", json!({"n": 1, "$browser": "x", "$set": {"plan": "pro"}, "$feature/f": true, "nul\u{0}l": null})),
+        event(
+            "a",
+            "u",
+            json!({"n": 1, "$browser": "x", "$set": {"plan": "pro"}, "$feature/f": true, "nul\u{0}l": null}),
+        ),
         event("b", "u", json!({"n": "text", "$groups": {"company": "acme"}})),
-        event("$groupidentify", "u", json!({"$group_type": "company", "$group_key": "acme", "$group_set": {"size": 5}})),
+        event(
+            "$groupidentify",
+            "u",
+            json!({"$group_type": "company", "$group_key": "acme", "$group_set": {"size": 5}}),
+        ),
         event("$$plugin_metrics", "u", json!({"never": 1})),
         event(&"x".repeat(201), "u", json!({})),
     ]);

@@ -20,10 +20,7 @@ fn a_city_has_all_that_is_known_of_it() {
         "$geoip_subdivision_1_name": "Canton of Bern",
     });
     assert_eq!(place("203.0.113.7"), Some(expected));
-    assert_eq!(
-        place("198.51.100.1"),
-        Some(json!({"$geoip_country_name": "New Zealand", "$geoip_country_code": "NZ"}))
-    );
+    assert_eq!(place("198.51.100.1"), Some(json!({"$geoip_country_name": "New Zealand", "$geoip_country_code": "NZ"})));
     assert_eq!(place("2001:db8::1").unwrap()["$geoip_country_code"], json!("IS"));
 }
 

@@ -64,9 +64,15 @@ impl Machine {
         let store = Arc::new(Store::open(files, "/segments", store::Settings::default(), contents).unwrap());
         let meta = Arc::new(meta);
         let clock = Clock::Frozen(NOW);
-        let (mut ingest, sealer) =
-            Ingest::open(Arc::clone(&meta), opened.log.clone(), Arc::clone(&store), clock, Random::seeded(9), Settings::default())
-                .unwrap();
+        let (mut ingest, sealer) = Ingest::open(
+            Arc::clone(&meta),
+            opened.log.clone(),
+            Arc::clone(&store),
+            clock,
+            Random::seeded(9),
+            Settings::default(),
+        )
+        .unwrap();
         ingest.recover().unwrap();
         Process { meta, store, log: opened.log, writer: opened.writer, ingest, sealer }
     }

@@ -142,7 +142,14 @@ impl Dice {
 
     fn map(&mut self) -> Map {
         let few = self.below(3);
-        (0..few).map(|_| (["a", "b", "c"][usize::try_from(self.below(3)).unwrap()].to_owned(), i64::try_from(self.below(4)).unwrap())).collect()
+        (0..few)
+            .map(|_| {
+                (
+                    ["a", "b", "c"][usize::try_from(self.below(3)).unwrap()].to_owned(),
+                    i64::try_from(self.below(4)).unwrap(),
+                )
+            })
+            .collect()
     }
 
     fn act(&mut self, seed: u64) -> Act {

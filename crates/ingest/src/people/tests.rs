@@ -445,7 +445,12 @@ fn what_is_odd_about_an_event_is_told_though_it_is_stored() {
     foreign["uuid"] = json!("66e93ea9-a35f-4311-ac76-5892dc9cc515");
     let mut own = event("a", "u", json!({"$lib": "posthog-python"}));
     own["uuid"] = json!("4ced6cee-0455-40ac-93de-baf312a63009");
-    world.send(&[foreign, own, event_at("never", "a", "u", json!({})), event_at("2026-06-01T00:00:00Z", "a", "u", json!({}))]);
+    world.send(&[
+        foreign,
+        own,
+        event_at("never", "a", "u", json!({})),
+        event_at("2026-06-01T00:00:00Z", "a", "u", json!({})),
+    ]);
     assert_eq!(world.warnings, [Warning::UuidNotV7, Warning::UnreadableTimestamp, Warning::FutureTimestamp]);
     assert_eq!(world.rows.len(), 4);
 }
@@ -465,8 +470,5 @@ fn warnings_are_kept_with_their_batch_and_say_what_they_are_about() {
     let details: Value = serde_json::from_str(&groups[1].samples[0].1).unwrap();
     assert_eq!((&details["message"], &details["distinctId"]), (&json!("too fast"), &json!("u")));
     let details: Value = serde_json::from_str(&groups[0].samples[0].1).unwrap();
-    assert_eq!(
-        (&details["sourcePersonDistinctId"], &details["targetPersonDistinctId"]),
-        (&json!("A"), &json!("B"))
-    );
+    assert_eq!((&details["sourcePersonDistinctId"], &details["targetPersonDistinctId"]), (&json!("A"), &json!("B")));
 }

@@ -204,9 +204,11 @@ fn list(texts: &[String]) -> String {
     serde_json::to_string(texts).unwrap_or_default()
 }
 
-const EVENT_COLUMNS: &str = "d.id, d.name, d.created_at, d.last_seen_at, d.description, d.tags, d.verified, d.hidden, d.updated_at,
+const EVENT_COLUMNS: &str =
+    "d.id, d.name, d.created_at, d.last_seen_at, d.description, d.tags, d.verified, d.hidden, d.updated_at,
      d.updated_by, d.enforcement_mode, d.primary_property";
-const PROPERTY_COLUMNS: &str = "d.id, d.name, d.created_at, d.last_seen_at, d.description, d.tags, d.verified, d.hidden, d.updated_at,
+const PROPERTY_COLUMNS: &str =
+    "d.id, d.name, d.created_at, d.last_seen_at, d.description, d.tags, d.verified, d.hidden, d.updated_at,
      d.updated_by, d.property_type";
 
 fn about(row: &Row<'_>) -> rusqlite::Result<About> {
@@ -476,7 +478,7 @@ impl Meta {
         let row = row_of(id);
         let values: [&dyn ToSql; 2] = [&project.0, &row];
         self.write(|tx| {
-            if tx.execute(&format!("DELETE FROM {table} WHERE project = $1 AND id = $2"), &values)? > 0 {
+            if tx.execute(&format!("DELETE FROM {table} WHERE project = $1 AND id = $2"), values)? > 0 {
                 tx.execute(&format!("DELETE FROM event_properties WHERE {column} = $1"), params![row])?;
                 self.note_foreign_change();
             }

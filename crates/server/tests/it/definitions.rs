@@ -23,7 +23,12 @@ fn with_events() -> Server {
         event("watched movie", "u1", T, json!({"length": 90, "title": "x", "$browser": "b", "$feature/f": "on"})),
         event("rated movie", "u1", T, json!({"rating": 5, "title": "x", "$set": {"plan": "pro"}})),
         event("$pageview", "u2", T, json!({"$browser": "b", "distinct_id": "u2"})),
-        event("$groupidentify", "u1", T, json!({"$group_type": "company", "$group_key": "a", "$group_set": {"size": 1}})),
+        event(
+            "$groupidentify",
+            "u1",
+            T,
+            json!({"$group_type": "company", "$group_key": "a", "$group_set": {"size": 1}}),
+        ),
     ]);
     server
 }
@@ -36,13 +41,22 @@ fn events_are_defined_by_arriving() {
     let first = &page["results"][3];
     let id = first["id"].as_str().unwrap();
     assert_eq!(first["name"], json!("watched movie"));
-    assert_eq!((&first["created_at"], &first["last_seen_at"]), (&json!("2026-01-01T12:00:00Z"), &json!("2026-01-01T12:00:00Z")));
+    assert_eq!(
+        (&first["created_at"], &first["last_seen_at"]),
+        (&json!("2026-01-01T12:00:00Z"), &json!("2026-01-01T12:00:00Z"))
+    );
     assert_eq!(&server.project(&format!("event_definitions/{id}/")).json(), first);
     assert_eq!(&server.project("event_definitions/by_name?name=watched+movie").json(), first);
     assert_eq!(names(&server, "event_definitions?search=movie+RATED"), ["rated movie"]);
     assert_eq!(names(&server, "event_definitions?event_type=event_posthog"), ["$groupidentify", "$pageview"]);
-    assert_eq!(names(&server, "event_definitions?event_type=event_custom&ordering=-name"), ["watched movie", "rated movie"]);
-    assert_eq!(names(&server, "event_definitions?names=rated+movie,nothing&names=$pageview"), ["$pageview", "rated movie"]);
+    assert_eq!(
+        names(&server, "event_definitions?event_type=event_custom&ordering=-name"),
+        ["watched movie", "rated movie"]
+    );
+    assert_eq!(
+        names(&server, "event_definitions?names=rated+movie,nothing&names=$pageview"),
+        ["$pageview", "rated movie"]
+    );
     let page = server.project("event_definitions?limit=3&ordering=name").json();
     let next = page["next"].as_str().unwrap();
     assert_eq!(fields(&server.get(next).results(), "name"), ["watched movie"]);
@@ -59,21 +73,32 @@ fn people_say_what_events_are_and_ingestion_keeps_it() {
     let server = with_events();
     let id = server.project("event_definitions/by_name?name=rated+movie").json()["id"].as_str().unwrap().to_owned();
     let path = format!("event_definitions/{id}/");
-    let change = json!({"description": "stars", "tags": ["b", "a", "b"], "verified": true, "primary_property": "rating"});
+    let change =
+        json!({"description": "stars", "tags": ["b", "a", "b"], "verified": true, "primary_property": "rating"});
     let changed = send(&server, "PATCH", &path, &change);
     assert_eq!(changed.status, 200, "{}", changed.body);
     server.ingest(&[event("rated movie", "u1", T, json!({"rating": 4}))]);
     let found = server.project(&path).json();
     assert_eq!(found, changed.json());
-    assert_eq!((&found["tags"], &found["verified"], &found["description"]), (&json!(["a", "b"]), &json!(true), &json!("stars")));
+    assert_eq!(
+        (&found["tags"], &found["verified"], &found["description"]),
+        (&json!(["a", "b"]), &json!(true), &json!("stars"))
+    );
     assert_eq!(names(&server, &format!("event_definitions?tags={}", encode(r#"["b"]"#))), ["rated movie"]);
-    for bad in [json!({"tags": "a"}), json!({"verified": 1}), json!({"hidden": true}), json!({"enforcement_mode": "x"})] {
+    for bad in [json!({"tags": "a"}), json!({"verified": 1}), json!({"hidden": true}), json!({"enforcement_mode": "x"})]
+    {
         assert_eq!(send(&server, "PATCH", &path, &bad).status, 400, "{bad}");
     }
     let taken = send(&server, "POST", "event_definitions/", &json!({"name": "rated movie"}));
-    assert_eq!((taken.status, taken.json()["detail"].clone()), (400, json!("Event definition with name 'rated movie' already exists")));
+    assert_eq!(
+        (taken.status, taken.json()["detail"].clone()),
+        (400, json!("Event definition with name 'rated movie' already exists"))
+    );
     let made = send(&server, "POST", "event_definitions/", &json!({"name": "planned", "description": "soon"}));
-    assert_eq!((made.status, &made.json()["last_seen_at"], &made.json()["description"]), (201, &Value::Null, &json!("soon")));
+    assert_eq!(
+        (made.status, &made.json()["last_seen_at"], &made.json()["description"]),
+        (201, &Value::Null, &json!("soon"))
+    );
     assert_eq!(send(&server, "DELETE", &path, &json!({})).status, 204);
     assert_eq!(server.project(&path).status, 404);
     server.ingest(&[event("rated movie", "u1", T, json!({"rating": 4}))]);
@@ -95,10 +120,17 @@ fn properties_are_listed_by_what_they_belong_to() {
     assert!(of("?type=person").contains(&"plan".to_owned()));
     assert_eq!(of("?type=session"), Vec::<String>::new());
     let events = encode(r#"["rated movie"]"#);
-    let listed = server.project(&format!("property_definitions?exclude_core_properties=1&event_names={events}")).results();
-    let seen: Vec<_> = listed.iter().map(|row| (row["name"].as_str().unwrap(), row["is_seen_on_filtered_events"].as_bool().unwrap())).collect();
+    let listed =
+        server.project(&format!("property_definitions?exclude_core_properties=1&event_names={events}")).results();
+    let seen: Vec<_> = listed
+        .iter()
+        .map(|row| (row["name"].as_str().unwrap(), row["is_seen_on_filtered_events"].as_bool().unwrap()))
+        .collect();
     assert_eq!(seen, [("rating", true), ("title", true), ("length", false)]);
-    assert_eq!(of(&format!("?exclude_core_properties=1&event_names={events}&filter_by_event_names=true")), ["rating", "title"]);
+    assert_eq!(
+        of(&format!("?exclude_core_properties=1&event_names={events}&filter_by_event_names=true")),
+        ["rating", "title"]
+    );
     for bad in ["?type=group", "?type=group&group_type_index=9", "?type=x", "?group_type_index=0", "?event_names=x"] {
         assert_eq!(server.project(&format!("property_definitions{bad}")).status, 400, "{bad}");
     }
@@ -133,12 +165,18 @@ fn t64_and_d2_warnings_tell_what_became_of_events_and_requests() {
     let unknown = server.capture("/e/", &json!({"api_key": "phc_nobody", "event": ""}));
     assert_eq!(unknown.status, 400);
     let groups = server.project("ingestion_warnings/").results();
-    let kinds: Vec<_> = groups.iter().map(|group| (group["type"].as_str().unwrap(), group["count"].as_u64().unwrap())).collect();
+    let kinds: Vec<_> =
+        groups.iter().map(|group| (group["type"].as_str().unwrap(), group["count"].as_u64().unwrap())).collect();
     assert_eq!(kinds, [("client_ingestion_warning", 1), ("request_rejected", 2)]);
     let told = &groups[0]["warnings"][0];
     assert_eq!((&told["details"]["message"], &told["details"]["distinctId"]), (&json!("slow down"), &json!("u1")));
     assert_eq!(groups[0]["sparkline"], json!([[1, "2026-01-01"]]));
-    let reasons: Vec<_> = groups[1]["warnings"].as_array().unwrap().iter().map(|one| one["details"]["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<_> = groups[1]["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["details"]["reason"].as_str().unwrap())
+        .collect();
     assert_eq!(reasons[1], "event submitted without a distinct_id");
     assert!(reasons[0].starts_with("failed to parse request: "), "{reasons:?}");
     assert_eq!(server.project("ingestion_warnings?q=SLOW").results().len(), 1);
@@ -151,5 +189,8 @@ fn definitions_need_their_own_scopes() {
     let answer = server.post("/api/personal_api_keys/", &json!({"label": "x", "scopes": ["event_definition:read"]}));
     let key = answer.json()["value"].as_str().unwrap().to_owned();
     let status = |path: &str| server.get_as(&key, &format!("/api/projects/1/{path}/")).status;
-    assert_eq!((status("event_definitions"), status("property_definitions"), status("ingestion_warnings")), (200, 403, 403));
+    assert_eq!(
+        (status("event_definitions"), status("property_definitions"), status("ingestion_warnings")),
+        (200, 403, 403)
+    );
 }

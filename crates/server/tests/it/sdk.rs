@@ -98,7 +98,8 @@ fn features_that_are_not_served_have_empty_lists() {
         ("early_access_features", "earlyAccessFeatures"),
         ("product_tours", "product_tours"),
     ] {
-        let answer = server.send("GET", &format!("/api/{path}/?token={TOKEN}"), &[("origin", "https://a.example")], b"");
+        let answer =
+            server.send("GET", &format!("/api/{path}/?token={TOKEN}"), &[("origin", "https://a.example")], b"");
         assert_eq!((answer.status, answer.json()), (200, json!({key: []})), "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), Some("https://a.example"));
     }
@@ -109,7 +110,8 @@ fn flag_definitions_need_a_key_and_know_when_nothing_changed() {
     let server = server();
     let bearer = format!("Bearer {KEY}");
     let key = ("authorization", bearer.as_str());
-    for path in ["/flags/definitions?token=phc_test&send_cohorts", "/api/feature_flag/local_evaluation/?token=phc_test"] {
+    for path in ["/flags/definitions?token=phc_test&send_cohorts", "/api/feature_flag/local_evaluation/?token=phc_test"]
+    {
         let answer = server.send("GET", path, &[key], b"");
         assert_eq!(answer.json(), json!({"flags": [], "group_type_mapping": {}, "cohorts": {}}));
         let etag = answer.header("etag").unwrap();

@@ -76,7 +76,10 @@ fn t81_one_bad_event_costs_no_other() {
     let answer = send(&server, &[], &batch(&[event(FIRST, json!({"event": ""})), event(SECOND, json!({}))]));
     assert_eq!(
         (answer.status, answer.json()),
-        (200, json!({"results": {FIRST: {"result": "drop", "details": "missing_event_name"}, SECOND: {"result": "ok"}}}))
+        (
+            200,
+            json!({"results": {FIRST: {"result": "drop", "details": "missing_event_name"}, SECOND: {"result": "ok"}}})
+        )
     );
     server.settle();
     assert_eq!(fields(&server.project("events/").results(), "id"), [SECOND]);
@@ -127,10 +130,7 @@ fn t83_heads_are_checked_before_bodies() {
 fn t84_a_placeholder_is_stored_without_a_person() {
     let server = server();
     let answer = send(&server, &[], &batch(&[event(FIRST, json!({"distinct_id": "anonymous"}))]));
-    assert_eq!(
-        answer.json()["results"][FIRST],
-        json!({"result": "ok", "details": "person_processing_disabled"})
-    );
+    assert_eq!(answer.json()["results"][FIRST], json!({"result": "ok", "details": "person_processing_disabled"}));
     server.settle();
     assert_eq!(server.project("events/").results().len(), 1);
     assert_eq!(server.project("persons/").results().len(), 0);
