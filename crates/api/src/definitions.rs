@@ -117,7 +117,7 @@ impl Asked {
     }
 
     /// A page of a list of `count` rows.
-    fn answer(&self, app: &App, page: Page, count: usize, results: Vec<Value>) -> Response {
+    fn answer(&self, app: &App, page: Page, count: usize, results: &[Value]) -> Response {
         let more = count > page.offset.saturating_add(page.limit);
         let base = app.base_url(self.peer, &self.headers);
         let (next, previous) = page_links(&base, self.uri.path(), &self.params, page, more);

@@ -2,6 +2,8 @@
 //!
 //! A test program of its own, because it measures the whole process: nothing else may run beside it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::io::Write as _;
 
 use capture::{Endpoint, Limits, Received, Request, Sender};

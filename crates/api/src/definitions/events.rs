@@ -44,7 +44,7 @@ pub(super) async fn list(
         offset: page.offset,
     };
     let (found, count) = app.meta.event_definitions(project, &query)?;
-    Ok(asked.answer(&app, page, count, found.iter().map(shape).collect()))
+    Ok(asked.answer(&app, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
 }
 
 fn names(kind: Option<&str>) -> Result<EventNames, ApiError> {

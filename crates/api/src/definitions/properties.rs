@@ -41,7 +41,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     let (project, _) = asked.project(&app, &project, OBJECT, Access::Read)?;
     let page = Page::read(&asked.params)?;
-    let Some(kind) = kind(&asked)? else { return Ok(asked.answer(&app, page, 0, Vec::new())) };
+    let Some(kind) = kind(&asked)? else { return Ok(asked.answer(&app, page, 0, &[])) };
     let mut excluded = asked.json_texts("excluded_properties")?;
     excluded.extend(NEVER.map(str::to_owned));
     let event_names = asked.json_texts("event_names")?;
@@ -59,7 +59,7 @@ pub(super) async fn list(
         ..PropertyDefinitionQuery::all(kind, page.limit)
     };
     let (found, count) = app.meta.property_definitions(project, &query)?;
-    Ok(asked.answer(&app, page, count, found.iter().map(shape).collect()))
+    Ok(asked.answer(&app, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
 }
 
 /// Of what; none for sessions, which have no definitions here.

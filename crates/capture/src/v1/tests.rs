@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
+
 use std::io::Write as _;
 
 use model::{CapturedEvent, Timestamp};
