@@ -1,4 +1,4 @@
-"""PostHog's JavaScript SDKs, unchanged but for their host: on a server, and in a real browser on a page of another origin."""
+"""PostHog's JavaScript SDKs, unchanged but for their host (T88): on a server, and in a real browser on a page of another origin."""
 
 import collections
 import functools

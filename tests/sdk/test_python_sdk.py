@@ -1,4 +1,4 @@
-"""The official Python SDK, unchanged but for its host: what it sends is listed at once, once, and for good."""
+"""The official Python SDK, unchanged but for its host (T88): what it sends is listed at once, once, and for good."""
 
 import collections
 import logging

@@ -204,7 +204,8 @@ fn judged<'e>(event: &'e WireEvent<'_>) -> Result<Accepted<'e>, Dropped> {
     if bytes(event) > EVENT_BYTES_MAX {
         return Err(Dropped::EventTooBig);
     }
-    let options = event.options.map_or(Some(Options::default()), Options::read).ok_or(Dropped::InvalidOptions)?;
+    let options =
+        event.options.map_or_else(|| Some(Options::default()), Options::read).ok_or(Dropped::InvalidOptions)?;
     Ok(Accepted { distinct_id, options, illegal: illegal::is_illegal(distinct_id) })
 }
 

@@ -293,3 +293,6 @@ fn cut_name(name: Cow<'_, str>) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,8 +218,9 @@ mod tests {
             groups: groups.map(|key| key.map(str::to_owned)),
             anonymize_ip: person % 2 == 1,
             added: Added {
-                place: (person % 3 == 0).then(|| r#"{"$geoip_city_name":"Bern"}"#.into()),
-                visitor: (person % 2 == 0)
+                place: person.is_multiple_of(3).then(|| r#"{"$geoip_city_name":"Bern"}"#.into()),
+                visitor: person
+                    .is_multiple_of(2)
                     .then(|| Visitor { distinct_id: "cookieless_1".to_owned(), session_id: person.to_string() }),
             },
         })

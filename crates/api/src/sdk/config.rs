@@ -15,7 +15,7 @@ const CACHE: &str = "public, max-age=300";
 pub(super) async fn json(State(app): State<App>, Path(token): Path<String>) -> Response {
     match of_known(&app, &token) {
         Ok(config) => ([(header::CACHE_CONTROL, HeaderValue::from_static(CACHE))], axum::Json(config)).into_response(),
-        Err(refused) => refused,
+        Err(error) => error.into_response(),
     }
 }
 
@@ -23,7 +23,7 @@ pub(super) async fn json(State(app): State<App>, Path(token): Path<String>) -> R
 pub(super) async fn script(State(app): State<App>, Path(token): Path<String>) -> Response {
     match of_known(&app, &token) {
         Ok(config) => javascript(as_script(&token, &config), CACHE),
-        Err(refused) => refused,
+        Err(error) => error.into_response(),
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) async fn script(State(app): State<App>, Path(token): Path<String>) ->
 pub(super) async fn library(State(app): State<App>, Path(token): Path<String>) -> Response {
     let config = match of_known(&app, &token) {
         Ok(config) => config,
-        Err(refused) => return refused,
+        Err(error) => return error.into_response(),
     };
     match assets::find("array.js") {
         Some(library) => javascript([as_script(&token, &config).as_bytes(), b"\n", library].concat(), CACHE),
@@ -53,17 +53,30 @@ fn in_script(value: &Value) -> String {
     value.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
+/// Why a token has no configuration.
+enum NoConfig {
+    Unknown,
+    Unavailable,
+}
+
+impl IntoResponse for NoConfig {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Unknown => (StatusCode::NOT_FOUND, "API key is not valid: unknown").into_response(),
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
+}
+
 /// The configuration of a token that some project owns. For any other there is none, so that a typo is seen; the setting
 /// that lets unknown tokens pass does so here too.
-fn of_known(app: &App, token: &str) -> Result<Value, Response> {
+fn of_known(app: &App, token: &str) -> Result<Value, NoConfig> {
     match app.meta.project_by_token(token) {
-        Ok(None) if app.settings.unknown_token == UnknownToken::Refuse => {
-            Err((StatusCode::NOT_FOUND, "API key is not valid: unknown").into_response())
-        }
+        Ok(None) if app.settings.unknown_token == UnknownToken::Refuse => Err(NoConfig::Unknown),
         Ok(_) => Ok(of(token)),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a token cannot be looked up");
-            Err(StatusCode::SERVICE_UNAVAILABLE.into_response())
+            Err(NoConfig::Unavailable)
         }
     }
 }

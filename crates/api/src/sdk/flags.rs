@@ -23,7 +23,7 @@ pub(super) async fn flags(State(app): State<App>, request: Request) -> Response 
     let params = params(&request);
     let token = match token(&app, request).await {
         Ok(token) => token,
-        Err(refused) => return refused,
+        Err(status) => return status.into_response(),
     };
     let mut found = json!({
         "flags": {},
@@ -43,8 +43,8 @@ pub(super) async fn flags(State(app): State<App>, request: Request) -> Response 
 /// `POST /decide`: flags and configuration in one, for SDKs up to 2025.
 pub(super) async fn decide(State(app): State<App>, request: Request) -> Response {
     let version = version(&params(&request));
-    if let Err(refused) = token(&app, request).await {
-        return refused;
+    if let Err(status) = token(&app, request).await {
+        return status.into_response();
     }
     let mut found = json!({
         "config": {"enable_collect_everything": true},
@@ -106,13 +106,13 @@ fn request_id(app: &App) -> String {
 }
 
 /// The token a question was asked with, if it can be found. The question itself changes nothing, so it is not checked.
-async fn token(app: &App, request: Request) -> Result<Option<String>, Response> {
+async fn token(app: &App, request: Request) -> Result<Option<String>, StatusCode> {
     let (head, body) = request.into_parts();
     let (body, _in_flight) =
         body::read(app, &head.headers, body, LIMITS.body_bytes).await.map_err(|error| match error {
-            body::NoBody::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-            body::NoBody::Stalled => StatusCode::REQUEST_TIMEOUT.into_response(),
-            body::NoBody::Closing => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            body::NoBody::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            body::NoBody::Stalled => StatusCode::REQUEST_TIMEOUT,
+            body::NoBody::Closing => StatusCode::SERVICE_UNAVAILABLE,
         })?;
     let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let request = capture::Request {

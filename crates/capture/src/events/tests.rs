@@ -35,6 +35,7 @@ fn captured(request: &Request<'_>, limits: Limits) -> Result<Batch<'static>, Str
         uuid: event.uuid,
         distinct_id: event.distinct_id,
         timestamp: event.timestamp,
+        time_doubt: event.time_doubt,
     };
     Ok(Batch { token, events: events.into_iter().map(owned).collect(), historical_migration })
 }

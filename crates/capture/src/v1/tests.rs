@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "callers write `json!` in place")]
+
 use std::io::Write as _;
 
 use model::{CapturedEvent, Timestamp};
@@ -164,6 +166,10 @@ fn time_is_corrected_unless_the_event_asks_not_to() {
     let at = |fields| captured(&batch(&[with(fields)]), "p/1")[0].timestamp.as_micros() - received().at.as_micros();
     assert_eq!(at(json!({})), -3_610_000_000);
     assert_eq!(at(json!({"options": {"disable_skew_correction": true}})), -3_600_000_000);
+    let (far, hour) = (json!({"timestamp": "2026-02-01T12:00:00Z"}), 3_600_000_000);
+    assert_eq!(at(far.clone()), 0, "the far future is now");
+    let uncorrected = json!({"timestamp": "2026-02-01T12:00:00Z", "options": {"disable_skew_correction": true}});
+    assert_eq!(at(uncorrected), 31 * 24 * hour, "unless nothing is to be corrected");
 }
 
 #[test]

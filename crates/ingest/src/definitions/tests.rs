@@ -6,7 +6,7 @@ use super::*;
 use crate::stats::Warning;
 use crate::testing::{NOW, PROJECT, World, event};
 
-fn kind_of(name: &str, value: Value) -> String {
+fn kind_of(name: &str, value: &Value) -> String {
     let found = type_of(name, &value.to_string(), Timestamp::from_micros(NOW));
     found.map_or_else(|| "none".to_owned(), |kind| kind.to_string())
 }
@@ -46,7 +46,7 @@ fn types_are_found_by_name_and_value() {
         ("k", json!("31-01-2026"), "String"),
         ("k", json!("1234567890"), "String"),
     ] {
-        assert_eq!(kind_of(name, value.clone()), expected, "{name} {value}");
+        assert_eq!(kind_of(name, &value), expected, "{name} {value}");
     }
 }
 

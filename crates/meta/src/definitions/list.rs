@@ -478,7 +478,7 @@ impl Meta {
         let row = row_of(id);
         let values: [&dyn ToSql; 2] = [&project.0, &row];
         self.write(|tx| {
-            if tx.execute(&format!("DELETE FROM {table} WHERE project = $1 AND id = $2"), &values)? > 0 {
+            if tx.execute(&format!("DELETE FROM {table} WHERE project = $1 AND id = $2"), values)? > 0 {
                 tx.execute(&format!("DELETE FROM event_properties WHERE {column} = $1"), params![row])?;
                 self.note_foreign_change(tx)?;
             }

@@ -71,7 +71,6 @@ fn the_library_is_served_or_its_absence_explained() {
     let server = server();
     let library = server.send("GET", "/static/array.js", &[], b"");
     let fetched = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/assets/posthog-js/array.js");
-    #[expect(clippy::disallowed_methods, reason = "what was built in is no file of a running server")]
     let Ok(fetched) = std::fs::read_to_string(fetched) else {
         assert_eq!(library.status, 404);
         assert!(library.body.contains("make assets"), "{}", library.body);
@@ -129,7 +128,7 @@ fn replay_is_taken_and_thrown_away() {
     let large = server.send("POST", "/s/", &[], &vec![b'x'; (25 << 20) + 1]);
     assert_eq!(large.status, 413);
     assert!(large.body.starts_with("maximum event size exceeded"));
-    assert_eq!(server.metric("hedgerow_capture_events_total") as u64, 0);
+    assert!(server.metric("hedgerow_capture_events_total") < 1.0);
 }
 
 #[test]
