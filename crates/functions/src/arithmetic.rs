@@ -202,7 +202,8 @@ fn is_float(call: &Call<'_>, at: usize) -> Result<bool, FunctionError> {
 fn remainder(call: &Call<'_>, zero: Zero, sign: Sign) -> Result<ArrayRef, FunctionError> {
     if is_float(call, 0)? || is_float(call, 1)? {
         let remainder = |a: f64, b: f64| {
-            let rest = a % b;
+            // Not the exact remainder, but what is left of `a` in floats.
+            let rest = a - (a / b).trunc() * b;
             if sign == Sign::Positive && rest < 0.0 { rest + b.abs() } else { rest }
         };
         let or_zero = |a: f64, b: f64| if zero == Zero::IsZero && b == 0.0 { 0.0 } else { remainder(a, b) };
@@ -302,7 +303,8 @@ fn sign(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let values = call.floats(0)?;
     call.number(|row| {
         let value = values.get(row);
-        i64::from(value > 0.0) - i64::from(value < 0.0)
+        // NaN counts as positive there.
+        i64::from(value != 0.0) - 2 * i64::from(value < 0.0)
     })
 }
 

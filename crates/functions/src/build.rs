@@ -144,22 +144,6 @@ impl Call<'_> {
         Ok(Arc::new(builder.finish()?))
     }
 
-    /// Text or NULL for each row; `write` says whether it appended one.
-    pub(crate) fn write_optional_texts(
-        &self,
-        mut write: impl FnMut(usize, &mut String) -> Result<bool, FunctionError>,
-    ) -> Result<ArrayRef, FunctionError> {
-        let mut builder = TextBuilder::new(self.function, self.rows);
-        for row in 0..self.rows {
-            if !self.is_null(row) && write(row, builder.text())? {
-                builder.end()?;
-            } else {
-                builder.null()?;
-            }
-        }
-        Ok(Arc::new(builder.finish()?))
-    }
-
     /// A list of texts for each row.
     pub(crate) fn write_text_lists(
         &self,

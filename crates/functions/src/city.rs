@@ -15,7 +15,7 @@ pub(crate) const TABLE: &[Scalar] = &[value("cityHash64", city_hash)];
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
-const K3: u64 = 0xc949_c7de_f08f_fcc9;
+const K3: u64 = 0xc949_d7c7_509e_6557;
 const MIX: u64 = 0x9ddf_ea08_eb38_2d69;
 
 fn word(bytes: &[u8], at: usize) -> u64 {
@@ -146,14 +146,9 @@ fn hash_long(bytes: &[u8]) -> u64 {
     )
 }
 
-/// The hash of a number of up to 64 bits.
+/// The hash of a number, which counts as one of 64 bits.
 fn int_hash(value: u64) -> u64 {
-    let mut x = value;
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    x ^= x >> 33;
-    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    x ^ (x >> 33)
+    hash(&value.to_le_bytes())
 }
 
 /// The hash of each value of `array`.

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Datum, Scalar as One, make_comparator};
+use arrow::array::{ArrayRef, BooleanArray, Datum, Scalar as One, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::{DataType, TimeUnit};

@@ -31,7 +31,7 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("materialize", |call| coerce(&expanded(call, 0)?, call.returns)).own_nulls(),
     value("greatest", |call| extreme(call, Op::Greater)).own_nulls(),
     value("least", |call| extreme(call, Op::Less)).own_nulls(),
-    value("transform", transform),
+    value("transform", transform).own_nulls(),
     predicate("isNull", |call| Ok(call.test(nulls_of(call)?))).own_nulls(),
     predicate("isNotNull", |call| {
         let null = nulls_of(call)?;

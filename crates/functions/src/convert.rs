@@ -15,6 +15,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
     new_null_array,
 };
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -223,7 +224,7 @@ fn from_text(array: &StringArray, ty: &DataType, context: Context) -> Result<Arr
             let year = text::year_of(zone.local(context.now_micros.div_euclid(1_000_000)).div_euclid(DAY));
             let ticks = ticks(*unit);
             whole(array, ty, way, "DateTime", |text| {
-                let instant = instant::best_effort(text, &zone, context.order, year)?;
+                let instant = instant::best_effort(text, &zone, context.order, year, ticks)?;
                 Some(in_ticks(instant.second, instant.nano, ticks))
             })
         }
@@ -352,6 +353,11 @@ fn to_float(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRe
     };
     let wide: ArrayRef = Arc::new(PrimitiveArray::<arrow::datatypes::Float64Type>::from(values.clone()));
     let mut nulls = array.logical_nulls();
+    if context.way != Way::Cast && ty == &DataType::Float32 && array.data_type() == &DataType::Float64 {
+        let exact = |row: usize| values[row].is_nan() || f64::from(values[row] as f32).to_bits() == values[row].to_bits();
+        let valid = NullBuffer::new(BooleanBuffer::collect_bool(array.len(), exact));
+        nulls = NullBuffer::union(nulls.as_ref(), Some(&valid));
+    }
     if context.way != Way::Cast && is_integer(array.data_type()) {
         let digits = digits(array).ok_or_else(|| no_cast(array.data_type(), ty))?;
         let single = ty == &DataType::Float32;
@@ -359,11 +365,11 @@ fn to_float(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRe
             let float = if single { f64::from(values[row] as f32) } else { values[row] };
             crate::compare::order_of(digits.get(row), float).is_some_and(std::cmp::Ordering::is_eq)
         };
-        let valid = arrow::buffer::BooleanBuffer::collect_bool(array.len(), exact);
+        let valid = BooleanBuffer::collect_bool(array.len(), exact);
         if context.way == Way::Exact && valid.count_set_bits() < array.len() - array.logical_null_count() {
             return Err(FunctionError::Range(ty.clone()));
         }
-        nulls = arrow::buffer::NullBuffer::union(nulls.as_ref(), Some(&arrow::buffer::NullBuffer::new(valid)));
+        nulls = NullBuffer::union(nulls.as_ref(), Some(&NullBuffer::new(valid)));
     }
     let wide = if ty == &DataType::Float64 { wide } else { cast(&wide, ty)? };
     with_nulls(&wide, nulls)
@@ -371,7 +377,7 @@ fn to_float(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRe
 
 fn to_decimal(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRef, FunctionError> {
     let DataType::Decimal128(precision, scale) = ty else { return Err(no_cast(array.data_type(), ty)) };
-    let limit = 10i128.checked_pow(u32::from(*precision)).unwrap_or(i128::MAX);
+    let limit = text::decimal_limit(*precision);
     let read: Box<dyn Fn(usize) -> Option<i128>> = if array.data_type().is_floating() {
         let values = floats(array).unwrap_or_default();
         let unit = 10f64.powi(i32::from(*scale));

@@ -116,7 +116,8 @@ pub(crate) fn element(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         None => default_value(call.returns)?,
     };
     let picks: Vec<_> = (0..call.rows).map(|row| place(row).map_or((1, 0), |at| (0, at))).collect();
-    Ok(interleave(&[values.as_ref(), default.as_ref()], &picks)?)
+    let elements = interleave(&[values.as_ref(), default.as_ref()], &picks)?;
+    crate::build::with_nulls(&elements, expand(call.argument(1)?, call.rows)?.logical_nulls())
 }
 
 /// Keys and values of all arguments, one after the other, and where those of each begin.

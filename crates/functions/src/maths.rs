@@ -66,6 +66,8 @@ pub(crate) const TABLE: &[Scalar] = &[
     real_pair!("power", f64::powf),
     real_pair!("atan2", f64::atan2),
     real_pair!("hypot", f64::hypot),
+    real_pair!("max2", f64::max),
+    real_pair!("min2", f64::min),
     value("pi", |call| call.float(|_| std::f64::consts::PI)),
     value("e", |call| call.float(|_| std::f64::consts::E)),
     about!("isNaN", f64::is_nan),

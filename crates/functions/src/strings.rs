@@ -6,7 +6,7 @@ mod readable;
 mod split;
 
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 
 use crate::call::{Call, range};
@@ -40,8 +40,7 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("rpad", |call| pad(call, End::Right)),
     value("ascii", |call| {
         let texts = call.texts(0)?;
-        #[expect(clippy::cast_possible_wrap, reason = "a byte is signed there")]
-        call.number(|row| texts.get(row).as_bytes().first().map_or(0, |byte| i64::from(*byte as i8)))
+        call.number(|row| texts.get(row).as_bytes().first().map_or(0, |byte| i64::from(*byte)))
     }),
     value("initcap", initcap),
     value("translate", translate),
@@ -277,7 +276,7 @@ fn quote_meta(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         for c in texts.get(row).chars() {
             match c {
                 '\0' => out.push_str("\\x00"),
-                '\\' | '(' | ')' | '^' | '$' | '.' | '[' | '?' | '*' | '+' | '{' | ':' | '-' | '|' => {
+                '\\' | '(' | ')' | '^' | '$' | '.' | '[' | ']' | '?' | '*' | '+' | '{' | ':' | '-' | '|' => {
                     out.push('\\');
                     out.push(c);
                 }

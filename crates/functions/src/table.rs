@@ -123,18 +123,29 @@ impl Scalar {
         let nulls = match self.nulls {
             Nulls::Own => None,
             Nulls::Propagate => match combined_nulls(&arguments, rows) {
-                Combined::All => return Ok(new_null_array(wanted, rows)),
+                Combined::All => return nothing(wanted, rows),
                 Combined::Some(nulls) => Some(nulls),
                 Combined::None => None,
             },
         };
         let call = Call { function: self.name, arguments: &arguments, rows, returns, now_micros, nulls };
-        let answer = with_nulls(&(self.evaluate)(&call)?, call.nulls.clone())?;
+        let mut answer = (self.evaluate)(&call)?;
+        if !wanted.is_nested() {
+            answer = with_nulls(&answer, call.nulls.clone())?;
+        }
         if answer.data_type() != wanted || answer.len() != rows {
             return Err(call.contract(format!("{} rows of {} for {rows} of {wanted}", answer.len(), answer.data_type())));
         }
         Ok(answer)
     }
+}
+
+/// NULL in every row, or where the type has none, as that of lists, the default.
+fn nothing(ty: &DataType, rows: usize) -> Result<ArrayRef, FunctionError> {
+    if !ty.is_nested() {
+        return Ok(new_null_array(ty, rows));
+    }
+    crate::condition::expand(&Value::Constant(crate::elements::default_value(ty)?), rows)
 }
 
 fn is_dictionary(ty: &DataType) -> bool {

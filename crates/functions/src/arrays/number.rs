@@ -34,8 +34,7 @@ pub(super) fn sum(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     }
 }
 
-/// NaN of nothing.
-pub(super) fn average(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
+pub(super) fn average(call: &Call<'_>, of_nothing: f64) -> Result<ArrayRef, FunctionError> {
     let lists = call.lists(0)?;
     let nulls = lists.values().logical_nulls();
     let values = floats(lists.values()).ok_or_else(|| call.illegal(0))?;
@@ -43,7 +42,7 @@ pub(super) fn average(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     call.float(|row| {
         let places = lists.range(row).filter(|at| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*at)));
         let (sum, count) = places.fold((0.0, 0usize), |(sum, count), at| (sum + values[at], count + 1));
-        sum / count as f64
+        if count == 0 { of_nothing } else { sum / count as f64 }
     })
 }
 
@@ -53,7 +52,8 @@ pub(super) fn product(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let values = floats(lists.values()).ok_or_else(|| call.illegal(0))?;
     call.float(|row| {
         let places = lists.range(row).filter(|at| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*at)));
-        places.map(|at| values[at]).product()
+        // Of nothing the product is 0 there.
+        places.map(|at| values[at]).reduce(|product, value| product * value).unwrap_or(0.0)
     })
 }
 

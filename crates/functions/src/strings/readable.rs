@@ -44,8 +44,8 @@ pub(super) fn quantity(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
 }
 
 const UNITS: [(&str, f64); 9] = [
-    ("year", 31_556_952.0),
-    ("month", 2_629_746.0),
+    ("year", 31_536_000.0),
+    ("month", 2_635_200.0),
     ("day", 86_400.0),
     ("hour", 3_600.0),
     ("minute", 60.0),
