@@ -113,24 +113,17 @@ pub struct IngestTx<'a> {
 impl Meta {
     /// Runs `work` in one transaction: all of it is kept, durably, or nothing.
     pub fn ingest<T, E: From<MetaError>>(&self, work: impl FnOnce(&mut IngestTx<'_>) -> Result<T, E>) -> Result<T, E> {
-        struct Either<E>(E);
-        impl<E: From<MetaError>> From<rusqlite::Error> for Either<E> {
-            fn from(error: rusqlite::Error) -> Self {
-                Self(MetaError::from(error).into())
-            }
-        }
-        self.write(|tx| {
+        self.write_for(|tx| {
             let mut ingest = IngestTx {
                 tx,
                 batch: (Sequence(0), Sequence(0)),
                 foreign_changes: self.foreign_changes(),
                 last_numbers: HashMap::new(),
             };
-            let done = work(&mut ingest).map_err(Either)?;
-            ingest.save_numbers()?;
+            let done = work(&mut ingest)?;
+            ingest.save_numbers().map_err(MetaError::from)?;
             Ok(done)
         })
-        .map_err(|either: Either<E>| either.0)
     }
 }
 
@@ -150,6 +143,7 @@ fn person_record(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
 }
 
 impl IngestTx<'_> {
+    /// For changes of persons that only this crate makes.
     pub(crate) fn transaction(&self) -> &Transaction<'_> {
         self.tx
     }

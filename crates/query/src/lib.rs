@@ -15,6 +15,7 @@ mod export;
 mod filter;
 pub mod insight;
 mod list;
+mod persons;
 mod plan;
 mod scan;
 mod table;
@@ -30,5 +31,6 @@ pub use filter::{Filter, FilterError, Parsed};
 pub use store::TimeRange;
 
 pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
+pub use persons::PersonCounts;
 pub use scan::{Conditions, PersonKey};
 pub use values::{Subject, ValuesQuery};

@@ -1,50 +1,61 @@
 //! Definitions of events.
 
-use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use meta::{EventDefinition, EventDefinitionQuery, EventNames, EventOrder};
 use model::ProjectId;
 use serde_json::{Value, json};
 
-use super::{Asked, about_fields, change_about, id_of, merged, not_found, too_long};
-use crate::app::App;
-use crate::auth::Access;
-use crate::body::{json_object, required_text};
+use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, search, texts, too_long};
+use crate::call::Call;
 use crate::error::ApiError;
+use crate::fields::{Field, Kind, nullable, optional, required};
 use crate::paging::Page;
 use crate::wire::{timestamp_text_z, write_json};
 
-const OBJECT: &str = "event_definition";
+pub(crate) const NEW_FIELDS: &[Field] = &[
+    required("name", Kind::Name(400)),
+    nullable("description", Kind::Text(400)),
+    optional("tags", Kind::List(&Kind::Text(255))),
+    optional("verified", Kind::Flag),
+    optional("hidden", Kind::Flag),
+    optional("enforcement_mode", Kind::Choice(&["allow", "reject"])),
+    nullable("primary_property", Kind::Text(200)),
+];
+pub(crate) const FIELDS: &[Field] = &[
+    optional("name", Kind::Text(400)),
+    nullable("description", Kind::Text(400)),
+    optional("tags", Kind::List(&Kind::Text(255))),
+    optional("verified", Kind::Flag),
+    optional("hidden", Kind::Flag),
+    optional("enforcement_mode", Kind::Choice(&["allow", "reject"])),
+    nullable("primary_property", Kind::Text(200)),
+];
+
 /// Longest name that is made by hand; longer ones never come from events.
 const NAME_BYTES_MAX: usize = 200;
 /// What did not come for so long is stale.
 const STALE_MICROS: i64 = 30 * 86_400 * 1_000_000;
 
 /// Lists, searches and filters.
-pub(super) async fn list(
-    State(app): State<App>,
-    Path(project): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Read)?;
-    let page = Page::read(&asked.params)?;
-    let now = app.now();
-    let stale = asked.flag("exclude_stale")?.unwrap_or(false).then(|| now.plus_micros(-STALE_MICROS));
+pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
+    let project = call.project_id()?;
+    let page = Page::read(&call.params)?;
+    let now = call.app.now();
+    let stale = flag(&call, "exclude_stale")?.unwrap_or(false).then(|| now.plus_micros(-STALE_MICROS));
     let query = EventDefinitionQuery {
-        search: asked.search(),
-        names: asked.texts("names"),
-        kind: names(asked.params.non_empty("event_type"))?,
-        tags: asked.json_texts("tags")?,
+        search: search(&call),
+        names: texts(&call, "names"),
+        kind: names(call.params.non_empty("event_type"))?,
+        tags: json_texts(&call, "tags")?,
         seen_since: stale,
-        without_hidden: asked.flag("exclude_hidden")?.unwrap_or(false),
-        order: order(asked.params.non_empty("ordering"))?,
+        without_hidden: flag(&call, "exclude_hidden")?.unwrap_or(false),
+        order: order(call.params.non_empty("ordering"))?,
         limit: page.limit,
         offset: page.offset,
     };
-    let (found, count) = app.meta.event_definitions(project, &query)?;
-    Ok(asked.answer(&app, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
+    let (found, count) = call.app.meta.event_definitions(project, &query)?;
+    Ok(answer(&call, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
 }
 
 fn names(kind: Option<&str>) -> Result<EventNames, ApiError> {
@@ -69,82 +80,56 @@ fn order(text: Option<&str>) -> Result<EventOrder, ApiError> {
 }
 
 /// Makes a definition for an event that is still to come.
-pub(super) async fn create(
-    State(app): State<App>,
-    Path(project): Path<String>,
-    asked: Asked,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let (project, user) = asked.project(&app, &project, OBJECT, Access::Write)?;
-    let body = json_object(&app, &asked.headers, &body)?;
-    let name = required_text(&body, "name")?;
-    if name.trim().is_empty() {
-        return Err(ApiError::invalid("name", "This field may not be blank."));
-    }
+pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
+    let (project, user) = (call.project_id()?, call.caller()?.user.id);
+    let body = call.body(NEW_FIELDS)?;
+    let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
     if name.len() > NAME_BYTES_MAX {
         return Err(too_long("name", NAME_BYTES_MAX));
     }
     // Before anything is made: what is wrong with the rest must not leave half of it.
     let mut about = meta::About { tags: "[]".to_owned(), ..meta::About::default() };
     change_about(&mut about, &body)?;
-    let Some(made) = app.meta.create_event_definition(project, name, app.now())? else {
+    let Some(made) = call.app.meta.create_event_definition(project, name, call.app.now())? else {
         return Err(ApiError::invalid("name", format!("Event definition with name '{name}' already exists")));
     };
-    let changed = change(&app, project, user, made, &body)?;
+    let changed = change(&call, project, user, made, &body)?;
     Ok((StatusCode::CREATED, write_json(&shape(&changed))).into_response())
 }
 
 /// The definition of the event with a name.
-pub(super) async fn by_name(
-    State(app): State<App>,
-    Path(project): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Read)?;
-    let name = asked.params.get("name").ok_or_else(|| ApiError::required("name"))?;
-    Ok(write_json(&shape(&app.meta.event_definition_by_name(project, name)?.ok_or_else(not_found)?)))
+pub(crate) async fn by_name(call: Call) -> Result<Response, ApiError> {
+    let project = call.project_id()?;
+    let name = call.params.get("name").ok_or_else(|| ApiError::required("name"))?;
+    Ok(write_json(&shape(&call.app.meta.event_definition_by_name(project, name)?.ok_or_else(ApiError::not_found)?)))
 }
 
 /// One definition.
-pub(super) async fn retrieve(
-    State(app): State<App>,
-    Path((project, id)): Path<(String, String)>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Read)?;
-    Ok(write_json(&shape(&find(&app, project, &id)?)))
+pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
+    Ok(write_json(&shape(&find(&call)?)))
 }
 
 /// Describes an event.
-pub(super) async fn update(
-    State(app): State<App>,
-    Path((project, id)): Path<(String, String)>,
-    asked: Asked,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let (project, user) = asked.project(&app, &project, OBJECT, Access::Write)?;
-    let body = json_object(&app, &asked.headers, &body)?;
-    let found = find(&app, project, &id)?;
-    Ok(write_json(&shape(&change(&app, project, user, found, &body)?)))
+pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
+    let (project, user) = (call.project_id()?, call.caller()?.user.id);
+    let body = call.changes(FIELDS)?;
+    let found = find(&call)?;
+    Ok(write_json(&shape(&change(&call, project, user, found, &body)?)))
 }
 
 /// Forgets a definition. It comes back with the next event of that name.
-pub(super) async fn delete(
-    State(app): State<App>,
-    Path((project, id)): Path<(String, String)>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Write)?;
-    app.meta.delete_event_definition(project, find(&app, project, &id)?.id)?;
+pub(crate) async fn delete(call: Call) -> Result<Response, ApiError> {
+    let project = call.project_id()?;
+    call.app.meta.delete_event_definition(project, find(&call)?.id)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn find(app: &App, project: ProjectId, id: &str) -> Result<EventDefinition, ApiError> {
-    app.meta.event_definition(project, id_of(id)?)?.ok_or_else(not_found)
+fn find(call: &Call) -> Result<EventDefinition, ApiError> {
+    call.app.meta.event_definition(call.project_id()?, id_of(call)?)?.ok_or_else(ApiError::not_found)
 }
 
 fn change(
-    app: &App,
+    call: &Call,
     project: ProjectId,
     user: i64,
     mut definition: EventDefinition,
@@ -167,9 +152,9 @@ fn change(
         Some(Value::String(name)) if name.len() <= NAME_BYTES_MAX => definition.primary_property = Some(name.clone()),
         Some(_) => return Err(ApiError::invalid("primary_property", "Not a valid string.")),
     }
-    definition.about.updated_at = Some(app.now());
+    definition.about.updated_at = Some(call.app.now());
     definition.about.updated_by = Some(user);
-    app.meta.update_event_definition(project, &definition)?;
+    call.app.meta.update_event_definition(project, &definition)?;
     Ok(definition)
 }
 

@@ -1,22 +1,27 @@
 //! Definitions of properties.
 
-use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use meta::{PropertyDefinition, PropertyDefinitionQuery, PropertyKind, PropertyType};
-use model::{GROUP_TYPES_MAX, ProjectId};
+use model::GROUP_TYPES_MAX;
 use serde_json::{Value, json};
 
-use super::{Asked, about_fields, change_about, id_of, merged, not_found};
-use crate::app::App;
-use crate::auth::Access;
-use crate::body::json_object;
+use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, search, texts};
+use crate::call::Call;
 use crate::error::ApiError;
+use crate::fields::{Field, Kind, nullable, optional};
 use crate::paging::Page;
 use crate::wire::write_json;
 
-const OBJECT: &str = "property_definition";
+pub(crate) const FIELDS: &[Field] = &[
+    nullable("description", Kind::Text(400)),
+    optional("tags", Kind::List(&Kind::Text(255))),
+    optional("verified", Kind::Flag),
+    optional("hidden", Kind::Flag),
+    optional("is_numerical", Kind::Flag),
+    nullable("property_type", Kind::Choice(&["String", "Numeric", "Boolean", "DateTime", "Duration"])),
+];
+
 /// Never listed: they are not what events say, but how they say it.
 const NEVER: [&str; 12] = [
     "distinct_id",
@@ -34,38 +39,34 @@ const NEVER: [&str; 12] = [
 ];
 
 /// Lists, searches and filters.
-pub(super) async fn list(
-    State(app): State<App>,
-    Path(project): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Read)?;
-    let page = Page::read(&asked.params)?;
-    let Some(kind) = kind(&asked)? else { return Ok(asked.answer(&app, page, 0, &[])) };
-    let mut excluded = asked.json_texts("excluded_properties")?;
+pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
+    let project = call.project_id()?;
+    let page = Page::read(&call.params)?;
+    let Some(kind) = kind(&call)? else { return Ok(answer(&call, page, 0, &[])) };
+    let mut excluded = json_texts(&call, "excluded_properties")?;
     excluded.extend(NEVER.map(str::to_owned));
-    let event_names = asked.json_texts("event_names")?;
+    let event_names = json_texts(&call, "event_names")?;
     let query = PropertyDefinitionQuery {
-        search: asked.search(),
-        names: asked.texts("properties"),
+        search: search(&call),
+        names: texts(&call, "properties"),
         excluded,
-        numerical: asked.flag("is_numerical")?,
-        feature_flag: asked.flag("is_feature_flag")?,
-        without_core: asked.flag("exclude_core_properties")?.unwrap_or(false),
-        without_hidden: asked.flag("exclude_hidden")?.unwrap_or(false),
-        only_on_events: asked.flag("filter_by_event_names")?.unwrap_or(false) && !event_names.is_empty(),
+        numerical: flag(&call, "is_numerical")?,
+        feature_flag: flag(&call, "is_feature_flag")?,
+        without_core: flag(&call, "exclude_core_properties")?.unwrap_or(false),
+        without_hidden: flag(&call, "exclude_hidden")?.unwrap_or(false),
+        only_on_events: flag(&call, "filter_by_event_names")?.unwrap_or(false) && !event_names.is_empty(),
         event_names,
         offset: page.offset,
         ..PropertyDefinitionQuery::all(kind, page.limit)
     };
-    let (found, count) = app.meta.property_definitions(project, &query)?;
-    Ok(asked.answer(&app, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
+    let (found, count) = call.app.meta.property_definitions(project, &query)?;
+    Ok(answer(&call, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
 }
 
 /// Of what; none for sessions, which have no definitions here.
-fn kind(asked: &Asked) -> Result<Option<PropertyKind>, ApiError> {
-    let index = asked.params.non_empty("group_type_index");
-    match asked.params.non_empty("type") {
+fn kind(call: &Call) -> Result<Option<PropertyKind>, ApiError> {
+    let index = call.params.non_empty("group_type_index");
+    match call.params.non_empty("type") {
         Some("group") => {
             let index = index.ok_or_else(|| ApiError::required("group_type_index"))?;
             let known = index.parse().ok().filter(|index| *index < GROUP_TYPES_MAX).and_then(PropertyKind::group);
@@ -84,25 +85,15 @@ fn kind(asked: &Asked) -> Result<Option<PropertyKind>, ApiError> {
 }
 
 /// One definition.
-pub(super) async fn retrieve(
-    State(app): State<App>,
-    Path((project, id)): Path<(String, String)>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Read)?;
-    Ok(write_json(&shape(&find(&app, project, &id)?)))
+pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
+    Ok(write_json(&shape(&find(&call)?)))
 }
 
 /// Describes a property, or corrects its type.
-pub(super) async fn update(
-    State(app): State<App>,
-    Path((project, id)): Path<(String, String)>,
-    asked: Asked,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let (project, user) = asked.project(&app, &project, OBJECT, Access::Write)?;
-    let body = json_object(&app, &asked.headers, &body)?;
-    let mut definition = find(&app, project, &id)?;
+pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
+    let (project, user) = (call.project_id()?, call.caller()?.user.id);
+    let body = call.changes(FIELDS)?;
+    let mut definition = find(&call)?;
     change_about(&mut definition.about, &body)?;
     let chosen = match body.get("property_type") {
         None => definition.property_type,
@@ -118,25 +109,21 @@ pub(super) async fn update(
         Some(Value::Bool(false)) => chosen.filter(|chosen| *chosen != PropertyType::Numeric),
         Some(_) => return Err(ApiError::invalid("is_numerical", "Must be a valid boolean.")),
     };
-    definition.about.updated_at = Some(app.now());
+    definition.about.updated_at = Some(call.app.now());
     definition.about.updated_by = Some(user);
-    app.meta.update_property_definition(project, &definition)?;
+    call.app.meta.update_property_definition(project, &definition)?;
     Ok(write_json(&shape(&definition)))
 }
 
 /// Forgets a definition. It comes back with the next event that has the property.
-pub(super) async fn delete(
-    State(app): State<App>,
-    Path((project, id)): Path<(String, String)>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, OBJECT, Access::Write)?;
-    app.meta.delete_property_definition(project, find(&app, project, &id)?.id)?;
+pub(crate) async fn delete(call: Call) -> Result<Response, ApiError> {
+    let project = call.project_id()?;
+    call.app.meta.delete_property_definition(project, find(&call)?.id)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn find(app: &App, project: ProjectId, id: &str) -> Result<PropertyDefinition, ApiError> {
-    app.meta.property_definition(project, id_of(id)?)?.ok_or_else(not_found)
+fn find(call: &Call) -> Result<PropertyDefinition, ApiError> {
+    call.app.meta.property_definition(call.project_id()?, id_of(call)?)?.ok_or_else(ApiError::not_found)
 }
 
 fn shape(definition: &PropertyDefinition) -> Value {

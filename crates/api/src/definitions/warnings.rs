@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
 use axum::response::Response;
 use meta::WarningGroup;
 use model::Day;
 use serde_json::{Value, json};
 
-use super::Asked;
-use crate::app::App;
-use crate::auth::Access;
+use crate::call::Call;
 use crate::error::ApiError;
 use crate::wire::{timestamp_text_z, write_json};
 
@@ -18,16 +15,12 @@ use crate::wire::{timestamp_text_z, write_json};
 const DAYS: i64 = 30;
 
 /// Lists the kinds that came within a month, the latest first. `q` asks for a part of the kind or of what it tells.
-pub(super) async fn list(
-    State(app): State<App>,
-    Path(project): Path<String>,
-    asked: Asked,
-) -> Result<Response, ApiError> {
-    let (project, _) = asked.project(&app, &project, "ingestion_warning", Access::Read)?;
-    let since = app.now().plus_micros(-DAYS * Day::MICROS);
-    let wanted = asked.params.non_empty("q").or_else(|| asked.params.non_empty("search")).unwrap_or_default();
+pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
+    let project = call.project_id()?;
+    let since = call.app.now().plus_micros(-DAYS * Day::MICROS);
+    let wanted = call.params.non_empty("q").or_else(|| call.params.non_empty("search")).unwrap_or_default();
     let wanted = wanted.to_lowercase();
-    let groups = app.meta.warnings(project, since)?;
+    let groups = call.app.meta.warnings(project, since)?;
     let results: Vec<Value> = groups.into_iter().filter_map(|group| shape(group, &wanted)).collect();
     Ok(write_json(&json!({"results": results})))
 }

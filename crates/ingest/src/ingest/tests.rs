@@ -60,7 +60,12 @@ impl Machine {
         let files: Arc<dyn env::Files> = Arc::new(self.disk.clone());
         let opened = eventlog::open(Arc::clone(&files), &PathBuf::from("/log"), settings).unwrap();
         let catalog = meta.catalog().unwrap();
-        let contents = Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let contents = Contents {
+            segments: catalog.segments,
+            deleted: catalog.deleted,
+            merges: catalog.merges,
+            hidden: meta.deleted_persons().unwrap(),
+        };
         let store = Arc::new(Store::open(files, "/segments", store::Settings::default(), contents).unwrap());
         let meta = Arc::new(meta);
         let clock = Clock::Frozen(NOW);

@@ -376,12 +376,11 @@ fn what_is_remembered_of_persons_makes_no_difference() {
                 for world in &mut worlds {
                     if let Some(person) = world.persons().get(nth) {
                         let now = Timestamp::from_micros(NOW);
-                        assert!(
-                            world
-                                .meta
-                                .request_person_deletion(PROJECT, person.uuid, PersonEvents::Delete, now)
-                                .unwrap()
-                        );
+                        let gone = world
+                            .meta
+                            .delete_persons(PROJECT, &[person.uuid], PersonEvents::Delete, None, now)
+                            .unwrap();
+                        assert_eq!(gone.len(), 1);
                     }
                 }
             }
