@@ -19,7 +19,6 @@ use crate::wire::{timestamp_text_z, write_json};
 const TEXT_CHARS_MAX: usize = 400;
 const TAG_CHARS_MAX: usize = 255;
 
-/// Texts of a parameter that is given once or more, each with commas between several.
 fn texts(call: &Call, name: &'static str) -> Vec<String> {
     let texts = call.params.all(name).flat_map(|value| value.split(','));
     texts.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
@@ -45,18 +44,14 @@ fn search(call: &Call) -> Vec<String> {
 }
 
 /// A page of a list of `count` rows.
-fn answer(call: &Call, page: Page, count: usize, results: Vec<Value>) -> Response {
+fn answer(call: &Call, page: Page, count: usize, results: &[Value]) -> Response {
     let (next, previous) = call.links_within(page, count);
     write_json(&json!({"count": count, "next": next, "previous": previous, "results": results}))
 }
 
-/// The id in a path. What is none names nothing.
-fn id_of(text: &str) -> Result<Uuid, ApiError> {
-    Uuid::try_parse(text).map_err(|_| not_found())
-}
-
-fn not_found() -> ApiError {
-    ApiError::NotFound("Not found.".to_owned())
+/// The id in the path. What is none names nothing.
+fn id_of(call: &Call) -> Result<Uuid, ApiError> {
+    Uuid::try_parse(call.name("id")).map_err(|_| ApiError::not_found())
 }
 
 /// What both kinds say about themselves.

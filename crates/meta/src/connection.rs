@@ -60,6 +60,11 @@ impl Meta {
         Ok(())
     }
 
+    /// Tells ingestion that a definition it remembers may be gone. What it remembers of persons goes with it: this is rare.
+    pub(crate) fn note_deleted_definition(&self) {
+        self.foreign_changes.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// As of the transaction that asks.
     pub(crate) fn foreign_changes(&self) -> u64 {
         self.foreign_changes.load(Ordering::Relaxed)

@@ -213,14 +213,6 @@ impl Meta {
         })
     }
 
-    /// The projects of an organisation, oldest first.
-    pub fn projects_in(&self, organization: Uuid) -> Result<Vec<Project>, MetaError> {
-        self.read(|c| {
-            let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE organization = $1 ORDER BY id");
-            Ok(c.prepare_cached(&sql)?.query_map(params![organization], project)?.collect::<Result<_, _>>()?)
-        })
-    }
-
     /// Chooses which events a project drops when they arrive late, and whether it takes those of visitors without cookies.
     pub fn set_ingestion_rules(
         &self,
@@ -232,6 +224,14 @@ impl Meta {
             tx.prepare_cached("UPDATE projects SET drop_older_than_seconds = $1, cookieless_mode = $2 WHERE id = $3")?
                 .execute(params![drop_older_than_seconds, takes_cookieless, id.0])?;
             Ok(())
+        })
+    }
+
+    /// The projects of an organisation, oldest first.
+    pub fn projects_in(&self, organization: Uuid) -> Result<Vec<Project>, MetaError> {
+        self.read(|c| {
+            let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE organization = $1 ORDER BY id");
+            Ok(c.prepare_cached(&sql)?.query_map(params![organization], project)?.collect::<Result<_, _>>()?)
         })
     }
 

@@ -6,34 +6,32 @@ use meta::{EventDefinition, EventDefinitionQuery, EventNames, EventOrder};
 use model::ProjectId;
 use serde_json::{Value, json};
 
-use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, not_found, search, texts, too_long};
-use crate::app::App;
+use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, search, texts, too_long};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, nullable, required};
+use crate::fields::{Field, Kind, nullable, optional, required};
 use crate::paging::Page;
 use crate::wire::{timestamp_text_z, write_json};
 
-/// What a change may say.
-pub(crate) const FIELDS: &[Field] = &[
-    nullable("name", Kind::Any),
-    nullable("description", Kind::Any),
-    nullable("tags", Kind::Any),
-    nullable("verified", Kind::Any),
-    nullable("hidden", Kind::Any),
-    nullable("enforcement_mode", Kind::Any),
-    nullable("primary_property", Kind::Any),
-];
-/// What a new definition may say.
 pub(crate) const NEW_FIELDS: &[Field] = &[
-    required("name", Kind::Name(10_000)),
-    nullable("description", Kind::Any),
-    nullable("tags", Kind::Any),
-    nullable("verified", Kind::Any),
-    nullable("hidden", Kind::Any),
-    nullable("enforcement_mode", Kind::Any),
-    nullable("primary_property", Kind::Any),
+    required("name", Kind::Name(400)),
+    nullable("description", Kind::Text(400)),
+    optional("tags", Kind::List(&Kind::Text(255))),
+    optional("verified", Kind::Flag),
+    optional("hidden", Kind::Flag),
+    optional("enforcement_mode", Kind::Choice(&["allow", "reject"])),
+    nullable("primary_property", Kind::Text(200)),
 ];
+pub(crate) const FIELDS: &[Field] = &[
+    optional("name", Kind::Text(400)),
+    nullable("description", Kind::Text(400)),
+    optional("tags", Kind::List(&Kind::Text(255))),
+    optional("verified", Kind::Flag),
+    optional("hidden", Kind::Flag),
+    optional("enforcement_mode", Kind::Choice(&["allow", "reject"])),
+    nullable("primary_property", Kind::Text(200)),
+];
+
 /// Longest name that is made by hand; longer ones never come from events.
 const NAME_BYTES_MAX: usize = 200;
 /// What did not come for so long is stale.
@@ -41,9 +39,9 @@ const STALE_MICROS: i64 = 30 * 86_400 * 1_000_000;
 
 /// Lists, searches and filters.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
+    let project = call.project_id()?;
     let page = Page::read(&call.params)?;
-    let now = app.now();
+    let now = call.app.now();
     let stale = flag(&call, "exclude_stale")?.unwrap_or(false).then(|| now.plus_micros(-STALE_MICROS));
     let query = EventDefinitionQuery {
         search: search(&call),
@@ -56,8 +54,8 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
         limit: page.limit,
         offset: page.offset,
     };
-    let (found, count) = app.meta.event_definitions(project, &query)?;
-    Ok(answer(&call, page, count, found.iter().map(shape).collect()))
+    let (found, count) = call.app.meta.event_definitions(project, &query)?;
+    Ok(answer(&call, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
 }
 
 fn names(kind: Option<&str>) -> Result<EventNames, ApiError> {
@@ -83,59 +81,55 @@ fn order(text: Option<&str>) -> Result<EventOrder, ApiError> {
 
 /// Makes a definition for an event that is still to come.
 pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
-    let (app, project, user) = (&call.app, call.project_id()?, call.caller()?.user.id);
+    let (project, user) = (call.project_id()?, call.caller()?.user.id);
     let body = call.body(NEW_FIELDS)?;
     let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
-    if name.trim().is_empty() {
-        return Err(ApiError::invalid("name", "This field may not be blank."));
-    }
     if name.len() > NAME_BYTES_MAX {
         return Err(too_long("name", NAME_BYTES_MAX));
     }
     // Before anything is made: what is wrong with the rest must not leave half of it.
     let mut about = meta::About { tags: "[]".to_owned(), ..meta::About::default() };
     change_about(&mut about, &body)?;
-    let Some(made) = app.meta.create_event_definition(project, name, app.now())? else {
+    let Some(made) = call.app.meta.create_event_definition(project, name, call.app.now())? else {
         return Err(ApiError::invalid("name", format!("Event definition with name '{name}' already exists")));
     };
-    let changed = change(app, project, user, made, &body)?;
+    let changed = change(&call, project, user, made, &body)?;
     Ok((StatusCode::CREATED, write_json(&shape(&changed))).into_response())
 }
 
 /// The definition of the event with a name.
 pub(crate) async fn by_name(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
+    let project = call.project_id()?;
     let name = call.params.get("name").ok_or_else(|| ApiError::required("name"))?;
-    Ok(write_json(&shape(&app.meta.event_definition_by_name(project, name)?.ok_or_else(not_found)?)))
+    Ok(write_json(&shape(&call.app.meta.event_definition_by_name(project, name)?.ok_or_else(ApiError::not_found)?)))
 }
 
 /// One definition.
 pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
-    Ok(write_json(&shape(&find(app, project, call.name("id"))?)))
+    Ok(write_json(&shape(&find(&call)?)))
 }
 
 /// Describes an event.
 pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
-    let (app, project, user) = (&call.app, call.project_id()?, call.caller()?.user.id);
+    let (project, user) = (call.project_id()?, call.caller()?.user.id);
     let body = call.changes(FIELDS)?;
-    let found = find(app, project, call.name("id"))?;
-    Ok(write_json(&shape(&change(app, project, user, found, &body)?)))
+    let found = find(&call)?;
+    Ok(write_json(&shape(&change(&call, project, user, found, &body)?)))
 }
 
 /// Forgets a definition. It comes back with the next event of that name.
 pub(crate) async fn delete(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
-    app.meta.delete_event_definition(project, find(app, project, call.name("id"))?.id)?;
+    let project = call.project_id()?;
+    call.app.meta.delete_event_definition(project, find(&call)?.id)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn find(app: &App, project: ProjectId, id: &str) -> Result<EventDefinition, ApiError> {
-    app.meta.event_definition(project, id_of(id)?)?.ok_or_else(not_found)
+fn find(call: &Call) -> Result<EventDefinition, ApiError> {
+    call.app.meta.event_definition(call.project_id()?, id_of(call)?)?.ok_or_else(ApiError::not_found)
 }
 
 fn change(
-    app: &App,
+    call: &Call,
     project: ProjectId,
     user: i64,
     mut definition: EventDefinition,
@@ -158,9 +152,9 @@ fn change(
         Some(Value::String(name)) if name.len() <= NAME_BYTES_MAX => definition.primary_property = Some(name.clone()),
         Some(_) => return Err(ApiError::invalid("primary_property", "Not a valid string.")),
     }
-    definition.about.updated_at = Some(app.now());
+    definition.about.updated_at = Some(call.app.now());
     definition.about.updated_by = Some(user);
-    app.meta.update_event_definition(project, &definition)?;
+    call.app.meta.update_event_definition(project, &definition)?;
     Ok(definition)
 }
 

@@ -3,25 +3,23 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use meta::{PropertyDefinition, PropertyDefinitionQuery, PropertyKind, PropertyType};
-use model::{GROUP_TYPES_MAX, ProjectId};
+use model::GROUP_TYPES_MAX;
 use serde_json::{Value, json};
 
-use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, not_found, search, texts};
-use crate::app::App;
+use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, search, texts};
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, nullable};
+use crate::fields::{Field, Kind, nullable, optional};
 use crate::paging::Page;
 use crate::wire::write_json;
 
-/// What a change may say.
 pub(crate) const FIELDS: &[Field] = &[
-    nullable("description", Kind::Any),
-    nullable("tags", Kind::Any),
-    nullable("verified", Kind::Any),
-    nullable("hidden", Kind::Any),
-    nullable("property_type", Kind::Any),
-    nullable("is_numerical", Kind::Any),
+    nullable("description", Kind::Text(400)),
+    optional("tags", Kind::List(&Kind::Text(255))),
+    optional("verified", Kind::Flag),
+    optional("hidden", Kind::Flag),
+    optional("is_numerical", Kind::Flag),
+    nullable("property_type", Kind::Choice(&["String", "Numeric", "Boolean", "DateTime", "Duration"])),
 ];
 
 /// Never listed: they are not what events say, but how they say it.
@@ -42,9 +40,9 @@ const NEVER: [&str; 12] = [
 
 /// Lists, searches and filters.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
+    let project = call.project_id()?;
     let page = Page::read(&call.params)?;
-    let Some(kind) = kind(&call)? else { return Ok(answer(&call, page, 0, Vec::new())) };
+    let Some(kind) = kind(&call)? else { return Ok(answer(&call, page, 0, &[])) };
     let mut excluded = json_texts(&call, "excluded_properties")?;
     excluded.extend(NEVER.map(str::to_owned));
     let event_names = json_texts(&call, "event_names")?;
@@ -61,8 +59,8 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
         offset: page.offset,
         ..PropertyDefinitionQuery::all(kind, page.limit)
     };
-    let (found, count) = app.meta.property_definitions(project, &query)?;
-    Ok(answer(&call, page, count, found.iter().map(shape).collect()))
+    let (found, count) = call.app.meta.property_definitions(project, &query)?;
+    Ok(answer(&call, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
 }
 
 /// Of what; none for sessions, which have no definitions here.
@@ -88,15 +86,14 @@ fn kind(call: &Call) -> Result<Option<PropertyKind>, ApiError> {
 
 /// One definition.
 pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
-    Ok(write_json(&shape(&find(app, project, call.name("id"))?)))
+    Ok(write_json(&shape(&find(&call)?)))
 }
 
 /// Describes a property, or corrects its type.
 pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
-    let (app, project, user) = (&call.app, call.project_id()?, call.caller()?.user.id);
+    let (project, user) = (call.project_id()?, call.caller()?.user.id);
     let body = call.changes(FIELDS)?;
-    let mut definition = find(app, project, call.name("id"))?;
+    let mut definition = find(&call)?;
     change_about(&mut definition.about, &body)?;
     let chosen = match body.get("property_type") {
         None => definition.property_type,
@@ -112,21 +109,21 @@ pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
         Some(Value::Bool(false)) => chosen.filter(|chosen| *chosen != PropertyType::Numeric),
         Some(_) => return Err(ApiError::invalid("is_numerical", "Must be a valid boolean.")),
     };
-    definition.about.updated_at = Some(app.now());
+    definition.about.updated_at = Some(call.app.now());
     definition.about.updated_by = Some(user);
-    app.meta.update_property_definition(project, &definition)?;
+    call.app.meta.update_property_definition(project, &definition)?;
     Ok(write_json(&shape(&definition)))
 }
 
 /// Forgets a definition. It comes back with the next event that has the property.
 pub(crate) async fn delete(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
-    app.meta.delete_property_definition(project, find(app, project, call.name("id"))?.id)?;
+    let project = call.project_id()?;
+    call.app.meta.delete_property_definition(project, find(&call)?.id)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn find(app: &App, project: ProjectId, id: &str) -> Result<PropertyDefinition, ApiError> {
-    app.meta.property_definition(project, id_of(id)?)?.ok_or_else(not_found)
+fn find(call: &Call) -> Result<PropertyDefinition, ApiError> {
+    call.app.meta.property_definition(call.project_id()?, id_of(call)?)?.ok_or_else(ApiError::not_found)
 }
 
 fn shape(definition: &PropertyDefinition) -> Value {

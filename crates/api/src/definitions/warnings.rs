@@ -16,11 +16,11 @@ const DAYS: i64 = 30;
 
 /// Lists the kinds that came within a month, the latest first. `q` asks for a part of the kind or of what it tells.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
-    let (app, project) = (&call.app, call.project_id()?);
-    let since = app.now().plus_micros(-DAYS * Day::MICROS);
+    let project = call.project_id()?;
+    let since = call.app.now().plus_micros(-DAYS * Day::MICROS);
     let wanted = call.params.non_empty("q").or_else(|| call.params.non_empty("search")).unwrap_or_default();
     let wanted = wanted.to_lowercase();
-    let groups = app.meta.warnings(project, since)?;
+    let groups = call.app.meta.warnings(project, since)?;
     let results: Vec<Value> = groups.into_iter().filter_map(|group| shape(group, &wanted)).collect();
     Ok(write_json(&json!({"results": results})))
 }

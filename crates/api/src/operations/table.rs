@@ -130,56 +130,6 @@ fn tenants() -> Vec<Operation> {
     ]
 }
 
-fn definitions() -> Vec<Operation> {
-    const TAG: &str = "definitions";
-    const EVENTS: &str = "event_definitions";
-    const EVENT: &str = "event_definitions/{id}";
-    const PROPERTY: &str = "property_definitions/{id}";
-    let (reads, writes) = (Scope::read("event_definition"), Scope::write("event_definition"));
-    let (reads_properties, writes_properties) =
-        (Scope::read("property_definition"), Scope::write("property_definition"));
-    let search = param("search", ParamKind::Text, "Only names with these words.");
-    vec![
-        within(Method::GET, EVENTS, reads, definitions::events::list)
-            .named(TAG, "event_definitions_list", "Lists the events of a project.")
-            .query(&[LIMIT, OFFSET, search]),
-        within(Method::POST, EVENTS, writes, definitions::events::create)
-            .named(TAG, "event_definitions_create", "Describes an event that is still to come.")
-            .takes(definitions::events::NEW_FIELDS),
-        within(Method::GET, "event_definitions/by_name", reads, definitions::events::by_name)
-            .named(TAG, "event_definitions_by_name_retrieve", "Shows the definition of an event by its name.")
-            .query(&[Param { is_required: true, ..param("name", ParamKind::Text, "The event.") }]),
-        within(Method::GET, EVENT, reads, definitions::events::retrieve).named(
-            TAG,
-            "event_definitions_retrieve",
-            "Shows the definition of an event.",
-        ),
-        within(Method::PATCH, EVENT, writes, definitions::events::update)
-            .named(TAG, "event_definitions_update", "Describes an event.")
-            .changes(definitions::events::FIELDS),
-        within(Method::DELETE, EVENT, writes, definitions::events::delete)
-            .named(TAG, "event_definitions_destroy", "Forgets a definition; its events stay.")
-            .answers_nothing(204),
-        within(Method::GET, "property_definitions", reads_properties, definitions::properties::list)
-            .named(TAG, "property_definitions_list", "Lists the properties of a project.")
-            .query(&[LIMIT, OFFSET, search]),
-        within(Method::GET, PROPERTY, reads_properties, definitions::properties::retrieve).named(
-            TAG,
-            "property_definitions_retrieve",
-            "Shows the definition of a property.",
-        ),
-        within(Method::PATCH, PROPERTY, writes_properties, definitions::properties::update)
-            .named(TAG, "property_definitions_update", "Describes a property, or corrects its type.")
-            .changes(definitions::properties::FIELDS),
-        within(Method::DELETE, PROPERTY, writes_properties, definitions::properties::delete)
-            .named(TAG, "property_definitions_destroy", "Forgets a definition; its values stay.")
-            .answers_nothing(204),
-        within(Method::GET, "ingestion_warnings", Scope::read("ingestion_warning"), definitions::warnings::list)
-            .named(TAG, "ingestion_warnings_list", "Lists why events were refused, dropped or changed.")
-            .query(&[param("q", ParamKind::Text, "Only kinds and details with this text.")]),
-    ]
-}
-
 fn events() -> Vec<Operation> {
     let reads = Scope::QUERY_READ;
     let list = [
@@ -292,6 +242,85 @@ fn persons() -> Vec<Operation> {
             .answers::<persons::Success>(201),
     ];
     all.into_iter().map(|operation| operation.class(LimitClass::Persons)).collect()
+}
+
+fn definitions() -> Vec<Operation> {
+    const EVENTS: &str = "event_definitions";
+    const PROPERTIES: &str = "property_definitions";
+    let (reads, writes) = (Scope::read("event_definition"), Scope::write("event_definition"));
+    let (reads_properties, writes_properties) =
+        (Scope::read("property_definition"), Scope::write("property_definition"));
+    let search = param("search", ParamKind::Text, "Only names with all of these words in them.");
+    let without_hidden = param("exclude_hidden", ParamKind::Flag, "Whether to leave hidden ones out.");
+    let of_events = [
+        search,
+        param("names", ParamKind::Texts, "Only these names."),
+        param("event_type", ParamKind::Choice(&["event", "event_custom", "event_posthog"]), "Only such names."),
+        param("ordering", ParamKind::Text, "name, last_seen_at or created_at, with - for descending."),
+        param("tags", ParamKind::Json, "Only those with one of these tags."),
+        param("exclude_stale", ParamKind::Flag, "Whether to leave out what did not come for a month."),
+        without_hidden,
+        LIMIT,
+        OFFSET,
+    ];
+    let of_properties = [
+        param("type", ParamKind::Choice(&["event", "person", "group", "session"]), "Of what (default event)."),
+        param("group_type_index", ParamKind::Integer(0, 4), "Of which kind of group."),
+        search,
+        param("properties", ParamKind::Text, "Only these names, separated by commas."),
+        param("is_numerical", ParamKind::Flag, "Whether they are numbers."),
+        param("is_feature_flag", ParamKind::Flag, "Whether they are feature flags."),
+        param("event_names", ParamKind::Json, "Events of which is told whether they have the property."),
+        param("filter_by_event_names", ParamKind::Flag, "Whether to leave out what none of these events has."),
+        param("excluded_properties", ParamKind::Json, "Names to leave out."),
+        param("exclude_core_properties", ParamKind::Flag, "Whether to leave out names with $."),
+        without_hidden,
+        LIMIT,
+        OFFSET,
+    ];
+    vec![
+        within(Method::GET, EVENTS, reads, definitions::events::list)
+            .named(EVENTS, "event_definitions_list", "Lists the events that came, the latest first.")
+            .query(&of_events),
+        within(Method::POST, EVENTS, writes, definitions::events::create)
+            .named(EVENTS, "event_definitions_create", "Describes an event that is still to come.")
+            .takes(definitions::events::NEW_FIELDS),
+        within(Method::GET, "event_definitions/by_name", reads, definitions::events::by_name)
+            .named(EVENTS, "event_definitions_by_name", "Shows the definition of the event with this name.")
+            .query(&[Param { is_required: true, ..param("name", ParamKind::Text, "The event.") }]),
+        within(Method::GET, "event_definitions/{id}", reads, definitions::events::retrieve).named(
+            EVENTS,
+            "event_definitions_retrieve",
+            "Shows the definition of an event.",
+        ),
+        within(Method::PATCH, "event_definitions/{id}", writes, definitions::events::update)
+            .named(EVENTS, "event_definitions_update", "Describes, tags, verifies or hides an event.")
+            .changes(definitions::events::FIELDS),
+        within(Method::DELETE, "event_definitions/{id}", writes, definitions::events::delete)
+            .named(EVENTS, "event_definitions_destroy", "Forgets a definition until the event comes again.")
+            .answers_nothing(204),
+        within(Method::GET, PROPERTIES, reads_properties, definitions::properties::list)
+            .named(PROPERTIES, "property_definitions_list", "Lists the properties that came.")
+            .query(&of_properties),
+        within(Method::GET, "property_definitions/{id}", reads_properties, definitions::properties::retrieve).named(
+            PROPERTIES,
+            "property_definitions_retrieve",
+            "Shows the definition of a property.",
+        ),
+        within(Method::PATCH, "property_definitions/{id}", writes_properties, definitions::properties::update)
+            .named(PROPERTIES, "property_definitions_update", "Describes a property, or corrects its type.")
+            .changes(definitions::properties::FIELDS),
+        within(Method::DELETE, "property_definitions/{id}", writes_properties, definitions::properties::delete)
+            .named(PROPERTIES, "property_definitions_destroy", "Forgets a definition until the property comes again.")
+            .answers_nothing(204),
+        within(Method::GET, "ingestion_warnings", Scope::read("project"), definitions::warnings::list)
+            .named(
+                "ingestion_warnings",
+                "ingestion_warnings_list",
+                "Tells what became of events that were not simply stored.",
+            )
+            .query(&[param("q", ParamKind::Text, "Only kinds and reports with this text in them.")]),
+    ]
 }
 
 fn cohorts() -> Vec<Operation> {

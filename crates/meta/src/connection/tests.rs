@@ -82,8 +82,7 @@ fn a_newer_format_is_refused_untouched() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    let known = FIRST_FORMAT + i64::try_from(MIGRATIONS.len()).unwrap() - 1;
-    assert!(matches!(Meta::open(&path), Err(OpenError::Newer { found: 99, known: found }) if found == known));
+    assert!(matches!(Meta::open(&path), Err(OpenError::Newer { found: 99, .. })));
 }
 
 #[test]

@@ -480,7 +480,7 @@ impl Meta {
         self.write(|tx| {
             if tx.execute(&format!("DELETE FROM {table} WHERE project = $1 AND id = $2"), values)? > 0 {
                 tx.execute(&format!("DELETE FROM event_properties WHERE {column} = $1"), params![row])?;
-                self.note_foreign_change(tx)?;
+                self.note_deleted_definition();
             }
             Ok(())
         })
