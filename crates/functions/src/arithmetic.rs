@@ -110,8 +110,7 @@ fn decimals(call: &Call<'_>, operation: Operation) -> Result<ArrayRef, FunctionE
         let result = match operation {
             Operation::Multiply => one.checked_mul(other).map(|product| (product, left.scale() + right.scale())),
             _ => left.rescaled(one, *scale).zip(right.rescaled(other, *scale)).and_then(|(one, other)| {
-                let sum =
-                    if operation == Operation::Plus { one.checked_add(other) } else { one.checked_sub(other) };
+                let sum = if operation == Operation::Plus { one.checked_add(other) } else { one.checked_sub(other) };
                 sum.map(|sum| (sum, *scale))
             }),
         };

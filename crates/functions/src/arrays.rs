@@ -33,7 +33,9 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("arrayElement", element).own_nulls(),
     value("arrayConcat", concat).own_nulls(),
     value("arrayCompact", set::compact),
-    value("arrayPopBack", |call| pieces(call, 0, |_, places| places.start..places.end.saturating_sub(1).max(places.start))),
+    value("arrayPopBack", |call| {
+        pieces(call, 0, |_, places| places.start..places.end.saturating_sub(1).max(places.start))
+    }),
     value("arrayPopFront", |call| pieces(call, 0, |_, places| (places.start + 1).min(places.end)..places.end)),
     value("arrayReverse", reverse),
     value("arrayRotateLeft", |call| rotate(call, 1)),
@@ -222,7 +224,8 @@ fn push(call: &Call<'_>, front: bool) -> Result<ArrayRef, FunctionError> {
 const MADE_MAX: usize = 1 << 27;
 
 pub(crate) fn checked_size(call: &Call<'_>, size: i64) -> Result<usize, FunctionError> {
-    let size = usize::try_from(size).map_err(|_| FunctionError::Argument("the size of an array is negative".to_owned()))?;
+    let size =
+        usize::try_from(size).map_err(|_| FunctionError::Argument("the size of an array is negative".to_owned()))?;
     if size > MADE_MAX { Err(FunctionError::TooLarge(call.function)) } else { Ok(size) }
 }
 
@@ -285,7 +288,7 @@ fn element(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         })
         .collect();
     let elements = interleave(&[values.as_ref(), default.as_ref()], &picks)?;
-    with_nulls(&elements, expand(call.argument(1)?, call.rows)?.logical_nulls())
+    with_nulls(&elements, expand(call.argument(1)?, call.rows)?.logical_nulls().as_ref())
 }
 
 /// All levels of nesting become one.

@@ -5,7 +5,6 @@
 mod readable;
 mod split;
 
-
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 
@@ -49,7 +48,9 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("splitByChar", split::by_char),
     value("splitByString", split::by_string),
     value("splitByWhitespace", |call| split::by_class(call, u8::is_ascii_whitespace)),
-    value("splitByNonAlpha", |call| split::by_class(call, |byte| byte.is_ascii_whitespace() || byte.is_ascii_punctuation())),
+    value("splitByNonAlpha", |call| {
+        split::by_class(call, |byte| byte.is_ascii_whitespace() || byte.is_ascii_punctuation())
+    }),
     value("alphaTokens", |call| split::by_class(call, |byte| !byte.is_ascii_alphabetic())),
     value("tokens", |call| split::by_class(call, |byte| byte.is_ascii() && !byte.is_ascii_alphanumeric())),
     value("splitByRegexp", split::by_regexp),
@@ -298,4 +299,3 @@ fn append_if_absent(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         Ok(())
     })
 }
-

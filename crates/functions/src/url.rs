@@ -90,8 +90,8 @@ fn domain(url: &str) -> &str {
                 break;
             }
             b'@' => (start, dotted) = (at + 1, false),
-            b' ' | b'\t' | b'<' | b'>' | b'%' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'~' | b'[' | b']' | b';' | b'='
-            | b'&' => return "",
+            b' ' | b'\t' | b'<' | b'>' | b'%' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'~' | b'[' | b']' | b';'
+            | b'=' | b'&' => return "",
             _ => {}
         }
     }

@@ -338,8 +338,20 @@ fn value(digits: &[u8]) -> i64 {
 
 /// The month that begins with these letters, at least three.
 fn month(word: &[u8]) -> Option<i64> {
-    const NAMES: [&str; 12] =
-        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    const NAMES: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     let word = word.to_ascii_lowercase();
     let at = NAMES.iter().position(|name| word.len() >= 3 && name.as_bytes().starts_with(&word))?;
     i64::try_from(at + 1).ok()

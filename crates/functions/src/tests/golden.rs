@@ -72,14 +72,16 @@ impl Golden {
         }
         // What is not there is NULL, not the default, where elements may be NULL.
         let elements_nullable = types.first().and_then(|ty| ty.inner.first()).filter(|item| item.nullable);
-        if let Some(item) = elements_nullable.filter(|_| arguments.len() == 2 && ["arrayElement", "arrayResize"].contains(&function.as_str())) {
+        if let Some(item) = elements_nullable
+            .filter(|_| arguments.len() == 2 && ["arrayElement", "arrayResize"].contains(&function.as_str()))
+        {
             arguments.push(Value::Constant(item.array(&[Json::Null])));
         }
         let returns = Type::parse(json["r"].as_str().unwrap_or("String"));
         let answer = json["v"].as_array().map(|values| returns.array(values));
-        let body = json["l"].as_array().map(|body| {
-            (Type::parse(body[0].as_str().unwrap()), body[1].as_array().unwrap().clone())
-        });
+        let body = json["l"]
+            .as_array()
+            .map(|body| (Type::parse(body[0].as_str().unwrap()), body[1].as_array().unwrap().clone()));
         let differs = json["d"].as_str().map(str::to_owned);
         Self { function, arguments, types, body, returns: returns.arrow, answer, rows, differs }
     }
@@ -113,15 +115,22 @@ impl Golden {
     fn variants(&self) -> Vec<(&'static str, Vec<Value>)> {
         let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let mut all = vec![("as given", self.arguments.clone())];
-        if self.arguments.iter().any(|value| matches!(value, Value::Column(array) if array.data_type() == &DataType::Utf8)) {
+        if self
+            .arguments
+            .iter()
+            .any(|value| matches!(value, Value::Column(array) if array.data_type() == &DataType::Utf8))
+        {
             let encoded = self.arguments.iter().map(|value| match value {
-                Value::Column(array) if array.data_type() == &DataType::Utf8 => Value::Column(cast(array, &dictionary).unwrap()),
+                Value::Column(array) if array.data_type() == &DataType::Utf8 => {
+                    Value::Column(cast(array, &dictionary).unwrap())
+                }
                 value => value.clone(),
             });
             all.push(("as dictionaries", encoded.collect()));
         }
         if self.arguments.iter().any(|value| matches!(value, Value::Constant(_))) {
-            let columns = self.arguments.iter().map(|value| Value::Column(crate::condition::expand(value, self.rows).unwrap()));
+            let columns =
+                self.arguments.iter().map(|value| Value::Column(crate::condition::expand(value, self.rows).unwrap()));
             all.push(("as columns", columns.collect()));
         }
         all
@@ -163,11 +172,8 @@ impl Golden {
             (Ok(array), Some(golden)) => {
                 for row in 0..rows {
                     if array.len() != rows || !same(array, row, golden, start + row) {
-                        let arguments: Vec<_> = self
-                            .arguments
-                            .iter()
-                            .map(|value| shown(value.array(), value.index(start + row)))
-                            .collect();
+                        let arguments: Vec<_> =
+                            self.arguments.iter().map(|value| shown(value.array(), value.index(start + row))).collect();
                         let (ours, theirs) = (shown(array, row), shown(golden, start + row));
                         wrong.push(format!("{name}({}) {way}: {ours} instead of {theirs}", arguments.join(", ")));
                     }
@@ -191,7 +197,10 @@ fn functions_answer_what_clickhouse_answers() {
             let wrong = golden.check();
             match &golden.differs {
                 Some(reason) if wrong.is_empty() => {
-                    failures.entry(family).or_default().push(format!("{}: no longer differs: {reason}", golden.function));
+                    failures
+                        .entry(family)
+                        .or_default()
+                        .push(format!("{}: no longer differs: {reason}", golden.function));
                 }
                 Some(reason) => differences.push(format!("{}: {reason}", golden.function)),
                 None if wrong.is_empty() => {
@@ -222,11 +231,37 @@ fn every_function_has_golden_answers() {
     }
     // The clock of the query is not ClickHouse's; `identity` and synonyms are other kernels by another name.
     let exempt = [
-        "now", "now64", "today", "yesterday", "identity", "materialize", "_CAST", "CAST", "accurateCast", "ceiling", "truncate",         "widthBucket", "trimBoth", "replace", "flatten", "date_trunc", "date_diff", "sortableSemver", "toInt64OrNull", "toFloat64OrNull",
-        "toInt64OrDefault", "parseDateTimeBestEffort", "parseDateTime64BestEffort", "parseDateTime", "tokens",
-        "cutToFirstSignificantSubdomainWithWWW", "countSubstringsCaseInsensitiveUTF8",
+        "now",
+        "now64",
+        "today",
+        "yesterday",
+        "identity",
+        "materialize",
+        "_CAST",
+        "CAST",
+        "accurateCast",
+        "ceiling",
+        "truncate",
+        "widthBucket",
+        "trimBoth",
+        "replace",
+        "flatten",
+        "date_trunc",
+        "date_diff",
+        "sortableSemver",
+        "toInt64OrNull",
+        "toFloat64OrNull",
+        "toInt64OrDefault",
+        "parseDateTimeBestEffort",
+        "parseDateTime64BestEffort",
+        "parseDateTime",
+        "tokens",
+        "cutToFirstSignificantSubdomainWithWWW",
+        "countSubstringsCaseInsensitiveUTF8",
     ];
-    let missing: Vec<_> =
-        crate::scalars().map(|scalar| scalar.name).filter(|name| !seen.contains(*name) && !exempt.contains(name)).collect();
+    let missing: Vec<_> = crate::scalars()
+        .map(|scalar| scalar.name)
+        .filter(|name| !seen.contains(*name) && !exempt.contains(name))
+        .collect();
     assert!(missing.is_empty(), "without golden answers: {missing:?}");
 }

@@ -51,7 +51,8 @@ fn every_function_of_tiers_one_and_two_is_known() {
         if name.starts_with("aggregate_funnel") || tier == "3" {
             continue;
         }
-        let names = clickhouse.split('|').map(|name| name.split('(').next().filter(|name| !name.is_empty()).unwrap_or(name));
+        let names =
+            clickhouse.split('|').map(|name| name.split('(').next().filter(|name| !name.is_empty()).unwrap_or(name));
         if !names.into_iter().all(is_known) {
             missing.push(format!("{name} = {clickhouse} (tier {tier})"));
         }
@@ -102,9 +103,7 @@ fn an_untyped_property_reads_as_specified() {
     ];
     let documents: ArrayRef = Arc::new(cases.iter().map(|(document, _, _)| Some(*document)).collect::<StringArray>());
     let path: Path = vec![Step::Key("a".to_owned())];
-    let dictionary: ArrayRef = Arc::new(
-        documents.as_string::<i32>().iter().collect::<DictionaryArray<Int32Type>>(),
-    );
+    let dictionary: ArrayRef = Arc::new(documents.as_string::<i32>().iter().collect::<DictionaryArray<Int32Type>>());
     for documents in [&documents, &dictionary] {
         let decoded = arrow::compute::cast(&property(documents, &path, false).unwrap(), &DataType::Utf8).unwrap();
         let legacy = arrow::compute::cast(&property(documents, &path, true).unwrap(), &DataType::Utf8).unwrap();
@@ -143,6 +142,55 @@ fn the_clock_is_the_callers() {
         crate::call::ints(answer.array()).unwrap()[0]
     };
     assert_eq!((today("UTC"), today("America/New_York")), (18_263, 18_262));
+}
+
+#[test]
+fn no_rows_are_no_trouble() {
+    let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
+    for function in crate::scalars() {
+        let arguments = vec![Value::Column(Arc::clone(&none)); 3];
+        let answer = function.call(&arguments, 0, &DataType::Utf8, 0).unwrap();
+        assert_eq!(answer.array().len(), 0, "{}", function.name);
+    }
+}
+
+#[test]
+fn wrong_arguments_are_errors_and_never_panics() {
+    let odd: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(vec![Some("é"), None, Some("")])),
+        Arc::new(Int64Array::from(vec![Some(i64::MAX), None, Some(i64::MIN)])),
+        Arc::new(arrow::array::Float64Array::from(vec![f64::NAN, f64::INFINITY, -0.0])),
+        Arc::new(arrow::array::BooleanArray::from(vec![Some(true), None, Some(false)])),
+        arrow::array::new_null_array(&DataType::new_list(DataType::Int64, true), 3),
+        arrow::array::new_null_array(&DataType::Null, 3),
+        Arc::new(
+            arrow::array::TimestampMicrosecondArray::from(vec![Some(i64::MAX), None, Some(i64::MIN)])
+                .with_timezone("Europe/Berlin"),
+        ),
+        Arc::new(arrow::array::Date32Array::from(vec![Some(i32::MAX), None, Some(i32::MIN)])),
+    ];
+    let types = [
+        DataType::Utf8,
+        DataType::Int64,
+        DataType::UInt8,
+        DataType::Float64,
+        DataType::Date32,
+        DataType::new_list(DataType::Utf8, true),
+        DataType::Timestamp(TimeUnit::Microsecond, Some("America/New_York".into())),
+    ];
+    for function in crate::scalars() {
+        for (first, second) in odd.iter().flat_map(|first| odd.iter().map(move |second| (first, second))) {
+            for ty in &types {
+                let column = |array: &ArrayRef| Value::Column(Arc::clone(array));
+                let constant = |array: &ArrayRef| Value::Constant(array.slice(0, 1));
+                drop(function.call(&[column(first)], 3, ty, 0));
+                drop(function.call(&[column(first), column(second)], 3, ty, 0));
+                drop(function.call(&[column(first), constant(second), constant(second)], 3, ty, 0));
+                drop(function.call(&[constant(first), column(second)], 3, ty, 0));
+            }
+        }
+        drop(function.call(&[], 1, &DataType::Utf8, 0));
+    }
 }
 
 #[test]
@@ -220,6 +268,9 @@ proptest! {
             prop_assert!(answer.is_ok(), "{name}: {answer:?}");
         }
         let any = |name: &str| scalar(name).unwrap().call(&[text(&[Some("abc")]), text(&[Some(&subject)])], 1, &DataType::Utf8, 0);
-        let _ = (any("match"), any("like"), any("extract"), any("JSON_VALUE"));
+        for name in ["match", "like", "extract", "JSON_VALUE"] {
+            // A bad pattern is an error, which is an answer too.
+            drop(any(name));
+        }
     }
 }

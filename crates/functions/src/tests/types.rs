@@ -138,7 +138,7 @@ impl Type {
             DataType::Map(field, _) => return self.map(field, values),
             ty => wrapped(values.iter().map(|value| integer(value, ty)).collect(), ty).unwrap(),
         };
-        with_nulls(&array, Some(NullBuffer::from(nulls))).unwrap()
+        with_nulls(&array, Some(&NullBuffer::from(nulls))).unwrap()
     }
 
     /// A map is an object in answers, and pairs in arguments.
@@ -156,7 +156,8 @@ impl Type {
             offsets.push(i32::try_from(items.len()).unwrap());
         }
         let DataType::Struct(fields) = field.data_type() else { panic!("a map has entries") };
-        let entries = StructArray::new(fields.clone(), vec![self.inner[0].array(&keys), self.inner[1].array(&items)], None);
+        let entries =
+            StructArray::new(fields.clone(), vec![self.inner[0].array(&keys), self.inner[1].array(&items)], None);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         Arc::new(MapArray::new(Arc::clone(field), offsets, entries, None, false))
     }
@@ -174,13 +175,13 @@ fn split(inner: &str) -> Vec<&str> {
             '(' => depth += 1,
             ')' => depth -= 1,
             ',' if depth == 0 => {
-                parts.push(inner[start..at].trim());
+                parts.push(inner.get(start..at).unwrap().trim());
                 start = at + 1;
             }
             _ => {}
         }
     }
-    parts.push(inner[start..].trim());
+    parts.push(inner.get(start..).unwrap().trim());
     parts.retain(|part| !part.is_empty());
     parts
 }
