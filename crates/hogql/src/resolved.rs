@@ -19,16 +19,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::ast::Span;
 use crate::types::{Name, Type};
-
-/// Where in the query text an expression came from, in bytes; empty for what was added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Position {
-    /// The first byte.
-    pub start: u32,
-    /// One past the last byte.
-    pub end: u32,
-}
 
 /// Identifies a relation within one whole query, subqueries included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -333,8 +325,8 @@ pub struct Expr {
     pub kind: Kind,
     /// The exact ClickHouse type.
     pub ty: Type,
-    /// Where it was written.
-    pub span: Position,
+    /// Where it was written; empty for what was added.
+    pub span: Span,
 }
 
 /// How a value is computed.
@@ -540,7 +532,7 @@ impl Source {
 impl Expr {
     /// A constant.
     pub fn literal(literal: Literal, ty: Type) -> Self {
-        Self { kind: Kind::Literal(literal), ty, span: Position::default() }
+        Self { kind: Kind::Literal(literal), ty, span: Span::default() }
     }
 
     /// Text.

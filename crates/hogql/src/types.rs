@@ -4,6 +4,10 @@
 //! `toTypeName` would give there; a planner maps it to its own types and never infers one. A type is a [`Base`] and
 //! whether NULL is among its values. Arrays, tuples and maps are never nullable, as there; their elements may be.
 
+mod parse;
+
+pub(crate) use parse::parse;
+
 use std::fmt;
 use std::sync::Arc;
 
