@@ -262,6 +262,12 @@ pub struct Restrictions {
 }
 
 impl Context {
+    /// The instant of the request, in the zone of the project.
+    #[must_use]
+    pub fn local_now(&self) -> jiff::ZonedDateTime {
+        self.now.to_zoned_datetime(crate::resolve::zone(&self.project.timezone))
+    }
+
     /// A project with nothing defined, in `timezone`, asked at `now`.
     pub fn new(id: u64, timezone: &str, now: jiff::Timestamp) -> Self {
         Self {

@@ -22,6 +22,8 @@ mod source;
 mod time;
 mod window;
 
+pub(crate) use time::{instant, zone};
+
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -85,6 +87,8 @@ struct Scope<'q> {
     plain: bool,
     /// Typed properties are read as text: directly inside a function that converts text.
     untyped: bool,
+    /// Columns of USING: either side will do.
+    using: Vec<String>,
     /// `arrayJoin` calls found so far.
     unfolded: Vec<ArrayJoin>,
 }
@@ -115,6 +119,8 @@ struct Relation {
     joined: Vec<Joined>,
     /// The columns may be left out if they are not used.
     prune: bool,
+    /// The columns of ARRAY JOIN: they hide fields of the same name.
+    over: bool,
 }
 
 enum Rows {
@@ -141,6 +147,7 @@ impl<'q> Scope<'q> {
             aggregate: None,
             plain: false,
             untyped: false,
+            using: Vec::new(),
             unfolded: Vec::new(),
         }
     }
@@ -204,9 +211,24 @@ fn describe(fault: &Fault, function: &str, types: &[&Type], span: Span) -> Box<R
     }
 }
 
+impl Resolver<'_> {
+    /// `matchesAction(id)` or `matchesAction('name')`: the condition that the action stands for.
+    fn matches_action(&mut self, arguments: &[ast::Expr], span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
+        let actions = &self.context.project.actions;
+        let action = match arguments.first().and_then(ast::Expr::as_constant) {
+            Some(ast::Constant::Int(id)) => actions.iter().find(|action| action.id == *id),
+            Some(ast::Constant::String(name)) => actions.iter().find(|action| action.name == *name),
+            _ => return Err(ResolveError::input("matchesAction() takes only constant arguments", span)),
+        };
+        let action = action.ok_or_else(|| ResolveError::input("Could not find the action of matchesAction()", span))?;
+        let subject = crate::filters::Subject::Events;
+        let mut compiler = crate::filters::Compiler { context: self.context, subject, notices: Vec::new() };
+        let condition = crate::actions::condition(action, &mut compiler).map_err(|error| ResolveError::input(error.0, span))?;
+        self.expr(&condition, scope)
+    }
+}
+
 fn name(text: &str) -> Name {
     Arc::from(text)
 }
 
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,7 @@
 
 mod parse;
 
-pub(crate) use parse::parse;
+pub(crate) use parse::{parse, parse_any_case};
 
 use std::fmt;
 use std::sync::Arc;

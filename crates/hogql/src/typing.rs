@@ -21,9 +21,9 @@ mod arithmetic;
 mod common;
 mod scalar;
 
-pub(crate) use aggregate::aggregate_type;
+pub(crate) use aggregate::{aggregate_type, expected_aggregate};
 pub(crate) use common::{common, pair};
-pub(crate) use scalar::call_type;
+pub(crate) use scalar::{call_type, expected};
 
 use std::collections::HashMap;
 
@@ -93,6 +93,13 @@ fn check(rule: &Rule, arguments: &[&Type]) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// The letter of the argument at `at`.
+fn letter(rule: &Rule, at: usize) -> Option<char> {
+    let letters = rule.arguments.trim_end_matches('*');
+    let last = letters.chars().last().filter(|_| rule.arguments.ends_with('*'));
+    letters.chars().nth(at).or(last)
 }
 
 fn takes(letter: char, base: &Base) -> bool {

@@ -37,9 +37,11 @@ pub enum ExprKind {
     /// by bracket are [`ExprKind::ArrayAccess`], as `properties.tags.1` and `properties['a']` show.
     Field(Vec<Ident>),
     /// `*`, `e.*`, `* EXCLUDE (a)`.
-    Star(Star),
-    /// `COLUMNS('regex')`.
-    Columns(String),
+    Star(Box<Star>),
+    /// `COLUMNS('regex')`: the columns whose names match.
+    ColumnsMatching(String),
+    /// `COLUMNS(a, b)`.
+    Columns(Vec<Expr>),
     /// `f(x)`, `quantile(0.5)(x)`, and everything that is shorthand for a call.
     Call(Box<Call>),
     /// `(expr)(x)`, `a.b(x)`: a call of something that is not a plain name.
@@ -76,6 +78,8 @@ pub enum ExprKind {
     TupleAccess(Box<TupleAccess>),
     /// `a AS b`.
     Alias(Box<Alias>),
+    /// `a := b` in the arguments of a call.
+    NamedArgument(Box<Alias>),
     /// `CAST(a AS T)`, `a::T`, `TRY_CAST(a AS T)`.
     Cast(Box<Cast>),
     /// `{a}`: to be replaced by a value before names are resolved.
@@ -211,10 +215,6 @@ pub enum CompareOp {
     /// `IN COHORT 5`; the right side is the cohort's id or name.
     InCohort,
     NotInCohort,
-    /// `GLOBAL IN`.
-    GlobalIn,
-    /// `GLOBAL NOT IN`.
-    GlobalNotIn,
 }
 
 /// `left IS DISTINCT FROM right`: true or false also for NULL.

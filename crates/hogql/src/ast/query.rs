@@ -1,6 +1,6 @@
 //! Queries and their clauses.
 
-use super::{Constant, Expr, Ident, Span};
+use super::{Expr, Ident, Span};
 
 /// Anything that yields rows: a whole statement, or what stands in parentheses.
 #[derive(Debug, Clone, PartialEq)]
@@ -174,8 +174,8 @@ pub enum Table {
 /// `table PIVOT (sum(x) FOR y IN (1, 2) GROUP BY z)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pivot {
-    /// What is turned.
-    pub table: Table,
+    /// What is turned, and its alias inside.
+    pub table: TableRef,
     /// The values of the new columns.
     pub aggregates: Vec<Expr>,
     /// Which columns become many.
@@ -196,8 +196,8 @@ pub struct PivotColumn {
 /// `table UNPIVOT (value FOR name IN (a, b))`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unpivot {
-    /// What is turned.
-    pub table: Table,
+    /// What is turned, and its alias inside.
+    pub table: TableRef,
     /// `INCLUDE NULLS`.
     pub include_nulls: bool,
     /// Which columns become rows.
@@ -371,9 +371,9 @@ pub enum FrameBound {
     /// `CURRENT ROW`.
     CurrentRow,
     /// `n PRECEDING`; `UNBOUNDED` without a number.
-    Preceding(Option<Constant>),
+    Preceding(Option<Expr>),
     /// `n FOLLOWING`; `UNBOUNDED` without a number.
-    Following(Option<Constant>),
+    Following(Option<Expr>),
 }
 
 /// One term of `ORDER BY`.

@@ -11,8 +11,8 @@ use crate::typing::pair;
 impl Resolver<'_> {
     pub(super) fn compare_expr(&mut self, compare: &ast::Compare, span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
         match compare.op {
-            CompareOp::In | CompareOp::GlobalIn => self.is_in(&compare.left, &compare.right, false, span, scope),
-            CompareOp::NotIn | CompareOp::GlobalNotIn => self.is_in(&compare.left, &compare.right, true, span, scope),
+            CompareOp::In => self.is_in(&compare.left, &compare.right, false, span, scope),
+            CompareOp::NotIn => self.is_in(&compare.left, &compare.right, true, span, scope),
             CompareOp::InCohort => self.in_cohort(&compare.left, &compare.right, false, span, scope),
             CompareOp::NotInCohort => self.in_cohort(&compare.left, &compare.right, true, span, scope),
             op => {

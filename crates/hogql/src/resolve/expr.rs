@@ -62,7 +62,8 @@ impl Resolver<'_> {
             }
             ExprKind::Lambda(_) => Err(ResolveError::input("A lambda can only be an argument of an array function", span)),
             ExprKind::Star(_) => Err(ResolveError::input("'*' can only stand in a select list or in count()", span)),
-            ExprKind::Columns(_) => Err(ResolveError::input("COLUMNS can only stand in a select list", span)),
+            ExprKind::Columns(_) | ExprKind::ColumnsMatching(_) => Err(ResolveError::input("COLUMNS can only stand in a select list", span)),
+            ExprKind::NamedArgument(_) => Err(ResolveError::input("Arguments are given by position", span)),
             ExprKind::CallValue(_) => Err(ResolveError::input("Only functions can be called", span)),
             ExprKind::Tag(tag) => Err(ResolveError::input(format!("Tag <{}> is not supported yet", tag.kind.name), span)),
         }

@@ -165,12 +165,17 @@ impl Resolver<'_> {
         {
             return Ok(place);
         }
+        let context = self.context;
+        if let Some(relation) = scope.relations.iter_mut().find(|relation| relation.over && has_field(context, relation, &first.name))
+            && let Some(place) = self.in_relation(relation, chain, span)?
+        {
+            return Ok(place);
+        }
         let sources = scope.relations.iter().filter(|relation| has_field(self.context, relation, &first.name)).count();
-        if sources > 1 {
+        if sources > 1 && !scope.using.contains(&first.name) {
             let message = format!("Ambiguous query. Found multiple sources for field: {}", first.name);
             return Err(ResolveError::input(message, span));
         }
-        let context = self.context;
         if let Some(relation) = scope.relations.iter_mut().find(|relation| has_field(context, relation, &first.name))
             && let Some(place) = self.in_relation(relation, chain, span)?
         {
@@ -234,6 +239,16 @@ impl Resolver<'_> {
         }
     }
 
+    /// The value of an alias that stands in the select list itself, and whose document it is.
+    pub(super) fn alias_value(&mut self, at: usize, ident: &Ident, span: Span, scope: &mut Scope<'_>) -> Result<Option<(Expr, Option<Owner>)>> {
+        let Some(place) = self.alias(at, std::slice::from_ref(ident), span, scope)? else { return Ok(None) };
+        let owner = match &place {
+            Place::Json { owner, .. } => Some(*owner),
+            Place::Value(_) => None,
+        };
+        self.finish(place, false, span).map(|value| Some((value, owner)))
+    }
+
     fn cte_expr(&mut self, chain: &[Ident], span: Span, scope: &mut Scope<'_>) -> Result<Option<Place>> {
         let Some(first) = chain.first() else { return Ok(None) };
         let Some((cte, env)) = scope.env.find(&first.name) else { return Ok(None) };
@@ -260,7 +275,7 @@ impl Resolver<'_> {
     }
 
     /// Looks a chain up in one relation; `None` if its first name is no field there.
-    fn in_relation(&mut self, relation: &mut Relation, chain: &[Ident], span: Span) -> Result<Option<Place>> {
+    pub(super) fn in_relation(&mut self, relation: &mut Relation, chain: &[Ident], span: Span) -> Result<Option<Place>> {
         let Some(first) = chain.first() else { return Ok(None) };
         let (schema, group) = match &relation.rows {
             Rows::Columns(columns) => {
@@ -310,7 +325,7 @@ impl Resolver<'_> {
     /// An expression in HogQL over the fields of one relation.
     fn macro_field(&mut self, text: &str, relation: &mut Relation, span: Span) -> Result<Expr> {
         let expr = crate::parse_expr(text).map_err(|error| ResolveError::input(error.to_string(), span))?;
-        let dummy = Relation { id: relation.id, name: None, rows: Rows::Columns(Vec::new()), joined: Vec::new(), prune: false };
+        let dummy = Relation { id: relation.id, name: None, rows: Rows::Columns(Vec::new()), joined: Vec::new(), prune: false, over: false };
         let mut scope = Scope::new(&super::Env::Root, &[]);
         scope.relations.push(std::mem::replace(relation, dummy));
         let value = self.expr(&expr, &mut scope);
@@ -385,7 +400,7 @@ impl Resolver<'_> {
         let theirs = column(id, lazy.theirs, lazy.table);
         let rows = Rows::Table { schema: schema::of(lazy.table), group: None };
         let source = Source::Table { id, table: lazy.table, sample: None };
-        Ok(attach(relation, field, Relation { id, name: None, rows, joined: Vec::new(), prune: false }, source, (ours, theirs)))
+        Ok(attach(relation, field, Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false }, source, (ours, theirs)))
     }
 
     fn joined_group<'r>(&mut self, relation: &'r mut Relation, index: u8) -> Result<&'r mut Relation> {
@@ -400,7 +415,7 @@ impl Resolver<'_> {
         let on = (column(relation.id, format!("${field}")), column(id, "key".to_owned()));
         let rows = Rows::Table { schema: schema::of(Table::Groups), group: Some(index) };
         let source = Source::Query { id, query: Box::new(query) };
-        Ok(attach(relation, field, Relation { id, name: None, rows, joined: Vec::new(), prune: false }, source, on))
+        Ok(attach(relation, field, Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false }, source, on))
     }
 
     fn joined_session<'r>(&mut self, relation: &'r mut Relation, span: Span) -> Result<&'r mut Relation> {

@@ -133,7 +133,13 @@ impl Resolver<'_> {
             scope.item = Some(item);
             match &expr.kind {
                 ExprKind::Star(star) => self.star(star, expr.span, scope, &mut columns)?,
-                ExprKind::Columns(pattern) => self.matching(pattern, expr.span, scope, &mut columns)?,
+                ExprKind::ColumnsMatching(pattern) => self.matching(pattern, expr.span, scope, &mut columns)?,
+                ExprKind::Columns(exprs) => {
+                    for expr in exprs {
+                        let (value, owner) = self.column(expr, scope)?;
+                        columns.push(Column { name: name(&output_name(expr)), expr: value, owner });
+                    }
+                }
                 _ => {
                     let (value, owner) = self.column(expr, scope)?;
                     columns.push(Column { name: name(&output_name(expr)), expr: value, owner });

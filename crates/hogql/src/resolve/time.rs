@@ -63,7 +63,7 @@ impl Resolver<'_> {
 
     /// The local date, `back` days ago.
     pub(super) fn today(&self, back: i32, span: Span) -> Result<Expr> {
-        let date = self.context.now.to_zoned(zone(self.zone())).date();
+        let date = self.context.now.to_zoned_datetime(zone(self.zone())).date();
         let days = days(date).ok_or_else(|| ResolveError::input("The date is out of range", span))?;
         Ok(Expr { span, ..Expr::literal(Literal::Date(days - back), Base::Date.into()) })
     }

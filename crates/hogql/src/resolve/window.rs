@@ -58,15 +58,15 @@ fn frame_of(frame: &ast::WindowFrame, span: Span) -> Result<Frame> {
 }
 
 fn bound(bound: &FrameBound, span: Span) -> Result<Bound> {
-    let rows = |constant: &ast::Constant| match constant {
-        ast::Constant::Int(rows) => u64::try_from(*rows).map_err(|_| ResolveError::input("A frame cannot have a negative bound", span)),
+    let rows = |bound: &ast::Expr| match bound.as_constant() {
+        Some(ast::Constant::Int(rows)) => u64::try_from(*rows).map_err(|_| ResolveError::input("A frame cannot have a negative bound", span)),
         _ => Err(ResolveError::input("The bounds of a frame are whole numbers", span)),
     };
     Ok(match bound {
         FrameBound::CurrentRow => Bound::CurrentRow,
         FrameBound::Preceding(None) => Bound::UnboundedPreceding,
         FrameBound::Following(None) => Bound::UnboundedFollowing,
-        FrameBound::Preceding(Some(constant)) => Bound::Preceding(rows(constant)?),
-        FrameBound::Following(Some(constant)) => Bound::Following(rows(constant)?),
+        FrameBound::Preceding(Some(count)) => Bound::Preceding(rows(count)?),
+        FrameBound::Following(Some(count)) => Bound::Following(rows(count)?),
     })
 }

@@ -15,6 +15,29 @@ pub(crate) fn parse(text: &str, zone: &Name) -> Option<Type> {
     parser.rest.is_empty().then_some(ty)
 }
 
+/// Reads a type whose names are in lower case, as CAST gives it.
+pub(crate) fn parse_any_case(text: &str, zone: &Name) -> Option<Type> {
+    const NAMES: [&str; 27] = [
+        "Nullable", "LowCardinality", "Array", "Map", "Tuple", "DateTime64", "DateTime", "Decimal128", "Decimal64", "Decimal32", "Decimal",
+        "Nothing", "Bool", "UInt8", "UInt16", "UInt32", "UInt64", "Int8", "Int16", "Int32", "Int64", "Float32", "Float64", "String", "UUID",
+        "Date", "IPv4",
+    ];
+    let mut spelled = String::with_capacity(text.len());
+    let mut word = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            word.push(c);
+            continue;
+        }
+        spelled.push_str(NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(&word)).unwrap_or(&word));
+        word.clear();
+        if c != '\0' {
+            spelled.push(c);
+        }
+    }
+    parse(&spelled, zone)
+}
+
 struct Parser<'a> {
     rest: &'a str,
     zone: &'a Name,

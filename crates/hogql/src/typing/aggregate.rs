@@ -28,6 +28,11 @@ pub(crate) fn aggregate_type(function: &str, types: &[&Type], condition: bool, z
     })
 }
 
+/// The class of types that an aggregate takes at `at`.
+pub(crate) fn expected_aggregate(function: &str, at: usize) -> Option<char> {
+    RULES.get(function).and_then(|rule| super::letter(rule, at))
+}
+
 fn by_rule(rule: &str, types: &[&Type]) -> Result<Type, Fault> {
     let first = types.first().copied().ok_or(Fault::Argument(0))?;
     let element = || first.element().ok_or(Fault::Argument(0));

@@ -34,6 +34,11 @@ pub(crate) fn call_type(function: &str, arguments: &[Expr], zone: &Name) -> Resu
     })
 }
 
+/// The class of types that `function` takes at `at`, as a letter of the table.
+pub(crate) fn expected(function: &str, at: usize) -> Option<char> {
+    RULES.get(function).and_then(|rule| super::letter(rule, at))
+}
+
 /// Rules that treat NULL in their own way.
 fn own_nulls(rule: &str, types: &[&Type]) -> Result<Option<Type>, Fault> {
     let common_of = |types: &[&Type]| common(types.iter().copied()).ok_or(Fault::NoCommonType);
