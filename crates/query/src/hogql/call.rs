@@ -18,7 +18,7 @@ use super::expr::fitted;
 use super::kernel::{Kernel, call};
 use super::scope::{Raw, Scope};
 use super::types::{arrow_type, default_value};
-use super::{compare, property, refuse};
+use super::{compare, functions, lambda, property, refuse};
 use crate::table::Form;
 
 /// `function(arguments)`, which is `expr`.
@@ -28,7 +28,7 @@ pub(super) fn plan(scope: &Scope, function: &'static str, arguments: &[Expr], ex
         return Ok(Raw::new(lit(ScalarValue::Null), kind));
     }
     if matches!(expr.ty.base, Base::UInt8 | Base::Bool)
-        && let Some(condition) = compare::predicate(scope, function, arguments)?
+        && let Some(condition) = compare::predicate(scope, function, arguments, expr)?
     {
         let condition = if kind == DataType::Boolean { condition } else { cast(condition, kind.clone()) };
         return Ok(Raw::new(condition, kind));
@@ -36,7 +36,17 @@ pub(super) fn plan(scope: &Scope, function: &'static str, arguments: &[Expr], ex
     if let Some(planned) = native(scope, function, arguments, &expr.ty)? {
         return Ok(Raw::new(planned, kind));
     }
-    refuse(format!("the function {function} is not available yet"))
+    let planned = match arguments.first().map(|argument| &argument.kind) {
+        Some(Kind::Lambda { .. }) => lambda::plan(scope, function, arguments, expr)?,
+        _ => functions::plan(scope, function, arguments, expr)?,
+    };
+    match planned {
+        Some(raw) if raw.kind == DataType::Boolean && kind != DataType::Boolean => {
+            Ok(Raw::new(cast(raw.expr, kind.clone()), kind))
+        }
+        Some(raw) => Ok(raw),
+        None => refuse(format!("the function {function} is not available yet")),
+    }
 }
 
 fn native(scope: &Scope, function: &str, arguments: &[Expr], ty: &Type) -> Result<Option<Df>> {

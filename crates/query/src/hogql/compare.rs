@@ -7,19 +7,22 @@ use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast as cast_array;
 use arrow::datatypes::{DataType, Float64Type, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err};
-use datafusion::logical_expr::{ColumnarValue, Expr as Df, Operator, binary_expr, cast, lit, not};
-use hogql::resolved::{Expr, Literal};
+use datafusion::logical_expr::{ColumnarValue, Expr as Df, Operator, binary_expr, lit, not};
+use hogql::resolved::{Expr, Kind, Literal};
 use hogql::types::Base;
 
 use super::expr::{fitted, is_false, is_true, joined};
 use super::kernel::{Kernel, call};
-use super::scope::Scope;
+use super::scope::{Raw, Scope};
+use super::{functions, lambda};
 use super::types::arrow_type;
 
 /// `function(arguments)` as a condition, if it is one of those that are planned here.
-pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr]) -> Result<Option<Df>> {
+pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr], expr: &Expr) -> Result<Option<Df>> {
     Ok(Some(match (function, arguments) {
-        ("equals" | "notEquals" | "less" | "greater" | "lessOrEquals" | "greaterOrEquals", [left, right]) => {
+        ("equals" | "notEquals" | "less" | "greater" | "lessOrEquals" | "greaterOrEquals", [left, right])
+            if comparable(left, right) =>
+        {
             return comparison(scope, function, left, right);
         }
         ("and", parts) => joined(parts.iter().map(|part| scope.predicate(part)), crate::plan::all)?,
@@ -37,8 +40,25 @@ pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr]) -> Re
                 Some(Box::new(scope.predicate(otherwise)?)),
             ))
         }
-        _ => return Ok(None),
+        (_, [Expr { kind: Kind::Lambda { .. }, .. }, ..]) => return library(lambda::plan(scope, function, arguments, expr)?),
+        _ => return library(functions::plan(scope, function, arguments, expr)?),
     }))
+}
+
+/// A condition of the library of kernels, if that is what it gives.
+fn library(planned: Option<Raw>) -> Result<Option<Df>> {
+    Ok(planned.filter(|raw| raw.kind == DataType::Boolean).map(|raw| raw.expr))
+}
+
+/// Whether the engine's comparison, or one made here, is right for both.
+fn comparable(left: &Expr, right: &Expr) -> bool {
+    use Base::{Bool, Date, String, Uuid};
+    let (a, b) = (&left.ty.base, &right.ty.base);
+    left.ty.is_null()
+        || right.ty.is_null()
+        || (a.is_instant() && b.is_instant())
+        || (a.is_numeric() && b.is_numeric())
+        || (a == b && matches!(a, Bool | Date | String | Uuid | Base::Interval(_)))
 }
 
 fn operator(function: &str) -> Operator {
@@ -164,9 +184,4 @@ pub(super) fn floats(function: &str, left: Df, right: Df) -> Df {
 
 fn doubles(array: &ArrayRef) -> Result<ArrayRef> {
     if array.data_type() == &DataType::Float64 { Ok(Arc::clone(array)) } else { Ok(cast_array(array, &DataType::Float64)?) }
-}
-
-/// `expr` as a plain cast.
-pub(super) fn converted(expr: Df, kind: &DataType) -> Df {
-    cast(expr, kind.clone())
 }

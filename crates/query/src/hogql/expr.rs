@@ -69,7 +69,7 @@ impl Scope {
             return self.truth(expr);
         }
         match &expr.kind {
-            Kind::Call { function, arguments } => match compare::predicate(self, function, arguments)? {
+            Kind::Call { function, arguments } => match compare::predicate(self, function, arguments, expr)? {
                 Some(condition) => Ok(condition),
                 None => self.truth(expr),
             },

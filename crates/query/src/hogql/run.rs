@@ -35,6 +35,8 @@ pub struct Request {
     pub query: Query,
     /// The project's time zone.
     pub zone: Name,
+    /// The time of the query, in microseconds since the epoch.
+    pub now_micros: i64,
     /// The tables that [`needs`] names.
     pub tables: Tables,
     /// The persons in the cohorts that [`needs`] names.
@@ -191,7 +193,7 @@ fn plan(
 /// Evaluates every subquery in an expression, inner ones first.
 async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
     let before = Before::of(&request.query);
-    let mut answers = Answers::default();
+    let mut answers = Answers { now_micros: request.now_micros, ..Answers::default() };
     for (cohort, persons) in &request.cohorts {
         let members = cohort_members(persons).map_err(|error| core.failed(error))?;
         answers.cohorts.insert(*cohort, members);

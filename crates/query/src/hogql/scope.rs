@@ -34,6 +34,8 @@ pub(super) struct Answers {
     pub(super) members: HashMap<Query, Arc<Members>>,
     /// The members of cohorts.
     pub(super) cohorts: HashMap<i64, Arc<Members>>,
+    /// The time of the query.
+    pub(super) now_micros: i64,
 }
 
 /// The names in scope at one point of a SELECT.

@@ -172,10 +172,6 @@ impl GroupsAccumulator for Sets {
         Ok(vec![Arc::new(lists.finish())])
     }
 
-    fn supports_convert_to_state(&self) -> bool {
-        true
-    }
-
     fn size(&self) -> usize {
         self.bytes + self.counts.capacity() * size_of::<u64>() + self.converter.size()
     }
