@@ -57,7 +57,7 @@ impl Resolver<'_> {
             ExprKind::Cast(cast) => self.cast(cast, span, scope),
             ExprKind::Subquery(query) => self.scalar_subquery(query, span, scope),
             ExprKind::Placeholder(inner) => {
-                let text = crate::print::expr(inner);
+                let text = crate::print_expr(inner, crate::Style::Functions);
                 Err(ResolveError::input(format!("Unresolved placeholder: {{{text}}}"), span))
             }
             ExprKind::Lambda(_) => Err(ResolveError::input("A lambda can only be an argument of an array function", span)),

@@ -13,7 +13,7 @@ impl Resolver<'_> {
             ast::Query::Select(select) => self.deeper(select.span, |this| this.select(select, &select.with, env, top)),
             ast::Query::Set(set) => self.deeper(set.span, |this| this.set(set, env, top)),
             ast::Query::Value(expr) => {
-                let text = crate::print::expr(expr);
+                let text = crate::print_expr(expr, crate::Style::Functions);
                 Err(ResolveError::input(format!("A query was expected, found {text}"), expr.span))
             }
         }

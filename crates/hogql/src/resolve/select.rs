@@ -415,5 +415,5 @@ pub(super) fn output_name(expr: &ast::Expr) -> String {
             return names.last().cloned().unwrap_or_default();
         }
     }
-    crate::print::column_name(expr)
+    crate::print_expr(expr, crate::Style::Functions)
 }

@@ -69,7 +69,7 @@ impl Resolver<'_> {
             }
             ast::Table::Values(rows) => self.values(rows, table, scope)?,
             ast::Table::Value(expr) => {
-                let text = crate::print::expr(expr);
+                let text = crate::print_expr(expr, crate::Style::Functions);
                 return Err(ResolveError::input(format!("A table was expected, found {text}"), table.span));
             }
             ast::Table::Pivot(_) => return Err(ResolveError::input("PIVOT is not supported yet", table.span)),
