@@ -71,3 +71,6 @@ pub fn compile_tree(query: ast::Query, context: &Context) -> Result<Compiled, Co
     let resolved = resolve(&query, context)?;
     Ok(Compiled { query: resolved, hogql: crate::print_query(&query, crate::Style::Functions), page, notices })
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,15 +124,11 @@ impl Resolver<'_> {
             let message = format!("A condition must be a truth value, found {}", value.ty);
             return Err(ResolveError::new(Code::IllegalTypeOfArgument, message, value.span));
         }
+        let value = if matches!(value.ty.base, Base::UInt8 | Base::Bool) { value } else { self.call("notEquals", vec![value, super::expr::flag(false, span)], span)? };
         if !value.ty.nullable {
             return Ok(value);
         }
-        let no = self.convert(&super::expr::flag(false, span), &value.ty.base)?;
-        let no = match (no, &value.ty.base) {
-            (_, Base::Bool) => Expr::literal(Literal::Bool(false), Base::Bool.into()),
-            (Some(no), _) => no,
-            (None, _) => super::expr::flag(false, span),
-        };
+        let no = if value.ty.base == Base::Bool { Expr::literal(Literal::Bool(false), Base::Bool.into()) } else { super::expr::flag(false, span) };
         self.call("ifNull", vec![value, no], span)
     }
 }

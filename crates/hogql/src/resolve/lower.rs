@@ -64,7 +64,8 @@ impl Resolver<'_> {
                     return Ok(Some(otherwise.clone()));
                 }
                 let values = self.to_common(vec![then.clone(), otherwise.clone()], span)?;
-                self.call("if", std::iter::once(condition.clone()).chain(values).collect(), span)
+                let condition = self.condition(condition.clone(), span)?;
+                self.call("if", std::iter::once(condition).chain(values).collect(), span)
             }
             ("multiIf", _) => self.multi_if(arguments, span),
             ("_caseWithExpression", [value, branches @ ..]) => {
@@ -164,6 +165,7 @@ impl Resolver<'_> {
             "toString" if arguments.len() == 1 => self.to_text(first, span),
             "toBool" if text => self.text_to_bool(first, span),
             "toNullable" if !first.ty.base.may_be_null() => Ok(first),
+            "assumeNotNull" if first.ty.is_null() => Ok(first),
             "toTypeName" => Ok(Expr { span, ..Expr::string(first.ty.to_string()) }),
             _ => return Ok(None),
         };
@@ -309,7 +311,11 @@ impl Resolver<'_> {
             }
             "toStartOfInterval" | "date_bin" => {
                 let (step, time) = if function == "date_bin" { (get(0)?, get(1)?) } else { (get(1)?, get(0)?) };
-                let time = self.temporal(time, span)?;
+                let mut time = self.temporal(time, span)?;
+                if time.ty.base == Base::Date && matches!(step.ty.base, Base::Interval(unit) if unit <= Unit::Day) {
+                    let six = Expr::literal(Literal::UInt(6), Base::UInt8.into());
+                    time = self.call("toDateTime64", vec![time, six, Expr::string(zone)], span)?;
+                }
                 self.call("toStartOfInterval", vec![time, step], span)
             }
             "dateTrunc" | "date_trunc" => self.truncate(get(0)?, get(1)?, zone_at(2), span),
