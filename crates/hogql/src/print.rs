@@ -1,7 +1,9 @@
 //! Trees become text again.
 //!
 //! Both styles print on one line, with keywords in capitals, names quoted only where they must be, and no parentheses
-//! that the tree does not need. Text in [`Style::Operators`] parses to the tree it was printed from. Text in
+//! that the tree does not need. Text in [`Style::Operators`] parses to the tree it was printed from, but for one case:
+//! `NOT` before a parenthesis is the function of that name, so a negation of something that must stand in parentheses
+//! comes back as a call of `not`, which means the same. Text in
 //! [`Style::Functions`] is what responses echo and what columns without a name are called: it parses to a tree of the
 //! same meaning, and printing that tree gives the same text.
 

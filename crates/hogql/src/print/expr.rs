@@ -145,7 +145,8 @@ impl Printer {
                 self.put(&it.index.to_string());
             }
             ExprKind::Alias(it) => {
-                let level = if matches!(it.expr.kind, ExprKind::Alias(_)) { Level::Alias } else { Level::Or };
+                let is_loose = matches!(it.expr.kind, ExprKind::Alias(_) | ExprKind::Star(_));
+                let level = if is_loose { Level::Alias } else { Level::Or };
                 self.operand(&it.expr, level);
                 self.put(" AS ");
                 self.name(&it.alias);
@@ -197,8 +198,8 @@ impl Printer {
             ExprKind::Between(_) => Level::Between,
             ExprKind::DistinctFrom(_) => Level::Distinct,
             ExprKind::Compare(_) => Level::Compare,
-            // A `.1` behind the star would be a number.
-            ExprKind::Star(_) => Level::Unary,
+            // Behind a bare star, `.1` would be a number and `<a` a tag.
+            ExprKind::Star(_) => Level::Alias,
             ExprKind::Arithmetic(it) if is_negation(it) => Level::Unary,
             ExprKind::Arithmetic(it) => arithmetic_level(it.op),
             _ => Level::Postfix,
@@ -285,7 +286,9 @@ impl Printer {
             return;
         }
         self.put(operator_of(*op));
-        self.operand(right, Level::Compare.tighter());
+        // `COHORT` before an operator would be a column.
+        let is_cohort = matches!(op, CompareOp::InCohort | CompareOp::NotInCohort);
+        self.operand(right, if is_cohort { Level::Postfix } else { Level::Compare.tighter() });
     }
 
     fn function_of_one(&mut self, name: &str, operand: &Expr) {
@@ -444,6 +447,8 @@ fn starts_with_number(expr: &Expr) -> bool {
         },
         ExprKind::ArrayAccess(it) => starts_with_number(&it.array),
         ExprKind::Slice(it) => starts_with_number(&it.array),
+        // A number itself is parenthesised before a step.
+        ExprKind::TupleAccess(it) => it.tuple.as_constant().is_none() && starts_with_number(&it.tuple),
         _ => false,
     }
 }

@@ -21,7 +21,7 @@ fn answer(text: String) -> Result<usize, SyntaxErrorKind> {
             Err(error.kind())
         }
     };
-    thread::Builder::new().stack_size(STACK_BYTES).spawn(parse).unwrap().join().unwrap()
+    thread::Builder::new().stack_size(STACK_BYTES).spawn(parse).expect("a thread").join().expect("an answer")
 }
 
 /// Ways to nest: an opening, a core and a closing, of which the outer ones are repeated.
@@ -155,7 +155,7 @@ fn wide_texts_are_answered_in_time_proportional_to_their_length() {
 
 #[test]
 fn a_text_beyond_the_limit_is_refused_unread() {
-    let error = parse_select(&" ".repeat(TEXT_BYTES_MAX + 1)).unwrap_err();
+    let error = parse_select(&" ".repeat(TEXT_BYTES_MAX + 1)).expect_err("an error");
     assert_eq!(error.kind(), SyntaxErrorKind::TextTooLong);
     assert_eq!(error.message(), "text of 1048577 bytes exceeds the limit of 1048576");
 }
@@ -219,7 +219,7 @@ fn parse_all(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     /// Whatever the text, parsing answers; it never panics, and an error is in the text.
     #[test]

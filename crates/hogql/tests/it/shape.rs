@@ -5,13 +5,10 @@ use std::fmt::Debug;
 /// What a tree is, whatever text it came from.
 pub(crate) fn shape(tree: &impl Debug) -> String {
     let debug = format!("{tree:?}");
-    let mut shape = String::with_capacity(debug.len());
-    let mut rest = debug.as_str();
-    while let Some(at) = rest.find("Span { ") {
-        shape.push_str(&rest[..at]);
-        let close = rest[at..].find('}').expect("the end of a span");
-        rest = &rest[at + close + 1..];
+    let mut pieces = debug.split("Span { ");
+    let mut shape = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        shape.push_str(piece.split_once('}').expect("the end of a span").1);
     }
-    shape.push_str(rest);
     shape
 }
