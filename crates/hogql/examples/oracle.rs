@@ -23,7 +23,8 @@ fn answer(request: &Value) -> Value {
     match hogql::compile(text, &context) {
         Ok(compiled) => {
             let statement = hogql::clickhouse::print(&compiled.query);
-            let columns: Vec<Value> = compiled.query.columns.iter().map(|(name, ty)| json!([&**name, ty.to_string()])).collect();
+            let columns: Vec<Value> =
+                compiled.query.columns.iter().map(|(name, ty)| json!([&**name, ty.to_string()])).collect();
             json!({"sql": statement.sql, "parameters": statement.parameters, "columns": columns, "hogql": compiled.hogql, "page": compiled.page})
         }
         Err(error) => json!({"error": error.to_string(), "code": error.code(), "start": error.span().start}),
@@ -36,7 +37,9 @@ fn context(request: &Value) -> Context {
     let now = text("now", "2026-01-20T00:00:00Z").parse().unwrap_or_default();
     let mut context = Context::new(1, &text("timezone", "UTC"), now);
     let project = &mut context.project;
-    for (name, ty) in [("price", PropertyType::Numeric), ("is_vip", PropertyType::Boolean), ("signup_at", PropertyType::DateTime)] {
+    for (name, ty) in
+        [("price", PropertyType::Numeric), ("is_vip", PropertyType::Boolean), ("signup_at", PropertyType::DateTime)]
+    {
         project.property_types.event.insert(name.to_owned(), ty);
     }
     project.property_types.person.insert("age".to_owned(), PropertyType::Numeric);
@@ -53,7 +56,8 @@ fn context(request: &Value) -> Context {
     if request.get("limits").and_then(Value::as_str) == Some("none") {
         context.limits = Limits::NONE;
     }
-    context.filters = request.get("filters").and_then(|filters| serde_json::from_value::<Filters>(filters.clone()).ok());
+    context.filters =
+        request.get("filters").and_then(|filters| serde_json::from_value::<Filters>(filters.clone()).ok());
     if let Some(Value::Object(values)) = request.get("values") {
         context.values = values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     }

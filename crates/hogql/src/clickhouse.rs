@@ -38,7 +38,8 @@ pub const SETTINGS: [(&str, &str); 10] = [
 /// Prints a query.
 #[must_use]
 pub fn print(query: &Query) -> Statement {
-    let mut printer = Printer { out: String::new(), parameters: Vec::new(), unfolded: Vec::new(), array_joined: HashSet::new() };
+    let mut printer =
+        Printer { out: String::new(), parameters: Vec::new(), unfolded: Vec::new(), array_joined: HashSet::new() };
     printer.query(query);
     Statement { sql: printer.out, parameters: printer.parameters }
 }

@@ -73,7 +73,12 @@ const DEPTH: u32 = 64;
 impl Compiler<'_> {
     fn top(&mut self, filters: &Value) -> Result<Expr, FilterError> {
         match filters {
-            Value::Object(map) if !map.is_empty() && !map.contains_key("type") && !map.contains_key("values") && !map.contains_key("key") => {
+            Value::Object(map)
+                if !map.is_empty()
+                    && !map.contains_key("type")
+                    && !map.contains_key("values")
+                    && !map.contains_key("key") =>
+            {
                 let mut conditions = Vec::with_capacity(map.len());
                 for (key, value) in map {
                     let (key, operator) = key.split_once("__").unwrap_or((key, "exact"));
@@ -96,7 +101,9 @@ impl Compiler<'_> {
     }
 
     fn node_at(&mut self, node: &Value, depth: u32) -> Result<Expr, FilterError> {
-        let Some(depth) = depth.checked_sub(1) else { return Err(FilterError("Filters are nested too deeply".to_owned())) };
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(FilterError("Filters are nested too deeply".to_owned()));
+        };
         let Value::Object(map) = node else { return Ok(truth(true)) };
         let kind = map.get("type").and_then(Value::as_str).unwrap_or_default();
         let Some(values) = map.get("values") else {
@@ -125,7 +132,9 @@ impl Compiler<'_> {
             "hogql" => {
                 return crate::parse_expr(key).map_err(|error| FilterError(error.message().to_owned()));
             }
-            "cohort" | "static-cohort" | "precalculated-cohort" | "dynamic-cohort" => return self.cohort(leaf, operator),
+            "cohort" | "static-cohort" | "precalculated-cohort" | "dynamic-cohort" => {
+                return self.cohort(leaf, operator);
+            }
             "flag" => return Ok(truth(true)),
             _ => {}
         }
@@ -166,8 +175,18 @@ impl Compiler<'_> {
             "" | "event" | "feature" if on_events => (field(["properties", key]), types.event.get(key).copied()),
             "event_metadata" if on_events => {
                 const COLUMNS: [&str; 12] = [
-                    "event", "timestamp", "distinct_id", "uuid", "person_id", "$group_0", "$group_1", "$group_2", "$group_3", "$group_4",
-                    "elements_chain", "created_at",
+                    "event",
+                    "timestamp",
+                    "distinct_id",
+                    "uuid",
+                    "person_id",
+                    "$group_0",
+                    "$group_1",
+                    "$group_2",
+                    "$group_3",
+                    "$group_4",
+                    "elements_chain",
+                    "created_at",
                 ];
                 if !COLUMNS.contains(&key) {
                     return Err(FilterError(format!("Unknown event column '{key}'")));
@@ -177,10 +196,14 @@ impl Compiler<'_> {
             }
             "person" if key == "distinct_id" && on_events => (field(["pdi", "distinct_id"]), None),
             "person" if on_events => (field(["person", "properties", key]), types.person.get(key).copied()),
-            "" | "event" | "person" if self.subject == Subject::Persons => (field(["properties", key]), types.person.get(key).copied()),
+            "" | "event" | "person" if self.subject == Subject::Persons => {
+                (field(["properties", key]), types.person.get(key).copied())
+            }
             "group" if on_events => {
                 let index = leaf.get("group_type_index");
-                let index = index.and_then(|index| index.as_u64().or_else(|| index.as_str()?.parse().ok())).filter(|index| *index < 5);
+                let index = index
+                    .and_then(|index| index.as_u64().or_else(|| index.as_str()?.parse().ok()))
+                    .filter(|index| *index < 5);
                 let Some(index) = index.and_then(|index| u8::try_from(index).ok()) else { return Ok(None) };
                 let ty = types.group.get(&(index, key.to_owned())).copied();
                 (field([format!("group_{index}").as_str(), "properties", key]), ty)

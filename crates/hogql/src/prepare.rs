@@ -74,7 +74,10 @@ impl Pass<'_> {
             Node::Query(query) => self.query(query),
             Node::Expr(expr) => {
                 if self.expr(expr, subject) {
-                    self.fail(ResolveError::input("A bound of {filters.dateRange} that is not set needs a comparison around it", expr.span));
+                    self.fail(ResolveError::input(
+                        "A bound of {filters.dateRange} that is not set needs a comparison around it",
+                        expr.span,
+                    ));
                 }
             }
         }
@@ -118,12 +121,19 @@ impl Pass<'_> {
     }
 
     fn placeholder(&mut self, inner: &Expr, span: Span, subject: Option<Subject>) -> Result<Replacement> {
-        let unresolved = || ResolveError::input(format!("Unresolved placeholder: {{{}}}", crate::print_expr(inner, crate::Style::Functions)), span);
+        let unresolved = || {
+            ResolveError::input(
+                format!("Unresolved placeholder: {{{}}}", crate::print_expr(inner, crate::Style::Functions)),
+                span,
+            )
+        };
         let ExprKind::Field(chain) = &inner.kind else { return Err(unresolved()) };
         let names: Vec<&str> = chain.iter().map(|ident| ident.name.as_str()).collect();
         match names.as_slice() {
             ["variables", code] => self.variable(code, span).map(Replacement::Expr),
-            ["filters"] if !self.context.values.contains_key("filters") => self.filters(subject, span).map(Replacement::Expr),
+            ["filters"] if !self.context.values.contains_key("filters") => {
+                self.filters(subject, span).map(Replacement::Expr)
+            }
             ["filters", "dateRange", bound @ ("from" | "to")] => {
                 let range = self.context.filters.as_ref().and_then(|filters| filters.date_range.as_ref());
                 let (from, to) = range.map_or((None, None), |range| dates::filter_bounds(range, self.context));
@@ -168,18 +178,21 @@ impl Pass<'_> {
             Subject::Events => "timestamp",
         };
         let mut conditions = Vec::new();
-        let compiled = filters::compile(&filters.properties, subject, self.context).map_err(|error| ResolveError::input(error.0, span))?;
+        let compiled = filters::compile(&filters.properties, subject, self.context)
+            .map_err(|error| ResolveError::input(error.0, span))?;
         conditions.push(compiled.condition);
         self.notices.extend(compiled.notices);
         if let Some(range) = &filters.date_range {
             let (from, to) = dates::filter_bounds(range, self.context);
-            let bound = |op, time: jiff::ZonedDateTime| compare(op, field([column]), string(time.timestamp().to_string()));
+            let bound =
+                |op, time: jiff::ZonedDateTime| compare(op, field([column]), string(time.timestamp().to_string()));
             conditions.extend(to.map(|time| bound(ast::CompareOp::Less, time)));
             conditions.extend(from.map(|time| bound(ast::CompareOp::GreaterEq, time)));
         }
         if filters.filter_test_accounts == Some(true) {
             let list = Value::Array(self.context.project.test_account_filters.clone());
-            let compiled = filters::compile(&list, subject, self.context).map_err(|error| ResolveError::input(error.0, span))?;
+            let compiled =
+                filters::compile(&list, subject, self.context).map_err(|error| ResolveError::input(error.0, span))?;
             conditions.push(compiled.condition);
         }
         Ok(and(conditions))
@@ -190,17 +203,18 @@ impl Pass<'_> {
 fn subject(select: &SelectQuery) -> Option<Subject> {
     let from = select.from.as_ref()?;
     let tables = std::iter::once(&from.first).chain(from.joins.iter().map(|join| &join.table));
-    tables.filter_map(|table| match &table.table {
-        Table::Name(path) => path.last(),
-        _ => None,
-    })
-    .find_map(|name| match name.name.as_str() {
-        "events" => Some(Subject::Events),
-        "sessions" => Some(Subject::Sessions),
-        "groups" => Some(Subject::Groups(0)),
-        "persons" => Some(Subject::Persons),
-        _ => None,
-    })
+    tables
+        .filter_map(|table| match &table.table {
+            Table::Name(path) => path.last(),
+            _ => None,
+        })
+        .find_map(|name| match name.name.as_str() {
+            "events" => Some(Subject::Events),
+            "sessions" => Some(Subject::Sessions),
+            "groups" => Some(Subject::Groups(0)),
+            "persons" => Some(Subject::Persons),
+            _ => None,
+        })
 }
 
 /// A JSON value as a constant, or a list of constants.
@@ -274,7 +288,8 @@ fn refuse_offset(query: &mut Query) -> Result<()> {
     const MESSAGE: &str = "OFFSET is not supported for personal API keys. Use keyset pagination on timestamp instead: \
                            ORDER BY timestamp, and continue WHERE timestamp is beyond the last one seen";
     fn has_offset(query: &mut Query) -> Option<Span> {
-        let of = |limit: &Option<Limit>| limit.as_ref().and_then(|limit| limit.offset.as_ref()).map(|offset| offset.span);
+        let of =
+            |limit: &Option<Limit>| limit.as_ref().and_then(|limit| limit.offset.as_ref()).map(|offset| offset.span);
         match query {
             Query::Select(select) => {
                 let by = select.limit_by.as_ref().and_then(|by| by.offset.as_ref()).map(|offset| offset.span);

@@ -1,14 +1,19 @@
 //! Walks over syntax trees: every expression inside an expression or a query.
 
 use crate::ast::{
-    Alias, Cte, CteBody, Expr, ExprKind, From, GroupBy, JoinConstraint, Limit, OrderExpr, Over, Query, SelectQuery, Table, TableRef, TagValue,
-    WindowSpec,
+    Alias, Cte, CteBody, Expr, ExprKind, From, GroupBy, JoinConstraint, Limit, OrderExpr, Over, Query, SelectQuery,
+    Table, TableRef, TagValue, WindowSpec,
 };
 
 /// Calls `visit` with each direct operand of `expr`; queries inside are not entered.
 pub(crate) fn operands<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
     match &expr.kind {
-        ExprKind::Constant(_) | ExprKind::Field(_) | ExprKind::Star(_) | ExprKind::ColumnsMatching(_) | ExprKind::Subquery(_) | ExprKind::Tag(_) => {}
+        ExprKind::Constant(_)
+        | ExprKind::Field(_)
+        | ExprKind::Star(_)
+        | ExprKind::ColumnsMatching(_)
+        | ExprKind::Subquery(_)
+        | ExprKind::Tag(_) => {}
         ExprKind::Call(call) => {
             call.params.iter().flatten().chain(&call.args).for_each(&mut *visit);
             call.order_by.iter().for_each(|order| visit(&order.expr));
@@ -29,7 +34,11 @@ pub(crate) fn operands<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
         ExprKind::Compare(compare) => [&compare.left, &compare.right].into_iter().for_each(visit),
         ExprKind::DistinctFrom(compare) => [&compare.left, &compare.right].into_iter().for_each(visit),
         ExprKind::Arithmetic(operation) => [&operation.left, &operation.right].into_iter().for_each(visit),
-        ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Array(items) | ExprKind::Tuple(items) | ExprKind::Columns(items) => items.iter().for_each(visit),
+        ExprKind::And(items)
+        | ExprKind::Or(items)
+        | ExprKind::Array(items)
+        | ExprKind::Tuple(items)
+        | ExprKind::Columns(items) => items.iter().for_each(visit),
         ExprKind::Not(inner) | ExprKind::Placeholder(inner) => visit(inner),
         ExprKind::Between(between) => [&between.expr, &between.low, &between.high].into_iter().for_each(visit),
         ExprKind::Dict(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).for_each(visit),
@@ -77,24 +86,44 @@ pub(crate) fn operands_mut(expr: &mut Expr, visit: Visit<'_>) {
             call.args.iter_mut().for_each(|expr| visit(Node::Expr(expr)));
         }
         ExprKind::Window(window) => {
-            window.call.params.iter_mut().flatten().chain(&mut window.call.args).for_each(|expr| visit(Node::Expr(expr)));
+            window
+                .call
+                .params
+                .iter_mut()
+                .flatten()
+                .chain(&mut window.call.args)
+                .for_each(|expr| visit(Node::Expr(expr)));
             window.call.filter.iter_mut().for_each(|expr| visit(Node::Expr(expr)));
             if let Over::Window(spec) = &mut window.over {
                 window_spec(spec, visit);
             }
         }
-        ExprKind::Compare(compare) => [&mut compare.left, &mut compare.right].into_iter().for_each(|expr| visit(Node::Expr(expr))),
-        ExprKind::DistinctFrom(compare) => [&mut compare.left, &mut compare.right].into_iter().for_each(|expr| visit(Node::Expr(expr))),
-        ExprKind::Arithmetic(operation) => [&mut operation.left, &mut operation.right].into_iter().for_each(|expr| visit(Node::Expr(expr))),
-        ExprKind::And(items) | ExprKind::Or(items) | ExprKind::Array(items) | ExprKind::Tuple(items) | ExprKind::Columns(items) => items.iter_mut().for_each(|expr| visit(Node::Expr(expr))),
+        ExprKind::Compare(compare) => {
+            [&mut compare.left, &mut compare.right].into_iter().for_each(|expr| visit(Node::Expr(expr)))
+        }
+        ExprKind::DistinctFrom(compare) => {
+            [&mut compare.left, &mut compare.right].into_iter().for_each(|expr| visit(Node::Expr(expr)))
+        }
+        ExprKind::Arithmetic(operation) => {
+            [&mut operation.left, &mut operation.right].into_iter().for_each(|expr| visit(Node::Expr(expr)))
+        }
+        ExprKind::And(items)
+        | ExprKind::Or(items)
+        | ExprKind::Array(items)
+        | ExprKind::Tuple(items)
+        | ExprKind::Columns(items) => items.iter_mut().for_each(|expr| visit(Node::Expr(expr))),
         ExprKind::Not(inner) | ExprKind::Placeholder(inner) => visit(Node::Expr(inner)),
-        ExprKind::Between(between) => [&mut between.expr, &mut between.low, &mut between.high].into_iter().for_each(|expr| visit(Node::Expr(expr))),
+        ExprKind::Between(between) => [&mut between.expr, &mut between.low, &mut between.high]
+            .into_iter()
+            .for_each(|expr| visit(Node::Expr(expr))),
         ExprKind::Dict(pairs) => pairs.iter_mut().for_each(|(key, value)| {
             visit(Node::Expr(key));
             visit(Node::Expr(value));
         }),
         ExprKind::Lambda(lambda) => visit(Node::Expr(&mut lambda.body)),
-        ExprKind::ArrayAccess(access) => [&mut access.array, &mut access.property].into_iter().for_each(|expr| visit(Node::Expr(expr))),
+        ExprKind::ArrayAccess(access) => {
+            [&mut access.array, &mut access.property].into_iter().for_each(|expr| visit(Node::Expr(expr)))
+        }
         ExprKind::Slice(slice) => {
             visit(Node::Expr(&mut slice.array));
             slice.from.iter_mut().chain(&mut slice.to).for_each(|expr| visit(Node::Expr(expr)));
@@ -137,7 +166,9 @@ pub(crate) fn select_mut(select: &mut SelectQuery, visit: Visit<'_>) {
     select.array_join.iter_mut().flat_map(|join| &mut join.arrays).for_each(|expr| visit(Node::Expr(expr)));
     select.prewhere.iter_mut().chain(&mut select.filter).for_each(|expr| visit(Node::Expr(expr)));
     match &mut select.group_by {
-        Some(GroupBy::List(keys) | GroupBy::Rollup(keys) | GroupBy::Cube(keys)) => keys.iter_mut().for_each(|expr| visit(Node::Expr(expr))),
+        Some(GroupBy::List(keys) | GroupBy::Rollup(keys) | GroupBy::Cube(keys)) => {
+            keys.iter_mut().for_each(|expr| visit(Node::Expr(expr)))
+        }
         Some(GroupBy::Sets(sets)) => sets.iter_mut().flatten().for_each(|expr| visit(Node::Expr(expr))),
         Some(GroupBy::All) | None => {}
     }

@@ -104,7 +104,8 @@ impl<'t> Printer<'t> {
             if at > 0 {
                 self.put(", ");
             }
-            let literal = (LITERAL_LAST.contains(&function) && at + 1 == arguments.len() && at > 0) || (LITERAL_FIRST.contains(&function) && at == 0);
+            let literal = (LITERAL_LAST.contains(&function) && at + 1 == arguments.len() && at > 0)
+                || (LITERAL_FIRST.contains(&function) && at == 0);
             match argument.as_string() {
                 Some(text) if literal => self.quoted(text),
                 _ => self.expr(argument),

@@ -15,7 +15,9 @@ fn context(request: &Value) -> Context {
     let text = |name: &str, default: &str| request.get(name).and_then(Value::as_str).unwrap_or(default).to_owned();
     let mut context = Context::new(1, &text("timezone", "UTC"), "2026-01-20T00:00:00Z".parse().unwrap());
     let project = &mut context.project;
-    for (name, ty) in [("price", PropertyType::Numeric), ("is_vip", PropertyType::Boolean), ("signup_at", PropertyType::DateTime)] {
+    for (name, ty) in
+        [("price", PropertyType::Numeric), ("is_vip", PropertyType::Boolean), ("signup_at", PropertyType::DateTime)]
+    {
         project.property_types.event.insert(name.to_owned(), ty);
     }
     project.property_types.person.insert("age".to_owned(), PropertyType::Numeric);
@@ -30,7 +32,8 @@ fn context(request: &Value) -> Context {
         context.limits = Limits::NONE;
     }
     context.filters = request.get("filters").map(|filters| serde_json::from_value::<Filters>(filters.clone()).unwrap());
-    context.values = request.get("values").map_or_else(BTreeMap::new, |values| serde_json::from_value(values.clone()).unwrap());
+    context.values =
+        request.get("values").map_or_else(BTreeMap::new, |values| serde_json::from_value(values.clone()).unwrap());
     context
 }
 
@@ -44,7 +47,8 @@ fn acceptance_cases_give_the_text_that_clickhouse_answered_rightly() {
         let seen = match compile(text, &context(request)) {
             Ok(compiled) => {
                 let statement = crate::clickhouse::print(&compiled.query);
-                let columns: Vec<Value> = compiled.query.columns.iter().map(|(name, ty)| json!([&**name, ty.to_string()])).collect();
+                let columns: Vec<Value> =
+                    compiled.query.columns.iter().map(|(name, ty)| json!([&**name, ty.to_string()])).collect();
                 json!({"columns": columns, "sql": statement.sql, "parameters": statement.parameters, "page": compiled.page})
             }
             Err(error) => json!({"error": error.to_string(), "code": error.code()}),
@@ -71,22 +75,38 @@ fn calls_have_the_types_that_clickhouse_gives_them() {
 }
 
 fn error(text: &str) -> String {
-    compile(text, &Context::new(1, "UTC", "2026-01-20T00:00:00Z".parse().unwrap())).map_or_else(|error| error.to_string(), |_| String::from("compiled"))
+    compile(text, &Context::new(1, "UTC", "2026-01-20T00:00:00Z".parse().unwrap()))
+        .map_or_else(|error| error.to_string(), |_| String::from("compiled"))
 }
 
 #[test]
 fn what_cannot_be_meant_is_refused_with_a_reason() {
-    assert_eq!(error("select event, count() from events"), "Column 'event' is not under an aggregate function and not in GROUP BY");
-    assert_eq!(error("select sum(count()) from events"), "Aggregation 'count' cannot be nested inside another aggregation 'sum'.");
+    assert_eq!(
+        error("select event, count() from events"),
+        "Column 'event' is not under an aggregate function and not in GROUP BY"
+    );
+    assert_eq!(
+        error("select sum(count()) from events"),
+        "Aggregation 'count' cannot be nested inside another aggregation 'sum'."
+    );
     assert_eq!(error("select person from events"), "Can't select a table when a column is expected: person");
     assert_eq!(error("select event.x from events"), "Cannot resolve type event.x. Unable to resolve x.");
     assert_eq!(error("select 1 as a, 2 as a"), "Cannot redefine an alias with the name: a");
     assert_eq!(error("select *"), "Cannot use '*' when there are no tables in the query");
-    assert_eq!(error("select * from events a cross join events b"), "Cannot use '*' without table name when there are multiple tables in the query");
-    assert_eq!(error("select 1 from events a cross join events a"), "Already have joined a table called \"a\". Can't redefine.");
+    assert_eq!(
+        error("select * from events a cross join events b"),
+        "Cannot use '*' without table name when there are multiple tables in the query"
+    );
+    assert_eq!(
+        error("select 1 from events a cross join events a"),
+        "Already have joined a table called \"a\". Can't redefine."
+    );
     assert_eq!(error("select 1 from events where person_id in cohort 9"), "Could not find cohort with ID 9");
     assert_eq!(error("select uuid = 'x' from events"), "Cannot parse UUID from 'x'");
-    assert_eq!(error("select count() from events where count() > 1"), "An aggregation cannot stand in WHERE; use HAVING");
+    assert_eq!(
+        error("select count() from events where count() > 1"),
+        "An aggregation cannot stand in WHERE; use HAVING"
+    );
     assert_eq!(error("select hex(bitSlice('a', 1, 2))"), "Function 'bitSlice' is not supported yet");
     assert_eq!(error("select event > 1 from events"), "There is no common type for String and UInt8 to compare them");
 }
@@ -110,5 +130,10 @@ fn a_timestamp_is_compared_as_it_is_stored() {
     let context = Context::new(1, "America/New_York", "2026-01-20T00:00:00Z".parse().unwrap());
     let compiled = compile("select 1 from events where timestamp >= '2026-01-11'", &context).unwrap();
     let sql = crate::clickhouse::print(&compiled.query).sql;
-    assert!(sql.contains("WHERE greaterOrEquals(t1.`timestamp`, fromUnixTimestamp64Micro(1768107600000000, 'America/New_York'))"), "{sql}");
+    assert!(
+        sql.contains(
+            "WHERE greaterOrEquals(t1.`timestamp`, fromUnixTimestamp64Micro(1768107600000000, 'America/New_York'))"
+        ),
+        "{sql}"
+    );
 }

@@ -40,7 +40,13 @@ impl Resolver<'_> {
         self.arithmetic_named(function, left, right, span)
     }
 
-    pub(super) fn arithmetic_named(&mut self, function: &'static str, left: Expr, right: Expr, span: Span) -> Result<Expr> {
+    pub(super) fn arithmetic_named(
+        &mut self,
+        function: &'static str,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Result<Expr> {
         if let Some(moved) = self.temporal_arithmetic(function, &left, &right, span)? {
             return Ok(moved);
         }
@@ -53,7 +59,13 @@ impl Resolver<'_> {
         if matches!(value.kind, Kind::Property { .. }) { self.cast_or_null(value, "Float64", span) } else { Ok(value) }
     }
 
-    fn temporal_arithmetic(&mut self, function: &'static str, left: &Expr, right: &Expr, span: Span) -> Result<Option<Expr>> {
+    fn temporal_arithmetic(
+        &mut self,
+        function: &'static str,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+    ) -> Result<Option<Expr>> {
         let subtract = match function {
             "plus" => false,
             "minus" => true,
@@ -90,7 +102,11 @@ impl Resolver<'_> {
     /// A date or instant moved by an interval.
     pub(super) fn move_by(&mut self, time: Expr, interval: &Expr, subtract: bool, span: Span) -> Result<Expr> {
         let (Base::Interval(unit), Kind::Call { arguments, .. }) = (&interval.ty.base, &interval.kind) else {
-            return Err(ResolveError::new(Code::IllegalTypeOfArgument, "Only an interval written here can be added", span));
+            return Err(ResolveError::new(
+                Code::IllegalTypeOfArgument,
+                "Only an interval written here can be added",
+                span,
+            ));
         };
         let Some(amount) = arguments.first().cloned() else {
             return Err(ResolveError::new(Code::IllegalTypeOfArgument, "The interval is empty", span));
@@ -98,7 +114,14 @@ impl Resolver<'_> {
         self.move_units(time, *unit, amount, subtract, span)
     }
 
-    pub(super) fn move_units(&mut self, time: Expr, unit: Unit, amount: Expr, subtract: bool, span: Span) -> Result<Expr> {
+    pub(super) fn move_units(
+        &mut self,
+        time: Expr,
+        unit: Unit,
+        amount: Expr,
+        subtract: bool,
+        span: Span,
+    ) -> Result<Expr> {
         let mut time = self.temporal(time, span)?;
         if time.ty.base == Base::Date && unit < Unit::Day {
             // A date becomes the first instant of the day, in the zone of the project.

@@ -31,7 +31,8 @@ pub(super) fn integer(value: i64) -> (Literal, Type) {
             (Literal::UInt(value), Base::integer(false, bits).into())
         }
         Err(_) => {
-            let bits = [8, 16, 32, 64].into_iter().find(|bits| *bits == 64 || value >= -(1_i64 << (bits - 1))).unwrap_or(64);
+            let bits =
+                [8, 16, 32, 64].into_iter().find(|bits| *bits == 64 || value >= -(1_i64 << (bits - 1))).unwrap_or(64);
             (Literal::Int(value), Base::integer(true, bits).into())
         }
     }
@@ -150,7 +151,8 @@ fn number(literal: &Literal, base: &Base) -> Option<Literal> {
         return Some(Literal::Float(Float(exact as f64)));
     }
     let (signed, bits) = base.integer_bits()?;
-    let (least, most) = if signed { (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1) } else { (0, (1_i128 << bits) - 1) };
+    let (least, most) =
+        if signed { (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1) } else { (0, (1_i128 << bits) - 1) };
     if exact < least || exact > most {
         return None;
     }

@@ -60,12 +60,18 @@ impl Resolver<'_> {
                 let text = crate::print_expr(inner, crate::Style::Functions);
                 Err(ResolveError::input(format!("Unresolved placeholder: {{{text}}}"), span))
             }
-            ExprKind::Lambda(_) => Err(ResolveError::input("A lambda can only be an argument of an array function", span)),
+            ExprKind::Lambda(_) => {
+                Err(ResolveError::input("A lambda can only be an argument of an array function", span))
+            }
             ExprKind::Star(_) => Err(ResolveError::input("'*' can only stand in a select list or in count()", span)),
-            ExprKind::Columns(_) | ExprKind::ColumnsMatching(_) => Err(ResolveError::input("COLUMNS can only stand in a select list", span)),
+            ExprKind::Columns(_) | ExprKind::ColumnsMatching(_) => {
+                Err(ResolveError::input("COLUMNS can only stand in a select list", span))
+            }
             ExprKind::NamedArgument(_) => Err(ResolveError::input("Arguments are given by position", span)),
             ExprKind::CallValue(_) => Err(ResolveError::input("Only functions can be called", span)),
-            ExprKind::Tag(tag) => Err(ResolveError::input(format!("Tag <{}> is not supported yet", tag.kind.name), span)),
+            ExprKind::Tag(tag) => {
+                Err(ResolveError::input(format!("Tag <{}> is not supported yet", tag.kind.name), span))
+            }
         }
     }
 
@@ -74,7 +80,13 @@ impl Resolver<'_> {
     }
 
     /// AND and OR: constants that decide or do not matter are folded.
-    fn logic(&mut self, function: &'static str, operands: &[ast::Expr], span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
+    fn logic(
+        &mut self,
+        function: &'static str,
+        operands: &[ast::Expr],
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
         let operands = self.exprs(operands, scope)?;
         self.combine(function, operands, span)
     }

@@ -8,8 +8,15 @@ use crate::types::{Base, Type};
 
 impl Resolver<'_> {
     /// The arguments of `function`, the first of which may be a lambda over the elements of the others.
-    pub(super) fn higher(&mut self, function: &'static str, arguments: &[ast::Expr], span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
-        let Some((ExprKind::Lambda(lambda), rest)) = arguments.split_first().map(|(first, rest)| (&first.kind, rest)) else {
+    pub(super) fn higher(
+        &mut self,
+        function: &'static str,
+        arguments: &[ast::Expr],
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
+        let Some((ExprKind::Lambda(lambda), rest)) = arguments.split_first().map(|(first, rest)| (&first.kind, rest))
+        else {
             let arguments = self.exprs(arguments, scope)?;
             return self.call(function, arguments, span);
         };

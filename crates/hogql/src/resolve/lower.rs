@@ -37,7 +37,11 @@ impl Resolver<'_> {
                 let kind = self.call("JSONType", arguments.to_vec(), span)?;
                 self.call("toString", vec![kind], span)
             }
-            "JSONExtract" | "JSONExtractArrayRaw" | "JSONExtractKeys" | "JSONExtractKeysAndValues" | "JSONExtractKeysAndValuesRaw" => {
+            "JSONExtract"
+            | "JSONExtractArrayRaw"
+            | "JSONExtractKeys"
+            | "JSONExtractKeysAndValues"
+            | "JSONExtractKeysAndValuesRaw" => {
                 return self.json(function, arguments, span);
             }
             "min2" | "least" => self.extreme("least", arguments, span),
@@ -80,7 +84,9 @@ impl Resolver<'_> {
                 }
                 self.multi_if(&conditions, span)
             }
-            ("ifNull" | "ifnull", [value, _]) if value.ty.is_null() => Ok(arguments.get(1).cloned().unwrap_or_else(Expr::null)),
+            ("ifNull" | "ifnull", [value, _]) if value.ty.is_null() => {
+                Ok(arguments.get(1).cloned().unwrap_or_else(Expr::null))
+            }
             ("ifNull" | "ifnull", _) => {
                 let values = self.to_common(arguments.to_vec(), span)?;
                 self.call("ifNull", values, span)
@@ -120,7 +126,8 @@ impl Resolver<'_> {
             return Err(ResolveError::input("multiIf takes pairs of a condition and a value, and a last value", span));
         }
         let is_value = |at: usize| at % 2 == 1 || at + 1 == arguments.len();
-        let values: Vec<Expr> = arguments.iter().enumerate().filter(|(at, _)| is_value(*at)).map(|(_, value)| value.clone()).collect();
+        let values: Vec<Expr> =
+            arguments.iter().enumerate().filter(|(at, _)| is_value(*at)).map(|(_, value)| value.clone()).collect();
         let mut values = self.to_common(values, span)?.into_iter();
         let mut all = Vec::with_capacity(arguments.len());
         for (at, argument) in arguments.iter().enumerate() {
@@ -143,13 +150,19 @@ impl Resolver<'_> {
             "toDecimal" => {
                 let scale = match arguments.get(1).and_then(Expr::as_literal) {
                     Some(Literal::UInt(scale)) if *scale <= 18 => *scale,
-                    _ => return Err(ResolveError::input("The scale of toDecimal must be a constant from 0 to 18", span)),
+                    _ => {
+                        return Err(ResolveError::input("The scale of toDecimal must be a constant from 0 to 18", span));
+                    }
                 };
                 self.cast_or_null(first, &format!("Decimal(18, {scale})"), span)
             }
             "toFloatOrZero" | "toIntOrZero" => {
                 let first = if text { first } else { self.to_text(first, span)? };
-                self.call(if function == "toFloatOrZero" { "toFloat64OrZero" } else { "toInt64OrZero" }, vec![first], span)
+                self.call(
+                    if function == "toFloatOrZero" { "toFloat64OrZero" } else { "toInt64OrZero" },
+                    vec![first],
+                    span,
+                )
             }
             "toFloatOrDefault" => {
                 let first = if text { first } else { self.to_text(first, span)? };
@@ -203,7 +216,10 @@ impl Resolver<'_> {
             return Ok(None);
         }
         let as_array = function != "JSONExtract"
-            || arguments.last().and_then(Expr::as_string).is_some_and(|ty| ["Array", "Tuple", "Map"].iter().any(|start| ty.starts_with(start)));
+            || arguments
+                .last()
+                .and_then(Expr::as_string)
+                .is_some_and(|ty| ["Array", "Tuple", "Map"].iter().any(|start| ty.starts_with(start)));
         if !as_array {
             return Ok(None);
         }
@@ -249,7 +265,9 @@ impl Resolver<'_> {
             _ => "arrayPushFront",
         };
         let value = match array.ty.element() {
-            Some(element) => self.convert(&value, &element.base)?.filter(|_| value.ty.base == Base::String).unwrap_or(value),
+            Some(element) => {
+                self.convert(&value, &element.base)?.filter(|_| value.ty.base == Base::String).unwrap_or(value)
+            }
             None => value,
         };
         self.call_fitted(function, vec![array, value], span)
@@ -269,7 +287,9 @@ impl Resolver<'_> {
             "toDate" | "to_date" => self.to_date(get(0)?, span),
             "_toDate" => self.to_date(get(0)?, span),
             "toDateTime" | "to_timestamp" => self.to_instant(get(0)?, zone_at(1), span),
-            "toDateTimeUS" => self.parse_instant("parseDateTime64BestEffortUSOrNull", get(0)?, &zone_at(1).unwrap_or(zone), span),
+            "toDateTimeUS" => {
+                self.parse_instant("parseDateTime64BestEffortUSOrNull", get(0)?, &zone_at(1).unwrap_or(zone), span)
+            }
             "parseDateTimeBestEffort" => {
                 let text = self.to_text(get(0)?, span)?;
                 self.parse_instant("parseDateTime64BestEffortOrNull", text, &zone_at(1).unwrap_or(zone), span)
@@ -279,11 +299,14 @@ impl Resolver<'_> {
                 self.call("parseDateTimeOrNull", all, span)
             }
             "toDateTime64" => {
-                let precision = arguments.get(1).cloned().unwrap_or_else(|| Expr::literal(Literal::UInt(6), Base::UInt8.into()));
+                let precision =
+                    arguments.get(1).cloned().unwrap_or_else(|| Expr::literal(Literal::UInt(6), Base::UInt8.into()));
                 self.call("toDateTime64", vec![get(0)?, precision, Expr::string(zone_at(2).unwrap_or(zone))], span)
             }
             "fromUnixTimestamp" => self.call("toDateTime", vec![get(0)?, Expr::string(zone)], span),
-            "fromUnixTimestamp64Milli" => self.call("fromUnixTimestamp64Milli", vec![get(0)?, Expr::string(zone)], span),
+            "fromUnixTimestamp64Milli" => {
+                self.call("fromUnixTimestamp64Milli", vec![get(0)?, Expr::string(zone)], span)
+            }
             "UUIDv7ToDateTime" => self.call_fitted("UUIDv7ToDateTime", vec![get(0)?, Expr::string(zone)], span),
             "make_timestamp" => {
                 let mut all = arguments.get(..6).unwrap_or_default().to_vec();
@@ -302,7 +325,11 @@ impl Resolver<'_> {
                 let monday = self.context.project.week_start == crate::context::WeekStart::Monday;
                 let mode = Expr::literal(Literal::UInt(if monday { 3 } else { 0 }), Base::UInt8.into());
                 let time = self.temporal(get(0)?, span)?;
-                self.call(if function == "toStartOfWeek" { "toStartOfWeek" } else { "toLastDayOfWeek" }, vec![time, mode], span)
+                self.call(
+                    if function == "toStartOfWeek" { "toStartOfWeek" } else { "toLastDayOfWeek" },
+                    vec![time, mode],
+                    span,
+                )
             }
             "toStartOfDay" => {
                 let time = self.temporal(get(0)?, span)?;
@@ -335,9 +362,11 @@ impl Resolver<'_> {
                     _ => self.move_by(get(0)?, &get(1)?, subtract, span),
                 }
             }
-            "toIntervalSecond" | "toIntervalMinute" | "toIntervalHour" | "toIntervalDay" | "toIntervalWeek" | "toIntervalMonth"
-            | "toIntervalQuarter" | "toIntervalYear" => self.interval(function, get(0)?, span),
-            name if name.starts_with("add") || name.starts_with("subtract") => return self.shifted(name, arguments, span),
+            "toIntervalSecond" | "toIntervalMinute" | "toIntervalHour" | "toIntervalDay" | "toIntervalWeek"
+            | "toIntervalMonth" | "toIntervalQuarter" | "toIntervalYear" => self.interval(function, get(0)?, span),
+            name if name.starts_with("add") || name.starts_with("subtract") => {
+                return self.shifted(name, arguments, span);
+            }
             _ => return Ok(None),
         };
         lowered.map(Some)
@@ -345,7 +374,8 @@ impl Resolver<'_> {
 
     /// `INTERVAL '1' day` has its number as text.
     fn interval(&mut self, function: &str, amount: Expr, span: Span) -> Result<Expr> {
-        let amount = if amount.as_string().is_some() { self.convert(&amount, &Base::Int64)?.unwrap_or(amount) } else { amount };
+        let amount =
+            if amount.as_string().is_some() { self.convert(&amount, &Base::Int64)?.unwrap_or(amount) } else { amount };
         let amount = self.number(amount, span)?;
         let unit = function.strip_prefix("toInterval").and_then(Unit::parse).unwrap_or(Unit::Day);
         let function = match unit {

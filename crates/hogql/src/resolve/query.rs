@@ -53,10 +53,16 @@ impl Resolver<'_> {
             return Ok(whole);
         }
         let Body::Set(resolved) = &mut whole.query.body else { return Ok(whole) };
-        let columns = whole.query.columns.iter().zip(&whole.documents).map(|((name, ty), owner)| (name.clone(), ty.clone(), *owner));
+        let columns = whole
+            .query
+            .columns
+            .iter()
+            .zip(&whole.documents)
+            .map(|((name, ty), owner)| (name.clone(), ty.clone(), *owner));
         let rows = Rows::Columns(columns.collect());
         let mut scope = Scope::new(env, &[]);
-        let relation = Relation { id: resolved.relation, name: None, rows, joined: Vec::new(), prune: false, over: false };
+        let relation =
+            Relation { id: resolved.relation, name: None, rows, joined: Vec::new(), prune: false, over: false };
         let projection: Vec<_> = whole
             .query
             .columns
@@ -79,20 +85,31 @@ impl Resolver<'_> {
     fn combined(&mut self, operation: SetOperation, left: Output, right: Output, span: Span) -> Result<Output> {
         if left.query.columns.len() != right.query.columns.len() {
             let (one, other) = (left.query.columns.len(), right.query.columns.len());
-            return Err(ResolveError::new(Code::TypeMismatch, format!("Combined queries have {one} and {other} columns"), span));
+            return Err(ResolveError::new(
+                Code::TypeMismatch,
+                format!("Combined queries have {one} and {other} columns"),
+                span,
+            ));
         }
         let mut columns = Vec::with_capacity(left.query.columns.len());
         for ((name, one), (_, other)) in left.query.columns.iter().zip(&right.query.columns) {
             let ty = pair(one, other).ok_or_else(|| {
-                ResolveError::new(Code::NoCommonType, format!("There is no common type for {one} and {other} in column {name}"), span)
+                ResolveError::new(
+                    Code::NoCommonType,
+                    format!("There is no common type for {one} and {other} in column {name}"),
+                    span,
+                )
             })?;
             columns.push((name.clone(), ty));
         }
-        let documents = left.documents.iter().zip(&right.documents).map(|(one, other)| one.filter(|_| one == other)).collect();
+        let documents =
+            left.documents.iter().zip(&right.documents).map(|(one, other)| one.filter(|_| one == other)).collect();
         // A run of one union is one node.
         let flat = matches!(operation, SetOperation::UnionAll | SetOperation::UnionDistinct);
         let branches = match left.query.body {
-            Body::Set(set) if flat && set.operation == operation && set.order_by.is_empty() && set.limit == Default::default() => {
+            Body::Set(set)
+                if flat && set.operation == operation && set.order_by.is_empty() && set.limit == Default::default() =>
+            {
                 let mut branches = set.branches;
                 branches.push(right.query);
                 branches

@@ -46,7 +46,8 @@ fn strict(text: &str, zone_name: &str) -> Option<Option<i64>> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let fraction = shape.strip_prefix("0000-00-00 00:00:00").and_then(|rest| rest.strip_prefix('.'));
     let plain = shape == "0000-00-00" || shape == "0000-00-00 00:00:00";
-    let fractional = fraction.is_some_and(|digits| !digits.is_empty() && digits.len() <= 6 && digits.bytes().all(|b| b == b'0'));
+    let fractional =
+        fraction.is_some_and(|digits| !digits.is_empty() && digits.len() <= 6 && digits.bytes().all(|b| b == b'0'));
     (plain || fractional).then(|| instant(text, zone_name))
 }
 
@@ -70,7 +71,11 @@ impl Resolver<'_> {
 
     /// `toDate`: text that is no date gives NULL.
     pub(super) fn to_date(&mut self, value: Expr, span: Span) -> Result<Expr> {
-        if value.ty.base == Base::String { self.call("toDateOrNull", vec![value], span) } else { self.call("toDate", vec![value], span) }
+        if value.ty.base == Base::String {
+            self.call("toDateOrNull", vec![value], span)
+        } else {
+            self.call("toDate", vec![value], span)
+        }
     }
 
     /// `toDateTime`, in `zone_name` or that of the project.
@@ -78,7 +83,8 @@ impl Resolver<'_> {
         let zone_name = zone_name.unwrap_or_else(|| self.zone().clone());
         if let Some(text) = value.as_string() {
             if let Some(read) = strict(text, &zone_name) {
-                let micros = read.ok_or_else(|| ResolveError::input(format!("Cannot read '{text}' as a date and time"), span))?;
+                let micros =
+                    read.ok_or_else(|| ResolveError::input(format!("Cannot read '{text}' as a date and time"), span))?;
                 return Ok(self.instant_literal(micros, &zone_name, span));
             }
             if let Some(micros) = instant(text, &zone_name) {
@@ -95,7 +101,13 @@ impl Resolver<'_> {
     }
 
     /// Text read in many forms; NULL for what is none of them.
-    pub(super) fn parse_instant(&mut self, function: &'static str, value: Expr, zone: &Name, span: Span) -> Result<Expr> {
+    pub(super) fn parse_instant(
+        &mut self,
+        function: &'static str,
+        value: Expr,
+        zone: &Name,
+        span: Span,
+    ) -> Result<Expr> {
         let six = Expr::literal(Literal::UInt(6), Base::UInt8.into());
         self.call(function, vec![value, six, Expr::string(zone.clone())], span)
     }

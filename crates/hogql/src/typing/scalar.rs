@@ -225,7 +225,8 @@ fn collection(rule: &str, types: &[&Type]) -> Result<Type, Fault> {
 
 /// Whether there are floats beside integers that floats cannot hold.
 fn mixed(types: &[&Type]) -> bool {
-    types.iter().any(|ty| ty.base.is_float()) && types.iter().any(|ty| ty.base.integer_bits().is_some_and(|(_, bits)| bits > 32))
+    types.iter().any(|ty| ty.base.is_float())
+        && types.iter().any(|ty| ty.base.integer_bits().is_some_and(|(_, bits)| bits > 32))
 }
 
 /// An order of numeric types in which the narrower comes first.
