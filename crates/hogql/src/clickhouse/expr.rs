@@ -150,12 +150,12 @@ impl<'t> Printer<'t> {
             Literal::Bool(value) => self.put(if *value { "true" } else { "false" }),
             Literal::UInt(value) => {
                 let natural = [8, 16, 32, 64].into_iter().find(|bits| *bits == 64 || value >> bits == 0);
-                self.integer(&value.to_string(), ty, natural.map(|bits| Base::integer(false, bits)));
+                self.integer(&value.to_string(), ty, natural.map(|bits| Base::integer(false, bits)).as_ref());
             }
             Literal::Int(value) => {
                 let bits = [8, 16, 32, 64].into_iter().find(|bits| *bits == 64 || *value >= -(1_i64 << (bits - 1)));
                 let natural = bits.filter(|_| *value < 0).map(|bits| Base::integer(true, bits));
-                self.integer(&value.to_string(), ty, natural);
+                self.integer(&value.to_string(), ty, natural.as_ref());
             }
             Literal::Float(Float(value)) => {
                 let text = if value.is_nan() {
@@ -183,8 +183,8 @@ impl<'t> Printer<'t> {
         }
     }
 
-    fn integer(&mut self, text: &str, ty: &Type, natural: Option<Base>) {
-        let plain = natural.as_ref() == Some(&ty.base);
+    fn integer(&mut self, text: &str, ty: &Type, natural: Option<&Base>) {
+        let plain = natural == Some(&ty.base);
         match (plain, text.starts_with('-')) {
             (true, false) => self.put(text),
             (true, true) => self.put(&format!("({text})")),

@@ -1,5 +1,7 @@
 //! Sums, differences, products: of numbers, and of dates with intervals and with each other.
 
+use std::sync::Arc;
+
 use super::Resolver;
 use crate::ast::{ArithmeticOp, Span};
 use crate::fault::{Code, ResolveError, Result};
@@ -126,7 +128,7 @@ impl Resolver<'_> {
         if time.ty.base == Base::Date && unit < Unit::Day {
             // A date becomes the first instant of the day, in the zone of the project.
             let six = Expr::literal(crate::resolved::Literal::UInt(6), Base::UInt8.into());
-            time = self.call("toDateTime64", vec![time, six, Expr::string(self.zone().clone())], span)?;
+            time = self.call("toDateTime64", vec![time, six, Expr::string(Arc::clone(self.zone()))], span)?;
         }
         let amount = self.number(amount, span)?;
         self.call(shift(unit, subtract), vec![time, amount], span)

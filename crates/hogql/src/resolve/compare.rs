@@ -146,7 +146,7 @@ impl Resolver<'_> {
                     // The constant becomes text instead.
                     return Ok(expr);
                 }
-                self.text_to_bool(expr, span)
+                self.text_to_bool(&expr, span)
             }
             Base::Uuid => self.cast_or_null(expr, "UUID", span),
             to if to.is_numeric() => self.cast_or_null(expr, "Float64", span),

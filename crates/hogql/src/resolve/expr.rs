@@ -45,7 +45,7 @@ impl Resolver<'_> {
             ExprKind::Between(between) => self.between(between, span, scope),
             ExprKind::Array(items) => {
                 let items = self.exprs(items, scope)?;
-                let items = self.to_common(items, span)?;
+                let items = self.unify(items, span)?;
                 self.call("array", items, span)
             }
             ExprKind::Tuple(items) => {
@@ -122,7 +122,7 @@ impl Resolver<'_> {
             keys.push(self.expr(key, scope)?);
             values.push(self.expr(value, scope)?);
         }
-        let (keys, values) = (self.to_common(keys, span)?, self.to_common(values, span)?);
+        let (keys, values) = (self.unify(keys, span)?, self.unify(values, span)?);
         let arguments = keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]).collect();
         self.call("map", arguments, span)
     }
@@ -131,7 +131,7 @@ impl Resolver<'_> {
     fn slice(&mut self, slice: &ast::Slice, span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
         let array = self.expr(&slice.array, scope)?;
         let one = Expr::literal(Literal::UInt(1), Base::UInt8.into());
-        let from = slice.from.as_ref().map(|from| self.expr(from, scope)).transpose()?.unwrap_or(one.clone());
+        let from = slice.from.as_ref().map(|from| self.expr(from, scope)).transpose()?.unwrap_or_else(|| one.clone());
         let Some(to) = &slice.to else { return self.call("arraySlice", vec![array, from], span) };
         let to = self.expr(to, scope)?;
         let distance = self.call("minus", vec![to, from.clone()], span)?;
@@ -145,9 +145,9 @@ impl Resolver<'_> {
         let lowered = written.to_ascii_lowercase();
         let inner = lowered.strip_prefix("nullable(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(&lowered);
         match inner {
-            "string" | "text" | "varchar" | "char" => self.to_text(value, span),
-            "date" => self.to_date(value, span),
-            "datetime" | "timestamp" | "timestamptz" | "datetime64" => self.to_instant(value, None, span),
+            "string" | "text" | "varchar" | "char" => self.as_text(value, span),
+            "date" => self.as_date(value, span),
+            "datetime" | "timestamp" | "timestamptz" | "datetime64" => self.as_instant(value, None, span),
             "bool" | "boolean" => self.call_named("toBool", vec![value], span),
             _ => {
                 let target = match inner {

@@ -1,5 +1,7 @@
 //! Names of fields, and steps into documents.
 
+use std::sync::Arc;
+
 use super::{AliasState, Joined, Relation, Resolver, Rows, Scope, name};
 use crate::ast::{self, ExprKind, Ident, Span};
 use crate::context::{PersonsOnEvents, PropertyType};
@@ -23,7 +25,7 @@ const RESERVED: [&str; 6] =
 /// A constant as a step into a document.
 pub(super) fn step(index: &Expr) -> Option<Step> {
     match index.as_literal()? {
-        Literal::String(key) => Some(Step::Key(key.clone())),
+        Literal::String(key) => Some(Step::Key(Arc::clone(key))),
         Literal::UInt(at) => i64::try_from(*at).ok().map(Step::Index),
         Literal::Int(at) => Some(Step::Index(*at)),
         _ => None,
@@ -84,10 +86,10 @@ impl Resolver<'_> {
         match ty {
             Some(PropertyType::Numeric) => self.cast_or_null(property, "Float64", span),
             Some(PropertyType::DateTime) => {
-                let zone = self.zone().clone();
+                let zone = Arc::clone(self.zone());
                 self.parse_instant("parseDateTime64BestEffortOrNull", property, &zone, span)
             }
-            Some(PropertyType::Boolean) => self.text_to_bool(property, span),
+            Some(PropertyType::Boolean) => self.text_to_bool(&property, span),
             Some(PropertyType::String) | None => Ok(property),
         }
     }
@@ -112,7 +114,7 @@ impl Resolver<'_> {
     }
 
     /// `'true'` and `'false'` as Bool; anything else is NULL.
-    pub(super) fn text_to_bool(&mut self, text: Expr, span: Span) -> Result<Expr> {
+    pub(super) fn text_to_bool(&mut self, text: &Expr, span: Span) -> Result<Expr> {
         let is = |this: &mut Self, word: &str| this.call("equals", vec![text.clone(), Expr::string(name(word))], span);
         let (yes, no) = (is(self, "true")?, is(self, "false")?);
         let value = |value: bool| Expr::literal(Literal::Bool(value), Base::Bool.into());
@@ -124,7 +126,7 @@ impl Resolver<'_> {
     fn redacted(&mut self, document: Expr, keys: &[String], span: Span) -> Result<Expr> {
         let pair_type = Type::tuple([Type::string(), Type::string()]);
         let variable = self.variable("pair");
-        let pair = Expr { kind: Kind::Variable(variable.clone()), ty: pair_type.clone(), span };
+        let pair = Expr { kind: Kind::Variable(Arc::clone(&variable)), ty: pair_type.clone(), span };
         let at = |this: &mut Self, place: u64| {
             let place = Expr::literal(Literal::UInt(place), Base::UInt8.into());
             this.call("tupleElement", vec![pair.clone(), place], span)
@@ -153,7 +155,7 @@ impl Resolver<'_> {
         let Some((first, rest)) = chain.split_first() else { return Err(ResolveError::input("Empty name", span)) };
         let lambda = scope.lambdas.iter().rev().find(|(name, ..)| *name == first.name);
         if let Some((_, unique, ty)) = lambda {
-            let value = Expr { kind: Kind::Variable(unique.clone()), ty: ty.clone(), span };
+            let value = Expr { kind: Kind::Variable(Arc::clone(unique)), ty: ty.clone(), span };
             return self.steps(value, chain, 1, span).map(Place::Value);
         }
         if !rest.is_empty()
@@ -310,7 +312,7 @@ impl Resolver<'_> {
                 let Some((column, ty, owner)) = columns.iter().find(|(column, ..)| **column == *first.name) else {
                     return Ok(None);
                 };
-                let kind = Kind::Column { relation: relation.id, name: column.clone() };
+                let kind = Kind::Column { relation: relation.id, name: Arc::clone(column) };
                 let value = Expr { kind, ty: ty.clone(), span };
                 return match owner {
                     Some(owner) => Ok(Some(document(value, *owner, chain, 1))),
@@ -323,7 +325,7 @@ impl Resolver<'_> {
         let rest = chain.get(1..).unwrap_or_default();
         let column =
             |name_: &str, ty: Type| Expr { kind: Kind::Column { relation: relation.id, name: name(name_) }, ty, span };
-        let zone = self.zone().clone();
+        let zone = Arc::clone(self.zone());
         let place = match kind {
             FieldKind::Column(stored) => {
                 let value = column(&first.name, stored.ty(&zone));
@@ -438,7 +440,7 @@ impl Resolver<'_> {
     ) -> Result<&'r mut Relation> {
         let field = if field == lazy.ours { lazy.table.name() } else { field };
         let id = self.relation();
-        let zone = self.zone().clone();
+        let zone = Arc::clone(self.zone());
         let column = |relation, column: &str, table| {
             let ty = schema::columns(table, &zone).into_iter().find(|(name, _)| *name == column);
             let kind = Kind::Column { relation, name: name(column) };

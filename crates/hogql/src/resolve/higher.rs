@@ -1,5 +1,7 @@
 //! Functions that take a lambda.
 
+use std::sync::Arc;
+
 use super::{Resolver, Scope};
 use crate::ast::{self, ExprKind, Span};
 use crate::fault::{ResolveError, Result};
@@ -54,7 +56,7 @@ impl Resolver<'_> {
         let mut variables = Vec::with_capacity(types.len());
         for (argument, ty) in lambda.args.iter().zip(types) {
             let unique = self.variable(&argument.name);
-            scope.lambdas.push((argument.name.clone(), unique.clone(), ty.clone()));
+            scope.lambdas.push((argument.name.clone(), Arc::clone(&unique), ty.clone()));
             variables.push((unique, ty));
         }
         let body = self.expr(&lambda.body, scope);

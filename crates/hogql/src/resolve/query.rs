@@ -1,5 +1,7 @@
 //! Queries: one SELECT, or several combined.
 
+use std::sync::Arc;
+
 use super::{Env, Output, Relation, Resolver, Rows, Scope};
 use crate::ast::{self, SetKind, Span};
 use crate::fault::{Code, ResolveError, Result};
@@ -58,7 +60,7 @@ impl Resolver<'_> {
             .columns
             .iter()
             .zip(&whole.documents)
-            .map(|((name, ty), owner)| (name.clone(), ty.clone(), *owner));
+            .map(|((name, ty), owner)| (Arc::clone(name), ty.clone(), *owner));
         let rows = Rows::Columns(columns.collect());
         let mut scope = Scope::new(env, &[]);
         let relation =
@@ -68,9 +70,9 @@ impl Resolver<'_> {
             .columns
             .iter()
             .map(|(name, ty)| crate::resolved::Projected {
-                name: name.clone(),
+                name: Arc::clone(name),
                 expr: crate::resolved::Expr {
-                    kind: crate::resolved::Kind::Column { relation: resolved.relation, name: name.clone() },
+                    kind: crate::resolved::Kind::Column { relation: resolved.relation, name: Arc::clone(name) },
                     ty: ty.clone(),
                     span: Span::default(),
                 },
@@ -100,7 +102,7 @@ impl Resolver<'_> {
                     span,
                 )
             })?;
-            columns.push((name.clone(), ty));
+            columns.push((Arc::clone(name), ty));
         }
         let documents =
             left.documents.iter().zip(&right.documents).map(|(one, other)| one.filter(|_| one == other)).collect();

@@ -1,5 +1,7 @@
 //! One SELECT.
 
+use std::sync::Arc;
+
 use std::cell::Cell;
 use std::collections::HashSet;
 
@@ -42,8 +44,10 @@ impl Resolver<'_> {
         };
         let columns = self.select_list(select, &mut scope)?;
         scope.item = None;
-        let projection: Vec<Projected> =
-            columns.iter().map(|column| Projected { name: column.name.clone(), expr: column.expr.clone() }).collect();
+        let projection: Vec<Projected> = columns
+            .iter()
+            .map(|column| Projected { name: Arc::clone(&column.name), expr: column.expr.clone() })
+            .collect();
         let filter = self.filter(select, &mut scope)?;
         let group_by = self.group_by(select, &projection, &mut scope)?;
         let having = self.optional_condition(select.having.as_ref(), &mut scope)?;
@@ -81,7 +85,8 @@ impl Resolver<'_> {
             make_unique(&mut resolved.projection);
         }
         super::sessions::prune(&mut resolved, &scope.relations);
-        let columns = resolved.projection.iter().map(|column| (column.name.clone(), column.expr.ty.clone())).collect();
+        let columns =
+            resolved.projection.iter().map(|column| (Arc::clone(&column.name), column.expr.ty.clone())).collect();
         Ok(Output { query: Query { body: Body::Select(Box::new(resolved)), columns }, documents })
     }
 
@@ -420,9 +425,9 @@ fn grouped(expr: &Expr, keys: &[Expr], late: &HashSet<RelationId>) -> Result<()>
 fn make_unique(projection: &mut [Projected]) {
     let mut taken: HashSet<Name> = HashSet::new();
     for column in projection {
-        let mut candidate = column.name.clone();
+        let mut candidate = Arc::clone(&column.name);
         let mut count = 1;
-        while !taken.insert(candidate.clone()) {
+        while !taken.insert(Arc::clone(&candidate)) {
             count += 1;
             candidate = name(&format!("{}_{count}", column.name));
         }

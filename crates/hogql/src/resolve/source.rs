@@ -1,5 +1,7 @@
 //! FROM: tables, subqueries and joins.
 
+use std::sync::Arc;
+
 use super::{Env, Output, Relation, Resolver, Rows, Scope, name};
 use crate::ast::{self, ExprKind, Ident, JoinConstraint, Span, TableRef};
 use crate::fault::{Code, ResolveError, Result};
@@ -14,11 +16,14 @@ pub(super) struct Joins {
     rest: Vec<Step>,
 }
 
+/// Equal pairs, left and right.
+type Pairs = Vec<(Expr, Expr)>;
+
 struct Step {
     source: Source,
     kind: JoinKind,
     strictness: Strictness,
-    equal: Vec<(Expr, Expr)>,
+    equal: Pairs,
     residual: Option<Expr>,
 }
 
@@ -132,7 +137,7 @@ impl Resolver<'_> {
             .columns
             .iter()
             .zip(output.documents)
-            .map(|((name, ty), owner)| (name.clone(), ty.clone(), owner));
+            .map(|((name, ty), owner)| (Arc::clone(name), ty.clone(), owner));
         let rows = Rows::Columns(columns.collect());
         let source = Source::Query { id, query: Box::new(output.query) };
         (source, Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false })
@@ -192,18 +197,14 @@ impl Resolver<'_> {
             columns.push((name(&format!("c{}", at + 1)), ty));
         }
         let id = self.relation();
-        let shown = columns.iter().map(|(name, ty): &(Name, Type)| (name.clone(), ty.clone(), None)).collect();
+        let shown = columns.iter().map(|(name, ty): &(Name, Type)| (Arc::clone(name), ty.clone(), None)).collect();
         let relation =
             Relation { id, name: None, rows: Rows::Columns(shown), joined: Vec::new(), prune: false, over: false };
         Ok((Source::Values { id, columns, rows: resolved }, relation))
     }
 
     /// The equal pairs of a join, and what else it asks for.
-    fn constraint<'q>(
-        &mut self,
-        join: &'q ast::Join,
-        scope: &mut Scope<'q>,
-    ) -> Result<(Vec<(Expr, Expr)>, Option<Expr>)> {
+    fn constraint<'q>(&mut self, join: &'q ast::Join, scope: &mut Scope<'q>) -> Result<(Pairs, Option<Expr>)> {
         let conditions = match &join.constraint {
             None if join.kind == ast::JoinKind::Cross => return Ok((Vec::new(), None)),
             None => return Err(ResolveError::input("A JOIN needs ON or USING", join.table.span)),
@@ -359,22 +360,22 @@ fn rename(source: Source, relation: &mut Relation, aliases: &[Ident], span: Span
     for (column, alias) in columns.iter_mut().zip(aliases) {
         column.0 = name(&alias.name);
     }
-    let names: Vec<Name> = columns.iter().map(|(name, ..)| name.clone()).collect();
+    let names: Vec<Name> = columns.iter().map(|(name, ..)| Arc::clone(name)).collect();
     match source {
         Source::Query { id, mut query } => {
             for (column, name) in query.columns.iter_mut().zip(&names) {
-                column.0 = name.clone();
+                column.0 = Arc::clone(name);
             }
             if let crate::resolved::Body::Select(select) = &mut query.body {
                 for (column, name) in select.projection.iter_mut().zip(&names) {
-                    column.name = name.clone();
+                    column.name = Arc::clone(name);
                 }
             }
             Ok(Source::Query { id, query })
         }
         Source::Values { id, mut columns, rows } => {
             for (column, name) in columns.iter_mut().zip(&names) {
-                column.0 = name.clone();
+                column.0 = Arc::clone(name);
             }
             Ok(Source::Values { id, columns, rows })
         }

@@ -1,5 +1,7 @@
 //! Text as dates and instants, read in the zone of the project.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -57,11 +59,6 @@ impl Resolver<'_> {
         Expr { span, ..Expr::literal(Literal::Timestamp(micros), Type::timestamp(zone)) }
     }
 
-    /// The instant of the request.
-    pub(super) fn now(&self, span: Span) -> Expr {
-        self.instant_literal(self.context.now.as_microsecond(), self.zone(), span)
-    }
-
     /// The local date, `back` days ago.
     pub(super) fn today(&self, back: i32, span: Span) -> Result<Expr> {
         let date = self.context.now.to_zoned_datetime(zone(self.zone())).date();
@@ -70,7 +67,7 @@ impl Resolver<'_> {
     }
 
     /// `toDate`: text that is no date gives NULL.
-    pub(super) fn to_date(&mut self, value: Expr, span: Span) -> Result<Expr> {
+    pub(super) fn as_date(&mut self, value: Expr, span: Span) -> Result<Expr> {
         if value.ty.base == Base::String {
             self.call("toDateOrNull", vec![value], span)
         } else {
@@ -79,8 +76,8 @@ impl Resolver<'_> {
     }
 
     /// `toDateTime`, in `zone_name` or that of the project.
-    pub(super) fn to_instant(&mut self, value: Expr, zone_name: Option<Name>, span: Span) -> Result<Expr> {
-        let zone_name = zone_name.unwrap_or_else(|| self.zone().clone());
+    pub(super) fn as_instant(&mut self, value: Expr, zone_name: Option<Name>, span: Span) -> Result<Expr> {
+        let zone_name = zone_name.unwrap_or_else(|| Arc::clone(self.zone()));
         if let Some(text) = value.as_string() {
             if let Some(read) = strict(text, &zone_name) {
                 let micros =
@@ -109,12 +106,12 @@ impl Resolver<'_> {
         span: Span,
     ) -> Result<Expr> {
         let six = Expr::literal(Literal::UInt(6), Base::UInt8.into());
-        self.call(function, vec![value, six, Expr::string(zone.clone())], span)
+        self.call(function, vec![value, six, Expr::string(Arc::clone(zone))], span)
     }
 
     /// `value` as an instant if it is text: constants are read now, other text best-effort or NULL.
     pub(super) fn temporal(&mut self, value: Expr, span: Span) -> Result<Expr> {
-        if value.ty.base == Base::String { self.to_instant(value, None, span) } else { Ok(value) }
+        if value.ty.base == Base::String { self.as_instant(value, None, span) } else { Ok(value) }
     }
 }
 
