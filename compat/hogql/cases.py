@@ -130,6 +130,61 @@ refused("T78", "select {a}, {b}", "Unresolved placeholder: {b}", values={"a": 1}
 case("T79", "select count() from events where {filters}", [[3]], filters={"dateRange": {"date_from": "2026-01-11", "date_to": "2026-01-13"}})
 case("T80", "select count() from events where timestamp > {filters.dateRange.from}", [[10]])
 
+
+def filtered(id, expected, *filters, **more):
+    case("filter " + id, "select count() from events where {filters}", [[expected]], filters={"properties": list(filters), **more})
+
+
+def leaf(key, operator, value=None, type="event", **more):
+    return {"key": key, "operator": operator, "value": value, "type": type, **more}
+
+
+filtered("exact", 4, leaf("$browser", "exact", "Chrome"))
+filtered("is_not counts missing", 6, leaf("$browser", "is_not", "Chrome"))
+filtered("exact list", 5, leaf("$browser", "exact", ["Chrome", "Safari"]))
+filtered("is_not list", 5, leaf("$browser", "is_not", ["Chrome", "Safari"]))
+filtered("icontains", 6, leaf("$browser", "icontains", "O"))
+filtered("icontains takes % literally", 0, leaf("$browser", "icontains", "%"))
+filtered("not_icontains", 4, leaf("$browser", "not_icontains", "o"))
+filtered("starts_with", 4, leaf("$browser", "starts_with", "chr"))
+filtered("regex", 2, leaf("$browser", "regex", "Fire.*"))
+filtered("not_regex", 8, leaf("$browser", "not_regex", "Fire.*"))
+filtered("invalid regex", 0, leaf("$browser", "not_regex", "("))
+filtered("gt", 3, leaf("price", "gt", "10"))
+filtered("min", 4, leaf("price", "min", 10))
+filtered("between", 3, leaf("price", "between", [0, 20]))
+filtered("not_between", 4, leaf("price", "not_between", [0, 20]))
+filtered("exact number", 1, leaf("price", "exact", "20.5"))
+filtered("exact number, no number", 0, leaf("price", "exact", "abc"))
+filtered("is_set", 9, leaf("$browser", "is_set"))
+filtered("is_not_set", 1, leaf("$browser", "is_not_set"))
+filtered("boolean", 2, leaf("is_vip", "exact", "true"))
+filtered("boolean in a list", 3, leaf("is_vip", "exact", ["true", "false"]))
+filtered("date before", 1, leaf("signup_at", "is_date_before", "2026-01-10"))
+filtered("date exact by day", 1, leaf("signup_at", "is_date_exact", "2026-01-09"))
+filtered("date after by day", 0, leaf("signup_at", "is_date_after", "2026-01-09"))
+filtered("person", 5, leaf("email", "icontains", "ann", "person"))
+filtered("person number", 5, leaf("age", "gte", 30, "person"))
+filtered("not a distinct id of the person", 5, leaf("distinct_id", "is_not", "d1", "person"))
+filtered("distinct id of the person", 5, leaf("distinct_id", "exact", "d1", "person"))
+filtered("group", 4, leaf("tier", "exact", "gold", "group", group_type_index=0))
+filtered("group without index", 10, leaf("tier", "exact", "gold", "group"))
+filtered("cohort", 5, leaf("id", "in", 5, "cohort"))
+filtered("not in cohort", 5, leaf("id", "not_in", 5, "cohort"))
+filtered("session", 5, leaf("$session_duration", "gt", 0, "session"))
+filtered("metadata", 2, leaf("event", "exact", "purchase", "event_metadata"))
+filtered("hogql", 3, leaf("properties.price > 10", "exact", None, "hogql"))
+filtered("semver", 0, leaf("$browser", "semver_gte", "1.2"))
+filtered("semver_neq holds for what is no version", 10, leaf("$browser", "semver_neq", "1.2.3"))
+filtered("text in a chain", 0, leaf("text", "exact", "Buy", "element"))
+filtered("no selector", 10, leaf("selector", "is_not", "a.b > button#c", "element"))
+filtered("all", 2, leaf("$browser", "exact", "Chrome"), leaf("price", "gte", 20))
+case("filter any", "select count() from events where {filters}", [[6]], filters={"properties": {"type": "OR", "values": [leaf("$browser", "exact", "Firefox"), leaf("$browser", "exact", "Chrome")]}})
+case("filter empty", "select count() from events where {filters}", [[10]], filters={"properties": {"type": "OR", "values": []}})
+refused("filter unknown type", "select count() from events where {filters}", "Filters of type 'recording' cannot be used here", filters={"properties": [leaf("x", "exact", 1, "recording")]})
+refused("filter between", "select count() from events where {filters}", "requires min value to be less than or equal to max value", filters={"properties": [leaf("price", "between", [2, 1])]})
+refused("filter nowhere", "select {filters}", "can only be used in a SELECT that reads events", filters={})
+
 # Every function that the embedded engine must know first, with arguments of several types, nullable and not.
 COLUMN = {
     "S": ["event", "properties.$browser", "'a'"], "s": ["event"], "N": ["properties.price", "toIntOrZero(event)", "length(event)", "toFloatOrZero(event)", "1", "-1", "1.5", "(event = 'x')", "properties.is_vip"],

@@ -1,6 +1,6 @@
 //! Makes syntax trees by hand, for what stands in a query without having been written there.
 
-use crate::ast::{ArrayAccess, Call, Compare, CompareOp, Constant, Expr, ExprKind, Ident, Lambda, Span};
+use crate::ast::{ArrayAccess, Call, Compare, CompareOp, Constant, Expr, ExprKind, Ident, Lambda, Query, Span};
 
 fn made(kind: ExprKind) -> Expr {
     Expr::new(kind, Span::default())
@@ -85,4 +85,9 @@ pub(crate) fn index(array: Expr, at: Expr) -> Expr {
 
 pub(crate) fn lambda(argument: &str, body: Expr) -> Expr {
     made(ExprKind::Lambda(Box::new(Lambda { args: vec![Ident::new(argument, Span::default())], body })))
+}
+
+/// `(SELECT …)`.
+pub(crate) fn subquery(query: Query) -> Expr {
+    made(ExprKind::Subquery(Box::new(query)))
 }

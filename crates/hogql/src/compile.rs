@@ -58,7 +58,10 @@ impl CompileError {
 ///
 /// If the text is not HogQL, refers to what is not there, or is a query that we do not run.
 pub fn compile(text: &str, context: &Context) -> Result<Compiled, CompileError> {
-    compile_tree(crate::parse_select(text)?, context)
+    let (query, notices) = crate::parse_select_with_notices(text)?;
+    let mut compiled = compile_tree(query, context)?;
+    compiled.notices.extend(notices.into_iter().map(|notice| notice.message));
+    Ok(compiled)
 }
 
 /// Compiles a syntax tree.

@@ -12,8 +12,8 @@ pub(crate) use operator::escape_like;
 
 use serde_json::Value;
 
-use crate::ast::Expr;
-use crate::build::{and, compare, constant, field, or, truth};
+use crate::ast::{CompareOp, Constant, Expr, Query};
+use crate::build::{and, compare, constant, field, or, subquery, truth};
 use crate::context::{Context, PropertyType};
 
 /// A filter that cannot be run, in the words for the caller.
@@ -87,6 +87,7 @@ impl Compiler<'_> {
                 }
                 Ok(and(conditions))
             }
+            Value::Object(map) if map.is_empty() => Ok(truth(true)),
             Value::Array(items) => {
                 let conditions = items.iter().map(|item| self.node(item)).collect::<Result<Vec<_>, _>>()?;
                 Ok(and(conditions))
@@ -145,6 +146,9 @@ impl Compiler<'_> {
         if kind == "element" {
             return self.element(key, operator, leaf.get("value").unwrap_or(&Value::Null));
         }
+        if kind == "person" && key == "distinct_id" && self.subject == Subject::Events {
+            return self.any_distinct_id(operator, leaf.get("value").unwrap_or(&Value::Null));
+        }
         let Some(target) = self.target(key, kind, leaf)? else {
             self.notices.push(format!("The filter on '{key}' is incomplete and was ignored"));
             return Ok(truth(true));
@@ -161,9 +165,27 @@ impl Compiler<'_> {
         }
         let id = value.as_i64().or_else(|| value.as_str()?.parse().ok()).ok_or_else(fault)?;
         let negated = operator == "not_in" || leaf.get("negation").and_then(Value::as_bool).unwrap_or(false);
-        let op = if negated { crate::ast::CompareOp::NotInCohort } else { crate::ast::CompareOp::InCohort };
+        let op = if negated { CompareOp::NotInCohort } else { CompareOp::InCohort };
         let person = if self.subject == Subject::Persons { field(["id"]) } else { field(["person_id"]) };
-        Ok(compare(op, person, constant(crate::ast::Constant::Int(id))))
+        Ok(compare(op, person, constant(Constant::Int(id))))
+    }
+
+    /// Some distinct id of the event's person is as the operator asks; for a negative one, none of them is the opposite.
+    fn any_distinct_id(&mut self, operator: &str, value: &Value) -> Result<Expr, FilterError> {
+        let opposite = match operator {
+            "is_not" => Some("exact"),
+            "is_not_set" => Some("is_set"),
+            _ => operator.strip_prefix("not_").filter(|positive| *positive != "between"),
+        };
+        let target = Target { value: field(["distinct_id"]), ty: None };
+        let condition = self.operator("distinct_id", &target, opposite.unwrap_or(operator), value)?;
+        let text = "select person_id from person_distinct_ids";
+        let mut query = crate::parse_select(text).map_err(|error| FilterError(error.to_string()))?;
+        if let Query::Select(select) = &mut query {
+            select.filter = Some(condition);
+        }
+        let op = if opposite.is_some() { CompareOp::NotIn } else { CompareOp::In };
+        Ok(compare(op, field(["person_id"]), subquery(query)))
     }
 
     /// What a filter compares; `None` if it does not say enough.
@@ -194,7 +216,6 @@ impl Compiler<'_> {
                 let ty = matches!(key, "timestamp" | "created_at").then_some(PropertyType::DateTime);
                 (field([key]), ty)
             }
-            "person" if key == "distinct_id" && on_events => (field(["pdi", "distinct_id"]), None),
             "person" if on_events => (field(["person", "properties", key]), types.person.get(key).copied()),
             "" | "event" | "person" if self.subject == Subject::Persons => {
                 (field(["properties", key]), types.person.get(key).copied())
