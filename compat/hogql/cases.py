@@ -130,6 +130,24 @@ refused("T78", "select {a}, {b}", "Unresolved placeholder: {b}", values={"a": 1}
 case("T79", "select count() from events where {filters}", [[3]], filters={"dateRange": {"date_from": "2026-01-11", "date_to": "2026-01-13"}})
 case("T80", "select count() from events where timestamp > {filters.dateRange.from}", [[10]])
 
+case("order by a constant column", "select x, 2 as y from (select 1 as x) order by 2 limit 2", [[1, 2]])
+refused("ties", "select 1 limit 3 with ties", "needs ORDER BY")
+case("escapes", "select JSONExtractString('{\"a\":\"b\"}', 'a'), properties.$current_url from events where «n» = 2", [["b", "https://a.io/pricing/"]])
+case("nulls first", "select properties.$browser as b from events group by b order by b nulls first limit 1", [[None]])
+case("filter over", "select count() filter (where event = 'purchase') over () as c from events limit 1", [[2]])
+case("rollup", "select event, count() as c from events group by rollup(event) order by c desc limit 1", [["", 10]])
+case("qualify", "select «n» as n from events qualify row_number() over (partition by event order by timestamp) = 1 order by n", [[1], [3], [5]])
+case("using", "select event, k from (select event from events limit 1) a join (select '$pageview' as event, 7 as k) b using (event)", [["$pageview", 7]])
+case("join on a property", "select count() from events e join persons p on e.person_id = p.id where p.properties.plan = 'pro'", [[5]])
+case("correlated names stay apart", "select count() from events where event in (select event from events where properties.price > 50)", [[2]])
+case("scalar subquery", "select (select max(properties.price) from events) as m, count() from events where properties.price = (select max(properties.price) from events)", [[100, 1]])
+case("cte of a column", "with properties.price as p select sum(p) from events", [[162.5]])
+case("restricted sample", "select count() from events sample 1", [[10]])
+case("person of a distinct id", "select distinct_id, person.properties.email from person_distinct_ids order by distinct_id", [["d1", "ann@x.com"], ["d1b", "ann@x.com"], ["d2", "bob@y.org"], ["d3", None]])
+case("ordered array", "select groupArray(event order by timestamp desc) as a from events where person_id = '00000000-0000-4000-8000-000000000002'", [[["purchase", "signup", "$pageview"]]])
+case("late arrayJoin", "select arrayJoin(groupUniqArray(event)) as e from events order by e", [["$pageview"], ["purchase"], ["signup"]])
+case("time arithmetic", "select toDate('2026-01-31') - toDate('2026-01-01'), toDateTime('2026-01-02') - toDateTime('2026-01-01'), toDateTime('2026-01-01') + interval 2 hour > '2026-01-01 01:00:00'", [[30, 86400, 1]])
+
 
 def filtered(id, expected, *filters, **more):
     case("filter " + id, "select count() from events where {filters}", [[expected]], filters={"properties": list(filters), **more})

@@ -11,7 +11,7 @@ from cases import CASES, EVENTS, PERSONS, TYPES
 
 HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE.parents[1] / "crates/hogql/test_data/acceptance.jsonl"
-SETTINGS = {"transform_null_in": 1, "use_variant_as_common_type": 0, "join_use_nulls": 0, "print_pretty_type_names": 0,
+SETTINGS = {"transform_null_in": 1, "use_variant_as_common_type": 0, "join_use_nulls": 0, "enable_positional_arguments": 0, "print_pretty_type_names": 0,
             "output_format_json_quote_64bit_integers": 0, "output_format_json_quote_denormals": 0}
 COLUMNS = {
     "events": "uuid UUID, event String, properties String, timestamp DateTime64(6, 'Z'), distinct_id String, elements_chain String, created_at DateTime64(6, 'Z'), person_mode String, "

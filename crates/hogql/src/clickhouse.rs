@@ -21,7 +21,7 @@ pub struct Statement {
 }
 
 /// The settings that the meaning of a statement depends on, and those that keep it harmless.
-pub const SETTINGS: [(&str, &str); 10] = [
+pub const SETTINGS: [(&str, &str); 11] = [
     ("readonly", "2"),
     ("allow_experimental_object_type", "1"),
     ("format_csv_allow_double_quotes", "0"),
@@ -30,7 +30,8 @@ pub const SETTINGS: [(&str, &str); 10] = [
     ("transform_null_in", "1"),
     ("optimize_min_equality_disjunction_chain_length", "4294967295"),
     ("allow_experimental_join_condition", "1"),
-    // Ours: mixed types are refused, and outer joins fill with defaults.
+    // Ours: mixed types are refused, outer joins fill with defaults, and a constant in ORDER BY is no position.
+    ("enable_positional_arguments", "0"),
     ("use_variant_as_common_type", "0"),
     ("join_use_nulls", "0"),
 ];

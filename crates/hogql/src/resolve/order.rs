@@ -63,6 +63,14 @@ impl Resolver<'_> {
         Ok(Limit { limit: count, offset, with_ties: limit.with_ties })
     }
 
+    /// WITH TIES compares sort keys, so there must be some.
+    pub(super) fn check_ties(&self, limit: &Limit, order_by: &[Order], span: Span) -> Result<()> {
+        if limit.with_ties && order_by.is_empty() {
+            return Err(ResolveError::input("LIMIT … WITH TIES needs ORDER BY", span));
+        }
+        Ok(())
+    }
+
     pub(super) fn limit_by(
         &mut self,
         limit: &ast::LimitBy,

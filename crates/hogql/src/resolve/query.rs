@@ -81,6 +81,7 @@ impl Resolver<'_> {
         scope.relations.push(relation);
         resolved.order_by = self.order(&set.order_by, &projection, &mut scope)?;
         resolved.limit = self.limit(set.limit.as_ref(), set.span, &mut scope)?;
+        self.check_ties(&resolved.limit, &resolved.order_by, set.span)?;
         Ok(whole)
     }
 

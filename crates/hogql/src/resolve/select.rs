@@ -59,6 +59,7 @@ impl Resolver<'_> {
         let limit_by =
             select.limit_by.as_ref().map(|limit| self.limit_by(limit, &projection, &mut scope)).transpose()?;
         let limit = self.limit(select.limit.as_ref(), select.span, &mut scope)?;
+        self.check_ties(&limit, &order_by, select.span)?;
 
         let unfolded = std::mem::take(&mut scope.unfolded);
         let (late_array_joins, early): (Vec<_>, Vec<_>) =
