@@ -149,6 +149,18 @@ case("late arrayJoin", "select arrayJoin(groupUniqArray(event)) as e from events
 case("time arithmetic", "select toDate('2026-01-31') - toDate('2026-01-01'), toDateTime('2026-01-02') - toDateTime('2026-01-01'), toDateTime('2026-01-01') + interval 2 hour > '2026-01-01 01:00:00'", [[30, 86400, 1]])
 
 
+def listed(id, expected, **query):
+    case(id, "", expected, events_query=query)
+
+
+listed("T83", None, select=["*"], after="2026-01-12", before="2026-01-13")
+listed("T84", [["$pageview", 6], ["purchase", 2], ["signup", 2]], select=["event", "count()"], after="all", before="2027-01-01", orderBy=["count() DESC", "event"])
+listed("T85", [["purchase", "2026-01-12 10:00:00.000000"], ["purchase", "2026-01-10 09:10:00.000000"], ["$pageview", "2026-01-10 09:05:00.000000"]], select=["event", "timestamp"], where=["properties.price > 10"], after="all")
+listed("T86", [["$pageview", 6]], select=["event", "count()"], where=["count() > 2"], after="all")
+listed("T87", [[["d1", P[0], "2026-01-01 00:00:00.000000", ANN[1]]]], select=["person"], after="2026-01-19", before="2026-01-20")
+case("T88", "", [], events_query={"select": ["event"]}, now="2026-06-01T00:00:00Z")
+
+
 def filtered(id, expected, *filters, **more):
     case("filter " + id, "select count() from events where {filters}", [[expected]], filters={"properties": list(filters), **more})
 

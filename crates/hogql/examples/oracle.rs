@@ -20,7 +20,14 @@ fn main() {
 fn answer(request: &Value) -> Value {
     let context = context(request);
     let text = request.get("query").and_then(Value::as_str).unwrap_or_default();
-    match hogql::compile(text, &context) {
+    let compiled = match request.get("events_query") {
+        Some(events) => serde_json::from_value::<hogql::EventsQuery>(events.clone())
+            .map_err(|error| error.to_string())
+            .and_then(|events| events.to_query(&context).map_err(|error| error.to_string()))
+            .map_or_else(|error| hogql::compile(&error, &context), |query| hogql::compile_tree(query, &context)),
+        None => hogql::compile(text, &context),
+    };
+    match compiled {
         Ok(compiled) => {
             let statement = hogql::clickhouse::print(&compiled.query);
             let columns: Vec<Value> =

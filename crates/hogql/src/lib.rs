@@ -25,6 +25,7 @@ mod build;
 mod catalogue;
 mod compile;
 mod error;
+mod events_query;
 mod fault;
 mod lex;
 mod parse;
@@ -37,6 +38,7 @@ mod walk;
 pub use compile::{CompileError, Compiled, compile, compile_tree};
 pub use context::Context;
 pub use error::{Position, SyntaxError, SyntaxErrorKind};
+pub use events_query::EventsQuery;
 pub use fault::{Code, ResolveError};
 pub use parse::{
     DEPTH_MAX, NODES_MAX, Notice, TEXT_BYTES_MAX, parse_expr, parse_order_expr, parse_select,

@@ -13,7 +13,7 @@ const CALLS: &str = include_str!("../../test_data/calls.tsv");
 /// The project of the acceptance cases.
 fn context(request: &Value) -> Context {
     let text = |name: &str, default: &str| request.get(name).and_then(Value::as_str).unwrap_or(default).to_owned();
-    let mut context = Context::new(1, &text("timezone", "UTC"), "2026-01-20T00:00:00Z".parse().unwrap());
+    let mut context = Context::new(1, &text("timezone", "UTC"), text("now", "2026-01-20T00:00:00Z").parse().unwrap());
     let project = &mut context.project;
     for (name, ty) in
         [("price", PropertyType::Numeric), ("is_vip", PropertyType::Boolean), ("signup_at", PropertyType::DateTime)]
@@ -44,7 +44,15 @@ fn acceptance_cases_give_the_text_that_clickhouse_answered_rightly() {
         let case: Value = serde_json::from_str(line).unwrap();
         let request = &case["request"];
         let text = request["query"].as_str().unwrap();
-        let seen = match compile(text, &context(request)) {
+        let context = context(request);
+        let compiled = match request.get("events_query") {
+            Some(events) => {
+                let events: crate::EventsQuery = serde_json::from_value(events.clone()).unwrap();
+                events.to_query(&context).and_then(|query| super::compile_tree(query, &context))
+            }
+            None => compile(text, &context),
+        };
+        let seen = match compiled {
             Ok(compiled) => {
                 let statement = crate::clickhouse::print(&compiled.query);
                 let columns: Vec<Value> =
