@@ -5,8 +5,7 @@
 //! later stages know one form of each thing. Chains of `AND` and of `OR` are flat lists, and so are joins and set
 //! operations, so that a long query is a wide tree and not a deep one.
 //!
-//! Every node has a [`Span`]. Equality of trees includes spans; compare trees from different texts after
-//! clearing the spans of both.
+//! Every node has a [`Span`], and equality of trees includes it.
 
 mod expr;
 mod query;

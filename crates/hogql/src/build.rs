@@ -1,8 +1,6 @@
 //! Makes syntax trees by hand, for what stands in a query without having been written there.
 
-use crate::ast::{
-    Arithmetic, ArithmeticOp, ArrayAccess, Call, Compare, CompareOp, Constant, Expr, ExprKind, Ident, Lambda, Span,
-};
+use crate::ast::{ArrayAccess, Call, Compare, CompareOp, Constant, Expr, ExprKind, Ident, Lambda, Query, Span};
 
 fn made(kind: ExprKind) -> Expr {
     Expr::new(kind, Span::default())
@@ -89,11 +87,7 @@ pub(crate) fn lambda(argument: &str, body: Expr) -> Expr {
     made(ExprKind::Lambda(Box::new(Lambda { args: vec![Ident::new(argument, Span::default())], body })))
 }
 
-pub(crate) fn arithmetic(op: ArithmeticOp, left: Expr, right: Expr) -> Expr {
-    made(ExprKind::Arithmetic(Box::new(Arithmetic { op, left, right })))
-}
-
-/// `left - right`.
-pub(crate) fn minus(left: Expr, right: Expr) -> Expr {
-    arithmetic(ArithmeticOp::Sub, left, right)
+/// `(SELECT …)`.
+pub(crate) fn subquery(query: Query) -> Expr {
+    made(ExprKind::Subquery(Box::new(query)))
 }

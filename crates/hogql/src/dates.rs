@@ -100,16 +100,6 @@ fn at(date: Date, time: Time, like: &ZonedDateTime) -> Option<ZonedDateTime> {
     DateTime::from_parts(date, time).to_zoned_datetime(like.time_zone().clone()).ok()
 }
 
-/// The start of the day of `time`.
-pub(crate) fn day_start(time: &ZonedDateTime) -> Option<ZonedDateTime> {
-    at(time.date(), Time::midnight(), time)
-}
-
-/// The last microsecond of the day of `time`.
-pub(crate) fn day_end(time: &ZonedDateTime) -> Option<ZonedDateTime> {
-    at(time.date(), LAST, time)
-}
-
 /// The bounds of a range in `{filters}`: each only if it is given. `all` starts at the earliest event.
 pub(crate) fn filter_bounds(range: &DateRange, context: &Context) -> (Option<ZonedDateTime>, Option<ZonedDateTime>) {
     let now = context.local_now();

@@ -156,3 +156,6 @@ impl fmt::Display for Excerpt {
         write!(formatter, "  {:indent$}{:^<carets$}", "", "", indent = self.indent, carets = self.carets)
     }
 }
+
+#[cfg(test)]
+mod tests;

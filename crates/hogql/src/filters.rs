@@ -12,8 +12,8 @@ pub(crate) use operator::escape_like;
 
 use serde_json::Value;
 
-use crate::ast::Expr;
-use crate::build::{and, compare, constant, field, or, truth};
+use crate::ast::{CompareOp, Constant, Expr, Query};
+use crate::build::{and, compare, constant, field, or, subquery, truth};
 use crate::context::{Context, PropertyType};
 
 /// A filter that cannot be run, in the words for the caller.
@@ -73,7 +73,12 @@ const DEPTH: u32 = 64;
 impl Compiler<'_> {
     fn top(&mut self, filters: &Value) -> Result<Expr, FilterError> {
         match filters {
-            Value::Object(map) if !map.is_empty() && !map.contains_key("type") && !map.contains_key("values") && !map.contains_key("key") => {
+            Value::Object(map)
+                if !map.is_empty()
+                    && !map.contains_key("type")
+                    && !map.contains_key("values")
+                    && !map.contains_key("key") =>
+            {
                 let mut conditions = Vec::with_capacity(map.len());
                 for (key, value) in map {
                     let (key, operator) = key.split_once("__").unwrap_or((key, "exact"));
@@ -82,6 +87,7 @@ impl Compiler<'_> {
                 }
                 Ok(and(conditions))
             }
+            Value::Object(map) if map.is_empty() => Ok(truth(true)),
             Value::Array(items) => {
                 let conditions = items.iter().map(|item| self.node(item)).collect::<Result<Vec<_>, _>>()?;
                 Ok(and(conditions))
@@ -96,7 +102,9 @@ impl Compiler<'_> {
     }
 
     fn node_at(&mut self, node: &Value, depth: u32) -> Result<Expr, FilterError> {
-        let Some(depth) = depth.checked_sub(1) else { return Err(FilterError("Filters are nested too deeply".to_owned())) };
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(FilterError("Filters are nested too deeply".to_owned()));
+        };
         let Value::Object(map) = node else { return Ok(truth(true)) };
         let kind = map.get("type").and_then(Value::as_str).unwrap_or_default();
         let Some(values) = map.get("values") else {
@@ -125,7 +133,9 @@ impl Compiler<'_> {
             "hogql" => {
                 return crate::parse_expr(key).map_err(|error| FilterError(error.message().to_owned()));
             }
-            "cohort" | "static-cohort" | "precalculated-cohort" | "dynamic-cohort" => return self.cohort(leaf, operator),
+            "cohort" | "static-cohort" | "precalculated-cohort" | "dynamic-cohort" => {
+                return self.cohort(leaf, operator);
+            }
             "flag" => return Ok(truth(true)),
             _ => {}
         }
@@ -135,6 +145,9 @@ impl Compiler<'_> {
         }
         if kind == "element" {
             return self.element(key, operator, leaf.get("value").unwrap_or(&Value::Null));
+        }
+        if kind == "person" && key == "distinct_id" && self.subject == Subject::Events {
+            return self.any_distinct_id(operator, leaf.get("value").unwrap_or(&Value::Null));
         }
         let Some(target) = self.target(key, kind, leaf)? else {
             self.notices.push(format!("The filter on '{key}' is incomplete and was ignored"));
@@ -152,9 +165,27 @@ impl Compiler<'_> {
         }
         let id = value.as_i64().or_else(|| value.as_str()?.parse().ok()).ok_or_else(fault)?;
         let negated = operator == "not_in" || leaf.get("negation").and_then(Value::as_bool).unwrap_or(false);
-        let op = if negated { crate::ast::CompareOp::NotInCohort } else { crate::ast::CompareOp::InCohort };
+        let op = if negated { CompareOp::NotInCohort } else { CompareOp::InCohort };
         let person = if self.subject == Subject::Persons { field(["id"]) } else { field(["person_id"]) };
-        Ok(compare(op, person, constant(crate::ast::Constant::Int(id))))
+        Ok(compare(op, person, constant(Constant::Int(id))))
+    }
+
+    /// Some distinct id of the event's person is as the operator asks; for a negative one, none of them is the opposite.
+    fn any_distinct_id(&mut self, operator: &str, value: &Value) -> Result<Expr, FilterError> {
+        let opposite = match operator {
+            "is_not" => Some("exact"),
+            "is_not_set" => Some("is_set"),
+            _ => operator.strip_prefix("not_").filter(|positive| *positive != "between"),
+        };
+        let target = Target { value: field(["distinct_id"]), ty: None };
+        let condition = self.operator("distinct_id", &target, opposite.unwrap_or(operator), value)?;
+        let text = "select person_id from person_distinct_ids";
+        let mut query = crate::parse_select(text).map_err(|error| FilterError(error.to_string()))?;
+        if let Query::Select(select) = &mut query {
+            select.filter = Some(condition);
+        }
+        let op = if opposite.is_some() { CompareOp::NotIn } else { CompareOp::In };
+        Ok(compare(op, field(["person_id"]), subquery(query)))
     }
 
     /// What a filter compares; `None` if it does not say enough.
@@ -166,8 +197,18 @@ impl Compiler<'_> {
             "" | "event" | "feature" if on_events => (field(["properties", key]), types.event.get(key).copied()),
             "event_metadata" if on_events => {
                 const COLUMNS: [&str; 12] = [
-                    "event", "timestamp", "distinct_id", "uuid", "person_id", "$group_0", "$group_1", "$group_2", "$group_3", "$group_4",
-                    "elements_chain", "created_at",
+                    "event",
+                    "timestamp",
+                    "distinct_id",
+                    "uuid",
+                    "person_id",
+                    "$group_0",
+                    "$group_1",
+                    "$group_2",
+                    "$group_3",
+                    "$group_4",
+                    "elements_chain",
+                    "created_at",
                 ];
                 if !COLUMNS.contains(&key) {
                     return Err(FilterError(format!("Unknown event column '{key}'")));
@@ -175,12 +216,15 @@ impl Compiler<'_> {
                 let ty = matches!(key, "timestamp" | "created_at").then_some(PropertyType::DateTime);
                 (field([key]), ty)
             }
-            "person" if key == "distinct_id" && on_events => (field(["pdi", "distinct_id"]), None),
             "person" if on_events => (field(["person", "properties", key]), types.person.get(key).copied()),
-            "" | "event" | "person" if self.subject == Subject::Persons => (field(["properties", key]), types.person.get(key).copied()),
+            "" | "event" | "person" if self.subject == Subject::Persons => {
+                (field(["properties", key]), types.person.get(key).copied())
+            }
             "group" if on_events => {
                 let index = leaf.get("group_type_index");
-                let index = index.and_then(|index| index.as_u64().or_else(|| index.as_str()?.parse().ok())).filter(|index| *index < 5);
+                let index = index
+                    .and_then(|index| index.as_u64().or_else(|| index.as_str()?.parse().ok()))
+                    .filter(|index| *index < 5);
                 let Some(index) = index.and_then(|index| u8::try_from(index).ok()) else { return Ok(None) };
                 let ty = types.group.get(&(index, key.to_owned())).copied();
                 (field([format!("group_{index}").as_str(), "properties", key]), ty)

@@ -1,7 +1,8 @@
 //! HogQL: text becomes a syntax tree, and a syntax tree becomes text again.
 //!
 //! [`ast`] holds the tree; it records what was written, with positions, and nothing about what names mean.
-//! [`parse_select`] and its siblings make one, or a [`SyntaxError`] that knows its place.
+//! [`parse_select`] and its siblings make one, or a [`SyntaxError`] that knows its place; [`print_query`] and its
+//! siblings make the text again.
 //!
 //! What happens here is a pure function of its arguments: no clock, no files, no recursion deeper than
 //! [`DEPTH_MAX`] allows, and time in proportion to the text.
@@ -11,6 +12,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod ast;
+pub mod clickhouse;
 pub mod context;
 pub mod dates;
 pub mod filters;
@@ -21,33 +23,30 @@ pub mod types;
 mod actions;
 mod build;
 mod catalogue;
+mod compile;
 mod error;
+mod events_query;
 mod fault;
 mod lex;
 mod parse;
+mod prepare;
+mod print;
 mod resolve;
 mod typing;
 mod walk;
 
+pub use compile::{CompileError, Compiled, compile, compile_tree};
 pub use context::Context;
 pub use error::{Position, SyntaxError, SyntaxErrorKind};
+pub use events_query::EventsQuery;
 pub use fault::{Code, ResolveError};
 pub use parse::{
     DEPTH_MAX, NODES_MAX, Notice, TEXT_BYTES_MAX, parse_expr, parse_order_expr, parse_select,
     parse_select_with_notices, parse_template,
 };
+pub use print::{Style, print_expr, print_order_expr, print_query};
 pub use resolve::resolve;
 pub use types::{Base, Type};
 
 /// How deep expressions and queries of a resolved tree may be nested.
 pub const MAX_DEPTH: u32 = 400;
-
-/// Stands in until the printer lands.
-mod print {
-    pub(crate) fn expr(_: &crate::ast::Expr) -> String {
-        String::from("expr")
-    }
-    pub(crate) fn column_name(_: &crate::ast::Expr) -> String {
-        String::from("expr")
-    }
-}

@@ -119,10 +119,12 @@ pub(crate) fn run<T>(
     let Lexed { tokens, error: lexer_error } = lex(text);
     let mut parser = Parser::new(text, &tokens, limits);
     let parsed = parse(&mut parser).and_then(|tree| parser.finish().map(|()| tree));
-    parsed.map_err(|error| match lexer_error {
-        Some(earlier) if error.span().start >= earlier.span().start => *earlier,
-        _ => *error,
-    })
+    match (parsed, lexer_error) {
+        (Ok(tree), None) => Ok(tree),
+        (Err(error), Some(stopper)) if error.span().start < stopper.span().start => Err(*error),
+        (_, Some(stopper)) => Err(*stopper),
+        (Err(error), None) => Err(*error),
+    }
 }
 
 /// What a rule of the grammar yields. Errors are boxed to keep the frames of a deep descent small.

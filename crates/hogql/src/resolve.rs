@@ -185,8 +185,9 @@ impl Resolver<'_> {
     /// `function(arguments)`, by ClickHouse's name, with its type.
     fn call(&mut self, function: &'static str, arguments: Vec<Expr>, span: Span) -> Result<Expr> {
         self.count(1, span)?;
-        let ty = call_type(function, &arguments, self.zone())
-            .map_err(|fault| describe(&fault, function, &arguments.iter().map(|argument| &argument.ty).collect::<Vec<_>>(), span))?;
+        let ty = call_type(function, &arguments, self.zone()).map_err(|fault| {
+            describe(&fault, function, &arguments.iter().map(|argument| &argument.ty).collect::<Vec<_>>(), span)
+        })?;
         if ty.is_null() {
             return Ok(Expr { span, ..Expr::null() });
         }
@@ -198,7 +199,9 @@ impl Resolver<'_> {
 fn describe(fault: &Fault, function: &str, types: &[&Type], span: Span) -> Box<ResolveError> {
     let list = |types: &[&Type]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
     match fault {
-        Fault::Unknown => ResolveError::new(Code::UnknownFunction, format!("Function '{function}' is not supported yet"), span),
+        Fault::Unknown => {
+            ResolveError::new(Code::UnknownFunction, format!("Function '{function}' is not supported yet"), span)
+        }
         Fault::Argument(at) => {
             let ty = types.get(*at).map_or_else(String::new, |ty| format!("{ty} "));
             let message = format!("Illegal type {ty}of argument {} of function {function}", at + 1);
@@ -223,7 +226,8 @@ impl Resolver<'_> {
         let action = action.ok_or_else(|| ResolveError::input("Could not find the action of matchesAction()", span))?;
         let subject = crate::filters::Subject::Events;
         let mut compiler = crate::filters::Compiler { context: self.context, subject, notices: Vec::new() };
-        let condition = crate::actions::condition(action, &mut compiler).map_err(|error| ResolveError::input(error.0, span))?;
+        let condition =
+            crate::actions::condition(action, &mut compiler).map_err(|error| ResolveError::input(error.0, span))?;
         self.expr(&condition, scope)
     }
 }
@@ -231,4 +235,3 @@ impl Resolver<'_> {
 fn name(text: &str) -> Name {
     Arc::from(text)
 }
-

@@ -249,8 +249,8 @@ pub fn columns(table: Table, zone: &Name) -> Vec<(&'static str, Type)> {
         .iter()
         .filter_map(|field| match field.kind {
             FieldKind::Column(stored) => Some((field.name, stored.ty(zone))),
-            FieldKind::Document(_) => Some((field.name, Type::string())),
-            FieldKind::EventPersonId => Some((field.name, Base::Uuid.into())),
+            Document(_) => Some((field.name, Type::string())),
+            EventPersonId => Some((field.name, Base::Uuid.into())),
             _ => None,
         })
         .collect();

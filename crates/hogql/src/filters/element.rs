@@ -163,7 +163,8 @@ impl Part {
     }
 
     fn pattern(&self) -> String {
-        let mut pattern = if self.tag.is_empty() || self.tag == "*" { String::from("[^.:;]+") } else { regex::escape(&self.tag) };
+        let mut pattern =
+            if self.tag.is_empty() || self.tag == "*" { String::from("[^.:;]+") } else { regex::escape(&self.tag) };
         pattern.push_str(CLASS);
         for class in &self.classes {
             pattern.push_str(&format!(r"\.{}{CLASS}", regex::escape(class)));

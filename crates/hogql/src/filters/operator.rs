@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::{Compiler, FilterError, Target, semver};
 use crate::ast::{CompareOp, Constant, Expr};
-use crate::build::{and, array, call, compare, constant, equal, field, index, int, lambda, not, or, string, truth, tuple};
+use crate::build::{
+    and, array, call, compare, constant, equal, field, index, int, lambda, not, or, string, truth, tuple,
+};
 use crate::context::PropertyType;
 use crate::dates;
 
@@ -24,9 +26,21 @@ pub(crate) fn escape_like(text: &str) -> String {
 const LISTS: [&str; 4] = ["$exception_types", "$exception_values", "$exception_sources", "$exception_functions"];
 
 impl Compiler<'_> {
-    pub(super) fn operator(&mut self, key: &str, target: &Target, operator: &str, value: &Value) -> Result<Expr, FilterError> {
+    pub(super) fn operator(
+        &mut self,
+        key: &str,
+        target: &Target,
+        operator: &str,
+        value: &Value,
+    ) -> Result<Expr, FilterError> {
         if LISTS.contains(&key) && !matches!(operator, "is_set" | "is_not_set") {
-            let elements = call("JSONExtract", vec![call("ifNull", vec![call("toString", vec![target.value.clone()]), string("")]), string("Array(String)")]);
+            let elements = call(
+                "JSONExtract",
+                vec![
+                    call("ifNull", vec![call("toString", vec![target.value.clone()]), string("")]),
+                    string("Array(String)"),
+                ],
+            );
             let inner = Target { value: field(["element"]), ty: None };
             let body = self.values(key, &inner, operator, value)?;
             return Ok(call("arrayExists", vec![lambda("element", body), elements]));
@@ -53,7 +67,8 @@ impl Compiler<'_> {
             self.notices.push(format!("The filter on '{key}' has no value and was ignored"));
             return Ok(truth(true));
         }
-        let negative = matches!(operator, "is_not" | "not_in" | "not_regex" | "semver_neq") || operator.starts_with("not_");
+        let negative =
+            matches!(operator, "is_not" | "not_in" | "not_regex" | "semver_neq") || operator.starts_with("not_");
         if matches!(operator, "exact" | "is_not" | "in" | "not_in")
             && values.len() > 1
             && target.ty.is_none_or(|ty| ty == PropertyType::String)
@@ -70,7 +85,9 @@ impl Compiler<'_> {
     fn one(&mut self, target: &Target, operator: &str, value: &Value) -> Result<Expr, FilterError> {
         let shown = || text_of(value);
         let text = || call("toString", vec![target.value.clone()]);
-        let like = |op: CompareOp, before: &str, after: &str| compare(op, text(), string(format!("{before}{}{after}", escape_like(&text_of(value)))));
+        let like = |op: CompareOp, before: &str, after: &str| {
+            compare(op, text(), string(format!("{before}{}{after}", escape_like(&text_of(value)))))
+        };
         Ok(match operator {
             "exact" | "in" => exact(target, value, CompareOp::Eq),
             "is_not" | "not_in" => exact(target, value, CompareOp::NotEq),
@@ -86,7 +103,11 @@ impl Compiler<'_> {
                     self.notices.push(format!("The pattern '{pattern}' is not valid and matches nothing"));
                     return Ok(truth(false));
                 }
-                compare(if operator == "regex" { CompareOp::Regex } else { CompareOp::NotRegex }, text(), string(pattern))
+                compare(
+                    if operator == "regex" { CompareOp::Regex } else { CompareOp::NotRegex },
+                    text(),
+                    string(pattern),
+                )
             }
             "gt" => order(target, value, CompareOp::Greater),
             "gte" | "min" => order(target, value, CompareOp::GreaterEq),
@@ -108,7 +129,9 @@ impl Compiler<'_> {
     /// Text after the project's rules for paths.
     fn cleaned(&self, text: Expr) -> Expr {
         let rules = &self.context.project.path_cleaning;
-        rules.iter().fold(text, |text, rule| call("replaceRegexpAll", vec![text, string(&rule.regex), string(&rule.alias)]))
+        rules
+            .iter()
+            .fold(text, |text, rule| call("replaceRegexpAll", vec![text, string(&rule.regex), string(&rule.alias)]))
     }
 
     fn date(&mut self, target: &Target, operator: &str, text: &str) -> Result<Expr, FilterError> {
@@ -175,7 +198,11 @@ fn order(target: &Target, value: &Value, op: CompareOp) -> Expr {
     if target.ty == Some(PropertyType::DateTime) {
         return compare(op, target.value.clone(), string(text_of(value)));
     }
-    let as_number = if target.ty == Some(PropertyType::Numeric) { target.value.clone() } else { call("toFloat", vec![target.value.clone()]) };
+    let as_number = if target.ty == Some(PropertyType::Numeric) {
+        target.value.clone()
+    } else {
+        call("toFloat", vec![target.value.clone()])
+    };
     match number(value) {
         Some(number) => compare(op, as_number, number),
         None if target.ty == Some(PropertyType::Numeric) => truth(false),
@@ -188,13 +215,19 @@ fn order(target: &Target, value: &Value, op: CompareOp) -> Expr {
 
 fn between(target: &Target, operator: &str, value: &Value) -> Result<Expr, FilterError> {
     let fault = |what: &str| FilterError(format!("Operator '{operator}' requires {what}"));
-    let Some([low, high]) = value.as_array().map(Vec::as_slice) else { return Err(fault("a two-element array [min, max]")) };
+    let Some([low, high]) = value.as_array().map(Vec::as_slice) else {
+        return Err(fault("a two-element array [min, max]"));
+    };
     let (Some(from), Some(to)) = (number(low), number(high)) else { return Err(fault("numeric values")) };
     let float = |value: &Value| text_of(value).trim().parse::<f64>().unwrap_or(f64::NAN);
     if float(low) > float(high) {
         return Err(fault("min value to be less than or equal to max value"));
     }
-    let number = if target.ty == Some(PropertyType::Numeric) { target.value.clone() } else { call("toFloat", vec![target.value.clone()]) };
+    let number = if target.ty == Some(PropertyType::Numeric) {
+        target.value.clone()
+    } else {
+        call("toFloat", vec![target.value.clone()])
+    };
     Ok(if operator == "between" {
         and(vec![compare(CompareOp::GreaterEq, number.clone(), from), compare(CompareOp::LessEq, number, to)])
     } else {
@@ -211,7 +244,10 @@ pub(super) fn negate(condition: Expr, negated: bool) -> Expr {
 pub(super) fn version(value: &Expr, parts: i64) -> Expr {
     let text = call("ifNull", vec![call("toString", vec![value.clone()]), string("")]);
     let head = index(call("splitByChar", vec![string("-"), text]), int(1));
-    let numbers = call("arrayMap", vec![lambda("part", call("toIntOrZero", vec![field(["part"])])), call("splitByChar", vec![string("."), head])]);
+    let numbers = call(
+        "arrayMap",
+        vec![lambda("part", call("toIntOrZero", vec![field(["part"])])), call("splitByChar", vec![string("."), head])],
+    );
     call("arrayResize", vec![numbers, int(parts)])
 }
 

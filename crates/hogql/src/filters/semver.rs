@@ -61,7 +61,11 @@ fn bounds(kind: &str, text: &str) -> Option<(Vec<i64>, Vec<i64>)> {
     }
     let written = parts(text)?.len();
     let low = triple(text)?;
-    let at = if kind == "tilde" { usize::from(written > 1) } else { low.iter().position(|part| *part > 0).unwrap_or(2).min(2) };
+    let at = if kind == "tilde" {
+        usize::from(written > 1)
+    } else {
+        low.iter().position(|part| *part > 0).unwrap_or(2).min(2)
+    };
     let mut high = low.clone();
     for (place, part) in high.iter_mut().enumerate() {
         match place.cmp(&at) {

@@ -5,7 +5,7 @@ fn tokens(text: &str) -> String {
     let lexed = lex(text);
     let mut shown = Vec::new();
     for token in &lexed.tokens {
-        let written = &text[token.span.start as usize..token.span.end as usize];
+        let written = text.get(token.span.start as usize..token.span.end as usize).unwrap();
         if !written.is_empty() {
             shown.push(written.to_owned());
         }

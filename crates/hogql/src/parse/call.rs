@@ -116,7 +116,7 @@ impl Parser<'_> {
         }
         let takes = match self.kind_ahead(1) {
             Kind::CloseParen => true,
-            Kind::Word(keyword) => !keyword.is_infix_word() && keyword != Keyword::From,
+            Kind::Word(keyword) => !self.is_infix(1) && keyword != Keyword::From,
             kind => kind.starts_operand(),
         };
         takes && self.eat_keyword(Keyword::Distinct)

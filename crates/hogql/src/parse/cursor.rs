@@ -38,6 +38,18 @@ impl<'text> Parser<'text> {
         }
     }
 
+    /// Whether the word some places ahead is an operator or a clause, so that a word before it stands alone. With a
+    /// parenthesis behind it, it is a call: operators are functions too.
+    pub(super) fn leaves_alone(&self, places: usize) -> bool {
+        self.keyword_ahead(places).follows_operand() && self.kind_ahead(places + 1) != Kind::OpenParen
+    }
+
+    /// Whether the word some places ahead is an operator between two operands, and not a call of the function of that
+    /// name.
+    pub(super) fn is_infix(&self, places: usize) -> bool {
+        self.keyword_ahead(places).is_infix_word() && self.kind_ahead(places + 1) != Kind::OpenParen
+    }
+
     /// What follows the bracket that closes the one some places ahead.
     pub(super) fn kind_behind_bracket(&self, places: usize) -> Kind {
         match usize::try_from(self.ahead(places).partner) {

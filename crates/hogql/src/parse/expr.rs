@@ -7,7 +7,8 @@
 //! | | `*` `/` `%` |
 //! | | `+` `-` `\|\|` |
 //! | | comparisons, `IN`, `LIKE`, `IS NULL` |
-//! | | `IS DISTINCT FROM`, `<=>` |
+//! | | `IS DISTINCT FROM` |
+//! | | `<=>` |
 //! | | `??` |
 //! | | `BETWEEN` |
 //! | | `NOT` |
@@ -31,11 +32,12 @@ const OR: Power = 2;
 const AND: Power = 3;
 const BETWEEN: Power = 4;
 const COALESCE: Power = 5;
-const DISTINCT: Power = 6;
-const COMPARE: Power = 7;
-const SUM: Power = 8;
-const PRODUCT: Power = 9;
-pub(super) const UNARY: Power = 10;
+const NULL_SAFE: Power = 6;
+const DISTINCT: Power = 7;
+const COMPARE: Power = 8;
+const SUM: Power = 9;
+const PRODUCT: Power = 10;
+pub(super) const UNARY: Power = 11;
 
 /// What an infix operator does, and how tightly it binds.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +61,7 @@ impl Infix {
             Self::Arithmetic(_) | Self::Concat => SUM,
             // `IS DISTINCT FROM` binds less tightly than `IS NULL`; which of them it is, is looked up when it is met.
             Self::Compare(_) | Self::Is => COMPARE,
-            Self::NullSafeEq => DISTINCT,
+            Self::NullSafeEq => NULL_SAFE,
             Self::Coalesce => COALESCE,
             Self::Between => BETWEEN,
             Self::And => AND,
@@ -180,10 +182,10 @@ impl Parser<'_> {
 
     /// Whether an operand follows the `%` at hand.
     fn is_remainder(&self) -> bool {
-        let ends_limit = matches!(self.keyword_ahead(1), Keyword::With | Keyword::Offset) || {
-            let after = self.keyword_ahead(1);
-            matches!(after, Keyword::Union | Keyword::Intersect | Keyword::Except | Keyword::Settings)
-        };
+        let ends_limit = matches!(
+            self.keyword_ahead(1),
+            Keyword::With | Keyword::Offset | Keyword::Union | Keyword::Intersect | Keyword::Except | Keyword::Settings
+        );
         self.kind_ahead(1).starts_operand() && !ends_limit
     }
 
@@ -210,7 +212,7 @@ impl Parser<'_> {
             }
             Infix::NullSafeEq => {
                 self.bump();
-                self.distinct_rest(left, true)
+                self.distinct_rest(left, true, NULL_SAFE + 1)
             }
             Infix::Coalesce => {
                 self.grow()?;
@@ -249,14 +251,14 @@ impl Parser<'_> {
         self.keyword() == Keyword::Cohort
             && self.kind_ahead(1).starts_operand()
             && self.kind_ahead(1) != Kind::Star
-            && !self.keyword_ahead(1).follows_operand()
+            && !self.leaves_alone(1)
     }
 
     fn is_rest(&mut self, left: Expr) -> Parsed<Expr> {
         let operator = self.bump().span;
         let negated = self.eat_keyword(Keyword::Not);
         if self.eat_keywords(Keyword::Distinct, Keyword::From) {
-            return self.distinct_rest(left, negated);
+            return self.distinct_rest(left, negated, DISTINCT + 1);
         }
         if self.keyword() != Keyword::Null {
             let error = self.unexpected("`NULL` or `DISTINCT FROM` after `IS`");
@@ -275,9 +277,9 @@ impl Parser<'_> {
         self.node(ExprKind::Compare(Box::new(compare)), span)
     }
 
-    fn distinct_rest(&mut self, left: Expr, negated: bool) -> Parsed<Expr> {
+    fn distinct_rest(&mut self, left: Expr, negated: bool, least: Power) -> Parsed<Expr> {
         self.grow()?;
-        let right = self.operators(COMPARE)?;
+        let right = self.operators(least)?;
         let span = left.span;
         self.node(ExprKind::DistinctFrom(Box::new(DistinctFrom { left, right, negated })), span)
     }

@@ -54,8 +54,12 @@ impl Parser<'_> {
         if self.kind() != Kind::OpenParen || name.len() > 1 {
             return Ok(Table::Name(name));
         }
+        if name.iter().any(|name| name.name.eq_ignore_ascii_case("lateral")) {
+            let hint = "a subquery cannot see the tables beside it";
+            return self.unsupported("LATERAL is not supported", self.last_span(), hint);
+        }
         self.bump();
-        let args = self.args()?;
+        let args = self.items(Kind::CloseParen, "`,` or `)`")?;
         Ok(Table::Function { name, args })
     }
 

@@ -1,6 +1,6 @@
 //! `ORDER BY`, `LIMIT`, `OFFSET` and `LIMIT BY`.
 
-use crate::ast::{Direction, Expr, Interpolate, Limit, LimitBy, Nulls, OrderExpr, WithFill};
+use crate::ast::{Direction, Expr, ExprKind, Interpolate, Limit, LimitBy, Nulls, OrderExpr, WithFill};
 use crate::lex::{Keyword, Kind};
 
 use super::{Parsed, Parser};
@@ -16,6 +16,7 @@ pub(super) struct Limits {
 struct LimitClause {
     count: Expr,
     percent: bool,
+    with_ties: bool,
     /// The second number of `LIMIT a, b`.
     after_comma: Option<Expr>,
     offset: Option<Expr>,
@@ -87,6 +88,9 @@ impl Parser<'_> {
         if self.eat(Kind::OpenParen) {
             loop {
                 let column = self.expr_before_as()?;
+                if !matches!(column.kind, ExprKind::Field(_)) {
+                    return self.fail("INTERPOLATE takes columns: `(column AS value)`", column.span);
+                }
                 let value = if self.eat_keyword(Keyword::As) { Some(self.expr()?) } else { None };
                 columns.push(Interpolate { column, value });
                 if !self.eat(Kind::Comma) {
@@ -103,7 +107,7 @@ impl Parser<'_> {
         let mut limits = Limits::default();
         if self.eat_keyword(Keyword::Limit) {
             let mut clause = self.limit_clause()?;
-            if self.keyword() == Keyword::By && !clause.percent {
+            if self.keyword() == Keyword::By && !clause.percent && !clause.with_ties {
                 limits.by = Some(self.limit_by(clause)?);
                 if !self.eat_keyword(Keyword::Limit) {
                     limits.limit = self.bare_offset()?;
@@ -149,10 +153,12 @@ impl Parser<'_> {
     /// What follows `LIMIT`.
     fn limit_clause(&mut self) -> Parsed<LimitClause> {
         let (count, percent) = self.count()?;
-        let mut clause = LimitClause { count, percent, after_comma: None, offset: None };
+        let mut clause = LimitClause { count, percent, with_ties: false, after_comma: None, offset: None };
         if self.eat(Kind::Comma) {
             clause.after_comma = Some(self.expr()?);
-        } else if self.keyword() == Keyword::Offset && self.kind_ahead(1).starts_operand() {
+        }
+        clause.with_ties = self.eat_keywords(Keyword::With, Keyword::Ties);
+        if clause.after_comma.is_none() && self.keyword() == Keyword::Offset && self.kind_ahead(1).starts_operand() {
             self.bump();
             clause.offset = Some(self.expr()?);
         }
@@ -171,13 +177,11 @@ impl Parser<'_> {
     }
 
     fn limit(&mut self, clause: LimitClause) -> Parsed<Limit> {
-        let LimitClause { count, percent, after_comma, offset } = clause;
+        let LimitClause { count, percent, with_ties, after_comma, offset } = clause;
         if let Some(second) = &after_comma {
             let span = count.span.to(second.span);
             self.notice("`LIMIT a, b` takes b as the offset; write `LIMIT a OFFSET b`", span);
         }
-        let offset = after_comma.or(offset);
-        let with_ties = offset.is_none() && self.eat_keywords(Keyword::With, Keyword::Ties);
-        Ok(Limit { count: Some(count), offset, percent, with_ties })
+        Ok(Limit { count: Some(count), offset: after_comma.or(offset), percent, with_ties })
     }
 }

@@ -47,7 +47,7 @@ impl Parser<'_> {
         match self.kind_ahead(1) {
             Kind::OpenParen => self.starts_query(2),
             Kind::Arrow => false,
-            Kind::Word(keyword) => !keyword.follows_operand() || keyword == Keyword::Not,
+            Kind::Word(keyword) => !self.leaves_alone(1) || keyword == Keyword::Not,
             kind => kind.starts_operand() && kind != Kind::Star,
         }
     }
@@ -244,9 +244,9 @@ impl Parser<'_> {
     pub(super) fn starts_query(&self, places: usize) -> bool {
         let next = self.kind_ahead(places + 1);
         match self.keyword_ahead(places) {
-            Keyword::Select => next.starts_operand() && !matches!(next, Kind::Word(word) if word.is_infix_word()),
+            Keyword::Select => next.starts_operand() && !self.is_infix(places + 1),
             Keyword::With => {
-                matches!(next, Kind::Word(word) if !word.is_infix_word())
+                (matches!(next, Kind::Word(_)) && !self.is_infix(places + 1))
                     || matches!(next, Kind::QuotedName | Kind::String | Kind::OpenBrace)
                     || next.is_number()
                     || (next == Kind::OpenParen && self.starts_query(places + 2))

@@ -88,15 +88,23 @@ impl Parser<'_> {
             Kind::End | Kind::Semicolon | Kind::CloseParen => true,
             Kind::Word(keyword) => match keyword {
                 Keyword::From => self.is_name(1) || matches!(next, Kind::OpenParen | Kind::OpenBrace | Kind::TagOpen),
-                Keyword::Where | Keyword::Prewhere | Keyword::Having | Keyword::Qualify => {
-                    next.starts_operand() && !matches!(next, Kind::Word(word) if word.is_infix_word())
-                }
-                Keyword::Limit | Keyword::Offset | Keyword::Rows | Keyword::Range => {
-                    next.starts_operand() && next != Kind::Star
-                }
+                Keyword::Where
+                | Keyword::Prewhere
+                | Keyword::Having
+                | Keyword::Qualify
+                | Keyword::Limit
+                | Keyword::Offset
+                | Keyword::Rows
+                | Keyword::Range => next.starts_operand() && next != Kind::Star && !self.leaves_alone(1),
                 Keyword::Group | Keyword::Order | Keyword::Partition => self.keyword_ahead(1) == Keyword::By,
                 Keyword::Window => self.is_name(1) && self.keyword_ahead(2) == Keyword::As,
-                Keyword::Union | Keyword::Intersect | Keyword::Except => next.starts_operand(),
+                Keyword::Union => matches!(
+                    next,
+                    Kind::OpenParen
+                        | Kind::OpenBrace
+                        | Kind::Word(Keyword::All | Keyword::Distinct | Keyword::By | Keyword::Select)
+                ),
+                Keyword::Intersect | Keyword::Except => true,
                 Keyword::Array | Keyword::Left | Keyword::Inner => self.array_join_kind().is_some(),
                 _ => false,
             },
@@ -166,7 +174,7 @@ impl Parser<'_> {
                 self.fail("ORDER BY must stand before LIMIT", span)
             }
             Keyword::With if self.keyword_ahead(1) == Keyword::Ties => {
-                self.unsupported("WITH TIES cannot follow OFFSET", span, "leave the offset out")
+                self.fail("WITH TIES must follow LIMIT n, before OFFSET", span)
             }
             _ => Ok(()),
         }

@@ -37,7 +37,10 @@ impl Parser<'_> {
             Kind::Word(Keyword::When) => self.kind_ahead(2).starts_operand(),
             Kind::OpenParen | Kind::OpenBracket => self.kind_behind_bracket(1) == when,
             Kind::Minus | Kind::Plus => self.kind_ahead(2).is_number() && self.kind_ahead(3) == when,
-            Kind::Word(keyword) => !keyword.follows_operand() || self.kind_ahead(2) == when,
+            Kind::Word(keyword) if keyword.follows_operand() => {
+                self.kind_ahead(2) == when || self.kind_behind_bracket(2) == when
+            }
+            Kind::Word(_) => true,
             Kind::Star => false,
             kind => kind.starts_operand(),
         }
@@ -89,7 +92,7 @@ impl Parser<'_> {
         match self.kind_ahead(1) {
             Kind::OpenParen | Kind::OpenBracket => is_unit(self.kind_behind_bracket(1)),
             Kind::Minus | Kind::Plus => is_unit(self.kind_ahead(3)),
-            Kind::Word(keyword) if keyword.follows_operand() => is_unit(self.kind_ahead(2)) || keyword == Keyword::Not,
+            Kind::Word(keyword) if self.leaves_alone(1) => is_unit(self.kind_ahead(2)) || keyword == Keyword::Not,
             Kind::Word(_) => {
                 let after = self.kind_ahead(2);
                 is_unit(after)

@@ -1,6 +1,6 @@
 //! The names of types, kept as normalised text.
 
-use crate::lex::{Keyword, Kind, literal};
+use crate::lex::{Keyword, Kind};
 
 use super::{Parsed, Parser};
 
@@ -14,7 +14,7 @@ impl Parser<'_> {
         if !allowed {
             return Err(self.unexpected("the name of a type"));
         }
-        let mut name = self.take_name().name.to_lowercase();
+        let mut name = self.type_word()?;
         self.zone_suffix(&mut name);
         Ok(name)
     }
@@ -22,11 +22,11 @@ impl Parser<'_> {
     /// A type of `CAST`: `decimal(10, 2)`, `Array(Nullable(String))`, `double precision`, `int[]`.
     pub(super) fn cast_type(&mut self) -> Parsed<String> {
         self.nested(|parser| {
-            let mut name = parser.name("the name of a type")?.name.to_lowercase();
+            let mut name = parser.type_word()?;
             parser.zone_suffix(&mut name);
             while parser.is_name(0) {
                 name.push(' ');
-                name.push_str(&parser.take_name().name.to_lowercase());
+                name.push_str(&parser.type_word()?);
             }
             if parser.eat(Kind::OpenParen) {
                 name.push('(');
@@ -61,8 +61,19 @@ impl Parser<'_> {
         if self.kind() == Kind::Eq {
             return self.unsupported("enumerations are not supported as types", token.span, "cast to `String`");
         }
-        into.push_str(&literal::shortened(self.written(token.span)));
+        into.push_str(self.written(token.span));
         Ok(())
+    }
+
+    /// A word of a type. Quotes around it say nothing: its text must make the same type again without them.
+    fn type_word(&mut self) -> Parsed<String> {
+        let name = self.name("the name of a type")?;
+        let lower = name.name.to_ascii_lowercase();
+        let is_words = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ');
+        if lower.bytes().all(is_words) && lower.split(' ').all(is_type_word) {
+            return Ok(lower);
+        }
+        self.fail("the name of a type is made of words", name.span)
     }
 
     /// `with time zone` after `timestamp`.
@@ -76,4 +87,8 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+fn is_type_word(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && !Keyword::of(word).is_reserved()
 }

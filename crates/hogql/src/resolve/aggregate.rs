@@ -11,9 +11,16 @@ use crate::typing::{aggregate_type, expected_aggregate};
 
 impl Resolver<'_> {
     /// An aggregate as written, outside a window.
-    pub(super) fn aggregate_expr(&mut self, function: &Function, call: &ast::Call, span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
+    pub(super) fn aggregate_expr(
+        &mut self,
+        function: &Function,
+        call: &ast::Call,
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
         if let Some(outer) = &scope.aggregate {
-            let message = format!("Aggregation '{}' cannot be nested inside another aggregation '{outer}'.", function.name);
+            let message =
+                format!("Aggregation '{}' cannot be nested inside another aggregation '{outer}'.", function.name);
             return Err(ResolveError::new(Code::IllegalAggregation, message, span));
         }
         scope.aggregate = Some(function.name.to_owned());
@@ -39,7 +46,8 @@ impl Resolver<'_> {
             "string_agg" => {
                 aggregate.function = "groupArray";
                 let separator = aggregate.arguments.pop().filter(|separator| separator.as_string().is_some());
-                let separator = separator.ok_or_else(|| ResolveError::input("The separator of string_agg must be constant text", span))?;
+                let separator = separator
+                    .ok_or_else(|| ResolveError::input("The separator of string_agg must be constant text", span))?;
                 let array = self.aggregated(aggregate, span)?;
                 self.call("arrayStringConcat", vec![array, separator], span)
             }
@@ -58,11 +66,18 @@ impl Resolver<'_> {
     pub(super) fn type_of(&mut self, aggregate: &Aggregate, span: Span) -> Result<Type> {
         self.count(1, span)?;
         let types: Vec<&Type> = aggregate.arguments.iter().map(|argument| &argument.ty).collect();
-        aggregate_type(aggregate.function, &types, false, self.zone()).map_err(|fault| super::describe(&fault, aggregate.function, &types, span))
+        aggregate_type(aggregate.function, &types, false, self.zone())
+            .map_err(|fault| super::describe(&fault, aggregate.function, &types, span))
     }
 
     /// The parts of an aggregate call. A condition of `…If` joins the filter.
-    pub(super) fn aggregate_parts(&mut self, function: &Function, call: &ast::Call, span: Span, scope: &mut Scope<'_>) -> Result<Aggregate> {
+    pub(super) fn aggregate_parts(
+        &mut self,
+        function: &Function,
+        call: &ast::Call,
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Aggregate> {
         if !call.within_group.is_empty() {
             return Err(ResolveError::input("WITHIN GROUP is not supported", span));
         }
@@ -110,7 +125,9 @@ impl Resolver<'_> {
         let constant = |parameter: &ast::Expr| {
             let value = self.expr(parameter, scope)?;
             let literal = value.as_literal().cloned();
-            literal.ok_or_else(|| ResolveError::input(format!("Parameters of '{}' must be constant", call.name.name), parameter.span))
+            literal.ok_or_else(|| {
+                ResolveError::input(format!("Parameters of '{}' must be constant", call.name.name), parameter.span)
+            })
         };
         call.params.iter().flatten().map(constant).collect()
     }
@@ -124,14 +141,18 @@ impl Resolver<'_> {
             let message = format!("A condition must be a truth value, found {}", value.ty);
             return Err(ResolveError::new(Code::IllegalTypeOfArgument, message, value.span));
         }
+        let value = if matches!(value.ty.base, Base::UInt8 | Base::Bool) {
+            value
+        } else {
+            self.call("notEquals", vec![value, super::expr::flag(false, span)], span)?
+        };
         if !value.ty.nullable {
             return Ok(value);
         }
-        let no = self.convert(&super::expr::flag(false, span), &value.ty.base)?;
-        let no = match (no, &value.ty.base) {
-            (_, Base::Bool) => Expr::literal(Literal::Bool(false), Base::Bool.into()),
-            (Some(no), _) => no,
-            (None, _) => super::expr::flag(false, span),
+        let no = if value.ty.base == Base::Bool {
+            Expr::literal(Literal::Bool(false), Base::Bool.into())
+        } else {
+            super::expr::flag(false, span)
         };
         self.call("ifNull", vec![value, no], span)
     }
@@ -139,7 +160,9 @@ impl Resolver<'_> {
 
 /// The aggregate without `If`, by ClickHouse's name, and whether its last argument is a condition.
 fn base_name(function: &Function) -> (&'static str, bool) {
-    let known = |name: &str| name == "countDistinct" || catalogue::find(name).is_some_and(|base| base.kind == FunctionKind::Aggregate);
+    let known = |name: &str| {
+        name == "countDistinct" || catalogue::find(name).is_some_and(|base| base.kind == FunctionKind::Aggregate)
+    };
     match function.clickhouse.strip_suffix("If") {
         Some(base) if known(base) => (base, true),
         _ => (function.clickhouse, false),

@@ -1,5 +1,7 @@
 //! Sums, differences, products: of numbers, and of dates with intervals and with each other.
 
+use std::sync::Arc;
+
 use super::Resolver;
 use crate::ast::{ArithmeticOp, Span};
 use crate::fault::{Code, ResolveError, Result};
@@ -40,7 +42,13 @@ impl Resolver<'_> {
         self.arithmetic_named(function, left, right, span)
     }
 
-    pub(super) fn arithmetic_named(&mut self, function: &'static str, left: Expr, right: Expr, span: Span) -> Result<Expr> {
+    pub(super) fn arithmetic_named(
+        &mut self,
+        function: &'static str,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Result<Expr> {
         if let Some(moved) = self.temporal_arithmetic(function, &left, &right, span)? {
             return Ok(moved);
         }
@@ -53,7 +61,13 @@ impl Resolver<'_> {
         if matches!(value.kind, Kind::Property { .. }) { self.cast_or_null(value, "Float64", span) } else { Ok(value) }
     }
 
-    fn temporal_arithmetic(&mut self, function: &'static str, left: &Expr, right: &Expr, span: Span) -> Result<Option<Expr>> {
+    fn temporal_arithmetic(
+        &mut self,
+        function: &'static str,
+        left: &Expr,
+        right: &Expr,
+        span: Span,
+    ) -> Result<Option<Expr>> {
         let subtract = match function {
             "plus" => false,
             "minus" => true,
@@ -90,7 +104,11 @@ impl Resolver<'_> {
     /// A date or instant moved by an interval.
     pub(super) fn move_by(&mut self, time: Expr, interval: &Expr, subtract: bool, span: Span) -> Result<Expr> {
         let (Base::Interval(unit), Kind::Call { arguments, .. }) = (&interval.ty.base, &interval.kind) else {
-            return Err(ResolveError::new(Code::IllegalTypeOfArgument, "Only an interval written here can be added", span));
+            return Err(ResolveError::new(
+                Code::IllegalTypeOfArgument,
+                "Only an interval written here can be added",
+                span,
+            ));
         };
         let Some(amount) = arguments.first().cloned() else {
             return Err(ResolveError::new(Code::IllegalTypeOfArgument, "The interval is empty", span));
@@ -98,12 +116,19 @@ impl Resolver<'_> {
         self.move_units(time, *unit, amount, subtract, span)
     }
 
-    pub(super) fn move_units(&mut self, time: Expr, unit: Unit, amount: Expr, subtract: bool, span: Span) -> Result<Expr> {
+    pub(super) fn move_units(
+        &mut self,
+        time: Expr,
+        unit: Unit,
+        amount: Expr,
+        subtract: bool,
+        span: Span,
+    ) -> Result<Expr> {
         let mut time = self.temporal(time, span)?;
         if time.ty.base == Base::Date && unit < Unit::Day {
             // A date becomes the first instant of the day, in the zone of the project.
             let six = Expr::literal(crate::resolved::Literal::UInt(6), Base::UInt8.into());
-            time = self.call("toDateTime64", vec![time, six, Expr::string(self.zone().clone())], span)?;
+            time = self.call("toDateTime64", vec![time, six, Expr::string(Arc::clone(self.zone()))], span)?;
         }
         let amount = self.number(amount, span)?;
         self.call(shift(unit, subtract), vec![time, amount], span)

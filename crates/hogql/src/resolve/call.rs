@@ -71,7 +71,8 @@ impl Resolver<'_> {
 
     /// A function by HogQL's name, with resolved arguments.
     pub(super) fn call_named(&mut self, name: &str, arguments: Vec<Expr>, span: Span) -> Result<Expr> {
-        let function = catalogue::find(name).ok_or_else(|| ResolveError::input(format!("Unsupported function call '{name}(...)'"), span))?;
+        let function = catalogue::find(name)
+            .ok_or_else(|| ResolveError::input(format!("Unsupported function call '{name}(...)'"), span))?;
         self.call_hogql(&function, arguments, span)
     }
 
@@ -94,7 +95,9 @@ impl Resolver<'_> {
             fitted.push(match (expected(function, at), &argument.ty.base) {
                 (Some('N'), Base::String) if property => self.cast_or_null(argument, "Float64", span)?,
                 (Some('I'), Base::String) if property => self.cast_or_null(argument, "Int64", span)?,
-                (Some('T' | 'D'), Base::String) if property || argument.as_literal().is_some() => self.temporal(argument, span)?,
+                (Some('T' | 'D'), Base::String) if property || argument.as_literal().is_some() => {
+                    self.temporal(argument, span)?
+                }
                 (Some('S'), Base::Uuid) => self.call("toString", vec![argument], span)?,
                 (Some('U'), Base::String) => self.cast_or_null(argument, "UUID", span)?,
                 _ => argument,
@@ -117,7 +120,12 @@ impl Resolver<'_> {
             None => {
                 let relation = self.relation();
                 let item = crate::resolved::ArrayJoinItem { name: super::name("element"), array };
-                scope.unfolded.push(crate::resolved::ArrayJoin { relation, left: false, inline: true, items: vec![item] });
+                scope.unfolded.push(crate::resolved::ArrayJoin {
+                    relation,
+                    left: false,
+                    inline: true,
+                    items: vec![item],
+                });
                 relation
             }
         };
@@ -131,12 +139,15 @@ pub(super) fn look_up(call: &ast::Call) -> Result<Function> {
     let span = call.name.span;
     let Some(function) = catalogue::find(name) else {
         let message = match catalogue::suggest(name) {
-            Some(suggestion) => format!("Unsupported function call '{name}(...)'. Perhaps you meant '{suggestion}(...)'?"),
+            Some(suggestion) => {
+                format!("Unsupported function call '{name}(...)'. Perhaps you meant '{suggestion}(...)'?")
+            }
             None => format!("Unsupported function call '{name}(...)'"),
         };
         return Err(ResolveError::input(message, span));
     };
-    let star = matches!(call.args.as_slice(), [only] if matches!(only.kind, ExprKind::Star(_))) && function.name == "count";
+    let star =
+        matches!(call.args.as_slice(), [only] if matches!(only.kind, ExprKind::Star(_))) && function.name == "count";
     let found = if star { 0 } else { call.args.len() };
     let parameters = call.params.as_ref().map_or(0, Vec::len);
     let fault = catalogue::arity_fault(name, function.kind, "argument", function.arguments, found)
@@ -150,7 +161,8 @@ pub(super) fn look_up(call: &ast::Call) -> Result<Function> {
 /// Refuses the clauses that only aggregates have.
 fn plain(call: &ast::Call, function: &Function, span: Span) -> Result<()> {
     if call.distinct || call.filter.is_some() || !call.order_by.is_empty() || !call.within_group.is_empty() {
-        let message = format!("Function '{}' is no aggregation, so DISTINCT, ORDER BY and FILTER do not apply", function.name);
+        let message =
+            format!("Function '{}' is no aggregation, so DISTINCT, ORDER BY and FILTER do not apply", function.name);
         return Err(ResolveError::input(message, span));
     }
     Ok(())

@@ -28,9 +28,12 @@ impl Resolver<'_> {
             return self.compare_null(op, left, right, span);
         }
         let (left, right) = match op {
-            CompareOp::Eq | CompareOp::NotEq | CompareOp::Less | CompareOp::LessEq | CompareOp::Greater | CompareOp::GreaterEq => {
-                self.align(left, right, span)?
-            }
+            CompareOp::Eq
+            | CompareOp::NotEq
+            | CompareOp::Less
+            | CompareOp::LessEq
+            | CompareOp::Greater
+            | CompareOp::GreaterEq => self.align(left, right, span)?,
             _ => (self.like_operand(left, span)?, self.like_operand(right, span)?),
         };
         let both = self.both_null(&left, &right, op, span)?;
@@ -60,9 +63,12 @@ impl Resolver<'_> {
 
     /// What a comparison gives when a side is NULL.
     fn both_null(&mut self, left: &Expr, right: &Expr, op: CompareOp, span: Span) -> Result<Expr> {
-        let equality = matches!(op, CompareOp::Eq | CompareOp::Like | CompareOp::ILike | CompareOp::Regex | CompareOp::IRegex);
-        let inequality =
-            matches!(op, CompareOp::NotEq | CompareOp::NotLike | CompareOp::NotILike | CompareOp::NotRegex | CompareOp::NotIRegex);
+        let equality =
+            matches!(op, CompareOp::Eq | CompareOp::Like | CompareOp::ILike | CompareOp::Regex | CompareOp::IRegex);
+        let inequality = matches!(
+            op,
+            CompareOp::NotEq | CompareOp::NotLike | CompareOp::NotILike | CompareOp::NotRegex | CompareOp::NotIRegex
+        );
         if !(left.ty.nullable && right.ty.nullable) || !(equality || inequality) {
             return Ok(flag(inequality, span));
         }
@@ -118,7 +124,9 @@ impl Resolver<'_> {
         if *to == Base::String {
             // Text beside a property of another type: the constant gives way, or else the value becomes text.
             return match (expr.as_literal(), &other.kind) {
-                (Some(Literal::Bool(value)), _) => Ok(Expr { span, ..Expr::string(if *value { "true" } else { "false" }) }),
+                (Some(Literal::Bool(value)), _) => {
+                    Ok(Expr { span, ..Expr::string(if *value { "true" } else { "false" }) })
+                }
                 _ if *from == Base::Uuid && other.as_literal().is_none() => self.call("toString", vec![expr], span),
                 _ => Ok(expr),
             };
@@ -138,7 +146,7 @@ impl Resolver<'_> {
                     // The constant becomes text instead.
                     return Ok(expr);
                 }
-                self.text_to_bool(expr, span)
+                self.text_to_bool(&expr, span)
             }
             Base::Uuid => self.cast_or_null(expr, "UUID", span),
             to if to.is_numeric() => self.cast_or_null(expr, "Float64", span),
@@ -155,7 +163,8 @@ impl Resolver<'_> {
         }
         let (from, low) = self.align(value.clone(), low, span)?;
         let (to, high) = self.align(value, high, span)?;
-        let (above, below) = (self.call("greaterOrEquals", vec![from, low], span)?, self.call("lessOrEquals", vec![to, high], span)?);
+        let (above, below) =
+            (self.call("greaterOrEquals", vec![from, low], span)?, self.call("lessOrEquals", vec![to, high], span)?);
         let mut test = self.call("and", vec![above, below], span)?;
         if between.negated {
             test = self.call("not", vec![test], span)?;
@@ -166,7 +175,14 @@ impl Resolver<'_> {
         self.call("ifNull", vec![test, flag(false, span)], span)
     }
 
-    pub(super) fn is_in(&mut self, left: &ast::Expr, right: &ast::Expr, negated: bool, span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
+    pub(super) fn is_in(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        negated: bool,
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
         if let ExprKind::Call(call) = &right.kind
             && call.name.name == "cohort"
             && let [cohort] = call.args.as_slice()
@@ -179,7 +195,9 @@ impl Resolver<'_> {
         }
         let items: Vec<Expr> = match &right.kind {
             ExprKind::Tuple(items) | ExprKind::Array(items) => self.exprs(items, scope)?,
-            ExprKind::Call(call) if matches!(call.name.name.as_str(), "tuple" | "array") => self.exprs(&call.args, scope)?,
+            ExprKind::Call(call) if matches!(call.name.name.as_str(), "tuple" | "array") => {
+                self.exprs(&call.args, scope)?
+            }
             _ => {
                 let value = self.expr(right, scope)?;
                 match (&value.ty.base, value.kind) {
@@ -194,7 +212,8 @@ impl Resolver<'_> {
             }
         };
         // `(a, b) IN (1, 2)` is one tuple, not two values.
-        let whole = matches!(&left.ty.base, Base::Tuple(_)) && !items.iter().any(|item| matches!(item.ty.base, Base::Tuple(_)));
+        let whole =
+            matches!(&left.ty.base, Base::Tuple(_)) && !items.iter().any(|item| matches!(item.ty.base, Base::Tuple(_)));
         let items = if whole { vec![self.call("tuple", items, span)?] } else { items };
         self.in_list(left, items, negated, span)
     }
@@ -218,7 +237,11 @@ impl Resolver<'_> {
     fn in_rows(&mut self, left: Expr, query: crate::resolved::Query, negated: bool, span: Span) -> Result<Expr> {
         let wanted = if let Base::Tuple(elements) = &left.ty.base { elements.len() } else { 1 };
         if query.columns.len() != wanted {
-            let message = format!("A subquery after IN must have {wanted} column{}, found {}", if wanted == 1 { "" } else { "s" }, query.columns.len());
+            let message = format!(
+                "A subquery after IN must have {wanted} column{}, found {}",
+                if wanted == 1 { "" } else { "s" },
+                query.columns.len()
+            );
             return Err(ResolveError::new(Code::TypeMismatch, message, span));
         }
         let mut left = left;
@@ -275,7 +298,8 @@ impl Resolver<'_> {
     fn member(&mut self, item: Expr, left: &Expr, base: &Base, span: Span) -> Result<Expr> {
         if let (Kind::Call { function: "tuple", arguments }, Base::Tuple(elements)) = (&item.kind, &left.ty.base) {
             let places = arguments.iter().zip(elements);
-            let values = places.map(|(value, element)| Ok(self.convert(value, &element.ty.base)?.unwrap_or_else(|| value.clone())));
+            let values = places
+                .map(|(value, element)| Ok(self.convert(value, &element.ty.base)?.unwrap_or_else(|| value.clone())));
             let values = values.collect::<Result<Vec<_>>>()?;
             return self.call("tuple", values, span);
         }
@@ -283,7 +307,14 @@ impl Resolver<'_> {
         Ok(self.convert(&item, base)?.unwrap_or(item))
     }
 
-    pub(super) fn in_cohort(&mut self, left: &ast::Expr, right: &ast::Expr, negated: bool, span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
+    pub(super) fn in_cohort(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        negated: bool,
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
         let person = self.expr(left, scope)?;
         let cohorts = &self.context.project.cohorts;
         let cohort = match right.as_constant() {
@@ -299,7 +330,12 @@ impl Resolver<'_> {
                         let message = format!("Could not find a cohort with the name '{name}'");
                         return Err(ResolveError::input(message, right.span));
                     }
-                    _ => return Err(ResolveError::input(format!("Found multiple cohorts with name '{name}'"), right.span)),
+                    _ => {
+                        return Err(ResolveError::input(
+                            format!("Found multiple cohorts with name '{name}'"),
+                            right.span,
+                        ));
+                    }
                 }
             }
             _ => return Err(ResolveError::input("cohort() takes only constant arguments", right.span)),
@@ -340,9 +376,15 @@ fn constant(expr: &Expr) -> bool {
 fn comparable(left: &Base, right: &Base) -> bool {
     match (left, right) {
         (Base::Tuple(left), Base::Tuple(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(a, b)| a.ty.is_null() || b.ty.is_null() || comparable(&a.ty.base, &b.ty.base))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(a, b)| a.ty.is_null() || b.ty.is_null() || comparable(&a.ty.base, &b.ty.base))
         }
-        (Base::Array(left), Base::Array(right)) => left.base == Base::Nothing || right.base == Base::Nothing || comparable(&left.base, &right.base),
+        (Base::Array(left), Base::Array(right)) => {
+            left.base == Base::Nothing || right.base == Base::Nothing || comparable(&left.base, &right.base)
+        }
         _ => left == right || (left.is_numeric() && right.is_numeric()) || (left.is_temporal() && right.is_temporal()),
     }
 }

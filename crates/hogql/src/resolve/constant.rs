@@ -1,5 +1,7 @@
 //! Constants and their types: the smallest that fits, and the type of the other side where a comparison asks for it.
 
+use std::sync::Arc;
+
 use super::{Resolver, name, time};
 use crate::ast::{Constant, Span};
 use crate::fault::{Code, ResolveError, Result};
@@ -31,7 +33,8 @@ pub(super) fn integer(value: i64) -> (Literal, Type) {
             (Literal::UInt(value), Base::integer(false, bits).into())
         }
         Err(_) => {
-            let bits = [8, 16, 32, 64].into_iter().find(|bits| *bits == 64 || value >= -(1_i64 << (bits - 1))).unwrap_or(64);
+            let bits =
+                [8, 16, 32, 64].into_iter().find(|bits| *bits == 64 || value >= -(1_i64 << (bits - 1))).unwrap_or(64);
             (Literal::Int(value), Base::integer(true, bits).into())
         }
     }
@@ -66,11 +69,11 @@ impl Resolver<'_> {
             Base::Date => match time::date(text) {
                 Some(days) => Literal::Date(days),
                 // An instant that is no midnight equals no date, and is still before or after some.
-                None => return self.convert_text(text, span, &Base::DateTime64(6, self.zone().clone())),
+                None => return self.convert_text(text, span, &Base::DateTime64(6, Arc::clone(self.zone()))),
             },
             Base::DateTime(_) | Base::DateTime64(..) => {
                 let micros = time::instant(text, self.zone()).ok_or_else(|| fault("a date and time"))?;
-                let base = Base::DateTime64(6, self.zone().clone());
+                let base = Base::DateTime64(6, Arc::clone(self.zone()));
                 return Ok(Some(retyped(Literal::Timestamp(micros), &base, span)));
             }
             Base::Bool => match text {
@@ -94,10 +97,10 @@ impl Resolver<'_> {
 
     /// Values in one type, for `if`, arrays and the like: constants are rewritten, and 64-bit integers beside floats are
     /// converted, for which ClickHouse has no common type.
-    pub(super) fn to_common(&mut self, mut exprs: Vec<Expr>, span: Span) -> Result<Vec<Expr>> {
+    pub(super) fn unify(&mut self, mut exprs: Vec<Expr>, span: Span) -> Result<Vec<Expr>> {
         if exprs.iter().any(|expr| expr.ty.base.is_temporal()) {
             for expr in exprs.iter_mut().filter(|expr| expr.ty.base == Base::String && expr.as_literal().is_some()) {
-                let zone = self.zone().clone();
+                let zone = Arc::clone(self.zone());
                 if let Some(converted) = self.convert(expr, &Base::DateTime64(6, zone))? {
                     *expr = converted;
                 }
@@ -150,7 +153,8 @@ fn number(literal: &Literal, base: &Base) -> Option<Literal> {
         return Some(Literal::Float(Float(exact as f64)));
     }
     let (signed, bits) = base.integer_bits()?;
-    let (least, most) = if signed { (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1) } else { (0, (1_i128 << bits) - 1) };
+    let (least, most) =
+        if signed { (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1) } else { (0, (1_i128 << bits) - 1) };
     if exact < least || exact > most {
         return None;
     }

@@ -45,7 +45,7 @@ impl Resolver<'_> {
             ExprKind::Between(between) => self.between(between, span, scope),
             ExprKind::Array(items) => {
                 let items = self.exprs(items, scope)?;
-                let items = self.to_common(items, span)?;
+                let items = self.unify(items, span)?;
                 self.call("array", items, span)
             }
             ExprKind::Tuple(items) => {
@@ -57,15 +57,21 @@ impl Resolver<'_> {
             ExprKind::Cast(cast) => self.cast(cast, span, scope),
             ExprKind::Subquery(query) => self.scalar_subquery(query, span, scope),
             ExprKind::Placeholder(inner) => {
-                let text = crate::print::expr(inner);
+                let text = crate::print_expr(inner, crate::Style::Functions);
                 Err(ResolveError::input(format!("Unresolved placeholder: {{{text}}}"), span))
             }
-            ExprKind::Lambda(_) => Err(ResolveError::input("A lambda can only be an argument of an array function", span)),
+            ExprKind::Lambda(_) => {
+                Err(ResolveError::input("A lambda can only be an argument of an array function", span))
+            }
             ExprKind::Star(_) => Err(ResolveError::input("'*' can only stand in a select list or in count()", span)),
-            ExprKind::Columns(_) | ExprKind::ColumnsMatching(_) => Err(ResolveError::input("COLUMNS can only stand in a select list", span)),
+            ExprKind::Columns(_) | ExprKind::ColumnsMatching(_) => {
+                Err(ResolveError::input("COLUMNS can only stand in a select list", span))
+            }
             ExprKind::NamedArgument(_) => Err(ResolveError::input("Arguments are given by position", span)),
             ExprKind::CallValue(_) => Err(ResolveError::input("Only functions can be called", span)),
-            ExprKind::Tag(tag) => Err(ResolveError::input(format!("Tag <{}> is not supported yet", tag.kind.name), span)),
+            ExprKind::Tag(tag) => {
+                Err(ResolveError::input(format!("Tag <{}> is not supported yet", tag.kind.name), span))
+            }
         }
     }
 
@@ -74,7 +80,13 @@ impl Resolver<'_> {
     }
 
     /// AND and OR: constants that decide or do not matter are folded.
-    fn logic(&mut self, function: &'static str, operands: &[ast::Expr], span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
+    fn logic(
+        &mut self,
+        function: &'static str,
+        operands: &[ast::Expr],
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
         let operands = self.exprs(operands, scope)?;
         self.combine(function, operands, span)
     }
@@ -110,7 +122,7 @@ impl Resolver<'_> {
             keys.push(self.expr(key, scope)?);
             values.push(self.expr(value, scope)?);
         }
-        let (keys, values) = (self.to_common(keys, span)?, self.to_common(values, span)?);
+        let (keys, values) = (self.unify(keys, span)?, self.unify(values, span)?);
         let arguments = keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]).collect();
         self.call("map", arguments, span)
     }
@@ -119,7 +131,7 @@ impl Resolver<'_> {
     fn slice(&mut self, slice: &ast::Slice, span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
         let array = self.expr(&slice.array, scope)?;
         let one = Expr::literal(Literal::UInt(1), Base::UInt8.into());
-        let from = slice.from.as_ref().map(|from| self.expr(from, scope)).transpose()?.unwrap_or(one.clone());
+        let from = slice.from.as_ref().map(|from| self.expr(from, scope)).transpose()?.unwrap_or_else(|| one.clone());
         let Some(to) = &slice.to else { return self.call("arraySlice", vec![array, from], span) };
         let to = self.expr(to, scope)?;
         let distance = self.call("minus", vec![to, from.clone()], span)?;
@@ -133,9 +145,9 @@ impl Resolver<'_> {
         let lowered = written.to_ascii_lowercase();
         let inner = lowered.strip_prefix("nullable(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(&lowered);
         match inner {
-            "string" | "text" | "varchar" | "char" => self.to_text(value, span),
-            "date" => self.to_date(value, span),
-            "datetime" | "timestamp" | "timestamptz" | "datetime64" => self.to_instant(value, None, span),
+            "string" | "text" | "varchar" | "char" => self.as_text(value, span),
+            "date" => self.as_date(value, span),
+            "datetime" | "timestamp" | "timestamptz" | "datetime64" => self.as_instant(value, None, span),
             "bool" | "boolean" => self.call_named("toBool", vec![value], span),
             _ => {
                 let target = match inner {

@@ -1,5 +1,7 @@
 //! Names of fields, and steps into documents.
 
+use std::sync::Arc;
+
 use super::{AliasState, Joined, Relation, Resolver, Rows, Scope, name};
 use crate::ast::{self, ExprKind, Ident, Span};
 use crate::context::{PersonsOnEvents, PropertyType};
@@ -23,7 +25,7 @@ const RESERVED: [&str; 6] =
 /// A constant as a step into a document.
 pub(super) fn step(index: &Expr) -> Option<Step> {
     match index.as_literal()? {
-        Literal::String(key) => Some(Step::Key(key.clone())),
+        Literal::String(key) => Some(Step::Key(Arc::clone(key))),
         Literal::UInt(at) => i64::try_from(*at).ok().map(Step::Index),
         Literal::Int(at) => Some(Step::Index(*at)),
         _ => None,
@@ -65,7 +67,11 @@ impl Resolver<'_> {
             Owner::Group(_) => &Vec::new(),
         };
         if path.is_empty() {
-            return if restricted.is_empty() { Ok(Expr { span, ..document }) } else { self.redacted(document, restricted, span) };
+            return if restricted.is_empty() {
+                Ok(Expr { span, ..document })
+            } else {
+                self.redacted(document, restricted, span)
+            };
         }
         if let Some(Step::Key(key)) = path.first()
             && restricted.iter().any(|name| **name == **key)
@@ -80,10 +86,10 @@ impl Resolver<'_> {
         match ty {
             Some(PropertyType::Numeric) => self.cast_or_null(property, "Float64", span),
             Some(PropertyType::DateTime) => {
-                let zone = self.zone().clone();
+                let zone = Arc::clone(self.zone());
                 self.parse_instant("parseDateTime64BestEffortOrNull", property, &zone, span)
             }
-            Some(PropertyType::Boolean) => self.text_to_bool(property, span),
+            Some(PropertyType::Boolean) => self.text_to_bool(&property, span),
             Some(PropertyType::String) | None => Ok(property),
         }
     }
@@ -108,7 +114,7 @@ impl Resolver<'_> {
     }
 
     /// `'true'` and `'false'` as Bool; anything else is NULL.
-    pub(super) fn text_to_bool(&mut self, text: Expr, span: Span) -> Result<Expr> {
+    pub(super) fn text_to_bool(&mut self, text: &Expr, span: Span) -> Result<Expr> {
         let is = |this: &mut Self, word: &str| this.call("equals", vec![text.clone(), Expr::string(name(word))], span);
         let (yes, no) = (is(self, "true")?, is(self, "false")?);
         let value = |value: bool| Expr::literal(Literal::Bool(value), Base::Bool.into());
@@ -120,7 +126,7 @@ impl Resolver<'_> {
     fn redacted(&mut self, document: Expr, keys: &[String], span: Span) -> Result<Expr> {
         let pair_type = Type::tuple([Type::string(), Type::string()]);
         let variable = self.variable("pair");
-        let pair = Expr { kind: Kind::Variable(variable.clone()), ty: pair_type.clone(), span };
+        let pair = Expr { kind: Kind::Variable(Arc::clone(&variable)), ty: pair_type.clone(), span };
         let at = |this: &mut Self, place: u64| {
             let place = Expr::literal(Literal::UInt(place), Base::UInt8.into());
             this.call("tupleElement", vec![pair.clone(), place], span)
@@ -131,7 +137,11 @@ impl Resolver<'_> {
         let hidden = self.call("has", vec![list, key.clone()], span)?;
         let kept = self.call("not", vec![hidden], span)?;
         let variables = vec![(variable, pair_type)];
-        let lambda = |body: Expr| Expr { kind: Kind::Lambda { variables: variables.clone(), body: Box::new(body) }, ty: Base::Function.into(), span };
+        let lambda = |body: Expr| Expr {
+            kind: Kind::Lambda { variables: variables.clone(), body: Box::new(body) },
+            ty: Base::Function.into(),
+            span,
+        };
         let pairs = self.call("JSONExtractKeysAndValuesRaw", vec![document], span)?;
         let pairs = self.call("arrayFilter", vec![lambda(kept), pairs], span)?;
         let key = self.call("toJSONString", vec![key], span)?;
@@ -145,11 +155,12 @@ impl Resolver<'_> {
         let Some((first, rest)) = chain.split_first() else { return Err(ResolveError::input("Empty name", span)) };
         let lambda = scope.lambdas.iter().rev().find(|(name, ..)| *name == first.name);
         if let Some((_, unique, ty)) = lambda {
-            let value = Expr { kind: Kind::Variable(unique.clone()), ty: ty.clone(), span };
+            let value = Expr { kind: Kind::Variable(Arc::clone(unique)), ty: ty.clone(), span };
             return self.steps(value, chain, 1, span).map(Place::Value);
         }
         if !rest.is_empty()
-            && let Some(relation) = scope.relations.iter_mut().find(|relation| relation.name.as_deref() == Some(&first.name))
+            && let Some(relation) =
+                scope.relations.iter_mut().find(|relation| relation.name.as_deref() == Some(&first.name))
         {
             // `events.person.id` is the table, `person.id` a field: a table wins, unless it lacks the field.
             if let Some(place) = self.in_relation(relation, rest, span)? {
@@ -166,7 +177,8 @@ impl Resolver<'_> {
             return Ok(place);
         }
         let context = self.context;
-        if let Some(relation) = scope.relations.iter_mut().find(|relation| relation.over && has_field(context, relation, &first.name))
+        if let Some(relation) =
+            scope.relations.iter_mut().find(|relation| relation.over && has_field(context, relation, &first.name))
             && let Some(place) = self.in_relation(relation, chain, span)?
         {
             return Ok(place);
@@ -190,7 +202,10 @@ impl Resolver<'_> {
             return Ok(place);
         }
         if rest.is_empty() && scope.relations.iter().any(|relation| relation.name.as_deref() == Some(&first.name)) {
-            return Err(ResolveError::input(format!("Can't select a table when a column is expected: {}", first.name), span));
+            return Err(ResolveError::input(
+                format!("Can't select a table when a column is expected: {}", first.name),
+                span,
+            ));
         }
         Err(ResolveError::input(format!("Unable to resolve field: {}", first.name), span))
     }
@@ -204,7 +219,8 @@ impl Resolver<'_> {
             AliasState::Done => {}
             AliasState::Untouched => {
                 alias.state.set(AliasState::Underway);
-                let saved = (scope.item.replace(item), std::mem::take(&mut scope.lambdas), scope.aggregate.take(), scope.plain);
+                let saved =
+                    (scope.item.replace(item), std::mem::take(&mut scope.lambdas), scope.aggregate.take(), scope.plain);
                 scope.plain = false;
                 let place = self.deeper(span, |this| this.place(expr, scope));
                 let owner = match &place {
@@ -226,7 +242,10 @@ impl Resolver<'_> {
         if let Some(outer) = &scope.aggregate
             && value.has_aggregate()
         {
-            let message = format!("Aggregation inside alias '{}' cannot be nested inside another aggregation '{outer}'.", alias.name);
+            let message = format!(
+                "Aggregation inside alias '{}' cannot be nested inside another aggregation '{outer}'.",
+                alias.name
+            );
             return Err(ResolveError::new(crate::fault::Code::IllegalAggregation, message, span));
         }
         self.count(size(&value), span)?;
@@ -240,7 +259,13 @@ impl Resolver<'_> {
     }
 
     /// The value of an alias that stands in the select list itself, and whose document it is.
-    pub(super) fn alias_value(&mut self, at: usize, ident: &Ident, span: Span, scope: &mut Scope<'_>) -> Result<Option<(Expr, Option<Owner>)>> {
+    pub(super) fn alias_value(
+        &mut self,
+        at: usize,
+        ident: &Ident,
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Option<(Expr, Option<Owner>)>> {
         let Some(place) = self.alias(at, std::slice::from_ref(ident), span, scope)? else { return Ok(None) };
         let owner = match &place {
             Place::Json { owner, .. } => Some(*owner),
@@ -275,12 +300,19 @@ impl Resolver<'_> {
     }
 
     /// Looks a chain up in one relation; `None` if its first name is no field there.
-    pub(super) fn in_relation(&mut self, relation: &mut Relation, chain: &[Ident], span: Span) -> Result<Option<Place>> {
+    pub(super) fn in_relation(
+        &mut self,
+        relation: &mut Relation,
+        chain: &[Ident],
+        span: Span,
+    ) -> Result<Option<Place>> {
         let Some(first) = chain.first() else { return Ok(None) };
         let (schema, group) = match &relation.rows {
             Rows::Columns(columns) => {
-                let Some((column, ty, owner)) = columns.iter().find(|(column, ..)| **column == *first.name) else { return Ok(None) };
-                let kind = Kind::Column { relation: relation.id, name: column.clone() };
+                let Some((column, ty, owner)) = columns.iter().find(|(column, ..)| **column == *first.name) else {
+                    return Ok(None);
+                };
+                let kind = Kind::Column { relation: relation.id, name: Arc::clone(column) };
                 let value = Expr { kind, ty: ty.clone(), span };
                 return match owner {
                     Some(owner) => Ok(Some(document(value, *owner, chain, 1))),
@@ -291,10 +323,9 @@ impl Resolver<'_> {
         };
         let Some(kind) = field_kind(self.context, schema, &first.name) else { return Ok(None) };
         let rest = chain.get(1..).unwrap_or_default();
-        let column = |name_: &str, ty: Type| {
-            Expr { kind: Kind::Column { relation: relation.id, name: name(name_) }, ty, span }
-        };
-        let zone = self.zone().clone();
+        let column =
+            |name_: &str, ty: Type| Expr { kind: Kind::Column { relation: relation.id, name: name(name_) }, ty, span };
+        let zone = Arc::clone(self.zone());
         let place = match kind {
             FieldKind::Column(stored) => {
                 let value = column(&first.name, stored.ty(&zone));
@@ -325,7 +356,14 @@ impl Resolver<'_> {
     /// An expression in HogQL over the fields of one relation.
     fn macro_field(&mut self, text: &str, relation: &mut Relation, span: Span) -> Result<Expr> {
         let expr = crate::parse_expr(text).map_err(|error| ResolveError::input(error.to_string(), span))?;
-        let dummy = Relation { id: relation.id, name: None, rows: Rows::Columns(Vec::new()), joined: Vec::new(), prune: false, over: false };
+        let dummy = Relation {
+            id: relation.id,
+            name: None,
+            rows: Rows::Columns(Vec::new()),
+            joined: Vec::new(),
+            prune: false,
+            over: false,
+        };
         let mut scope = Scope::new(&super::Env::Root, &[]);
         scope.relations.push(std::mem::replace(relation, dummy));
         let value = self.expr(&expr, &mut scope);
@@ -339,13 +377,23 @@ impl Resolver<'_> {
         if self.context.modifiers.persons_on_events == PersonsOnEvents::Disabled {
             let lazy = Lazy { ours: "distinct_id", table: Table::PersonDistinctIds, theirs: "distinct_id" };
             let id = self.joined(relation, "pdi", lazy, None)?.id;
-            return Ok(Expr { kind: Kind::Column { relation: id, name: name("person_id") }, ty: Base::Uuid.into(), span });
+            return Ok(Expr {
+                kind: Kind::Column { relation: id, name: name("person_id") },
+                ty: Base::Uuid.into(),
+                span,
+            });
         }
         Ok(Expr { kind: Kind::Column { relation: relation.id, name: name("person_id") }, ty: Base::Uuid.into(), span })
     }
 
     /// The rest of a chain in what a field leads to.
-    fn through(&mut self, kind: FieldKind, relation: &mut Relation, rest: &[Ident], span: Span) -> Result<Option<Place>> {
+    fn through(
+        &mut self,
+        kind: FieldKind,
+        relation: &mut Relation,
+        rest: &[Ident],
+        span: Span,
+    ) -> Result<Option<Place>> {
         let Some(next) = rest.first() else { return Ok(None) };
         let stored = matches!(
             self.context.modifiers.persons_on_events,
@@ -383,10 +431,16 @@ impl Resolver<'_> {
     }
 
     /// The relation joined for `field`, joined now if it is not yet.
-    fn joined<'r>(&mut self, relation: &'r mut Relation, field: &'static str, lazy: Lazy, ours: Option<Expr>) -> Result<&'r mut Relation> {
+    fn joined<'r>(
+        &mut self,
+        relation: &'r mut Relation,
+        field: &'static str,
+        lazy: Lazy,
+        ours: Option<Expr>,
+    ) -> Result<&'r mut Relation> {
         let field = if field == lazy.ours { lazy.table.name() } else { field };
         let id = self.relation();
-        let zone = self.zone().clone();
+        let zone = Arc::clone(self.zone());
         let column = |relation, column: &str, table| {
             let ty = schema::columns(table, &zone).into_iter().find(|(name, _)| *name == column);
             let kind = Kind::Column { relation, name: name(column) };
@@ -400,7 +454,13 @@ impl Resolver<'_> {
         let theirs = column(id, lazy.theirs, lazy.table);
         let rows = Rows::Table { schema: schema::of(lazy.table), group: None };
         let source = Source::Table { id, table: lazy.table, sample: None };
-        Ok(attach(relation, field, Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false }, source, (ours, theirs)))
+        Ok(attach(
+            relation,
+            field,
+            Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false },
+            source,
+            (ours, theirs),
+        ))
     }
 
     fn joined_group<'r>(&mut self, relation: &'r mut Relation, index: u8) -> Result<&'r mut Relation> {
@@ -415,7 +475,13 @@ impl Resolver<'_> {
         let on = (column(relation.id, format!("${field}")), column(id, "key".to_owned()));
         let rows = Rows::Table { schema: schema::of(Table::Groups), group: Some(index) };
         let source = Source::Query { id, query: Box::new(query) };
-        Ok(attach(relation, field, Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false }, source, on))
+        Ok(attach(
+            relation,
+            field,
+            Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false },
+            source,
+            on,
+        ))
     }
 
     fn joined_session<'r>(&mut self, relation: &'r mut Relation, span: Span) -> Result<&'r mut Relation> {
@@ -442,7 +508,13 @@ impl Resolver<'_> {
 }
 
 /// Adds a joined relation, unless one is there for the field.
-fn attach<'r>(to: &'r mut Relation, field: &'static str, relation: Relation, source: Source, on: (Expr, Expr)) -> &'r mut Relation {
+fn attach<'r>(
+    to: &'r mut Relation,
+    field: &'static str,
+    relation: Relation,
+    source: Source,
+    on: (Expr, Expr),
+) -> &'r mut Relation {
     let at = to.joined.iter().position(|joined| joined.field == field).unwrap_or_else(|| {
         to.joined.push(Joined { field, relation, source, on });
         to.joined.len() - 1

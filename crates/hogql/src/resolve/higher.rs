@@ -1,5 +1,7 @@
 //! Functions that take a lambda.
 
+use std::sync::Arc;
+
 use super::{Resolver, Scope};
 use crate::ast::{self, ExprKind, Span};
 use crate::fault::{ResolveError, Result};
@@ -8,8 +10,15 @@ use crate::types::{Base, Type};
 
 impl Resolver<'_> {
     /// The arguments of `function`, the first of which may be a lambda over the elements of the others.
-    pub(super) fn higher(&mut self, function: &'static str, arguments: &[ast::Expr], span: Span, scope: &mut Scope<'_>) -> Result<Expr> {
-        let Some((ExprKind::Lambda(lambda), rest)) = arguments.split_first().map(|(first, rest)| (&first.kind, rest)) else {
+    pub(super) fn higher(
+        &mut self,
+        function: &'static str,
+        arguments: &[ast::Expr],
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<Expr> {
+        let Some((ExprKind::Lambda(lambda), rest)) = arguments.split_first().map(|(first, rest)| (&first.kind, rest))
+        else {
             let arguments = self.exprs(arguments, scope)?;
             return self.call(function, arguments, span);
         };
@@ -47,7 +56,7 @@ impl Resolver<'_> {
         let mut variables = Vec::with_capacity(types.len());
         for (argument, ty) in lambda.args.iter().zip(types) {
             let unique = self.variable(&argument.name);
-            scope.lambdas.push((argument.name.clone(), unique.clone(), ty.clone()));
+            scope.lambdas.push((argument.name.clone(), Arc::clone(&unique), ty.clone()));
             variables.push((unique, ty));
         }
         let body = self.expr(&lambda.body, scope);

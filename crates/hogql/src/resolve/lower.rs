@@ -1,5 +1,7 @@
 //! Functions of HogQL that are something else in ClickHouse.
 
+use std::sync::Arc;
+
 use super::Resolver;
 use super::call::missing;
 use crate::ast::{CompareOp, Span};
@@ -29,7 +31,7 @@ impl Resolver<'_> {
             "modulo" => self.arithmetic_named("modulo", first()?, second()?, span),
             "concat" => self.concat(arguments, span),
             "array" => {
-                let items = self.to_common(arguments.to_vec(), span)?;
+                let items = self.unify(arguments.to_vec(), span)?;
                 self.call("array", items, span)
             }
             "arrayReverseSort" => self.call("arrayReverseSort", arguments.to_vec(), span),
@@ -37,7 +39,11 @@ impl Resolver<'_> {
                 let kind = self.call("JSONType", arguments.to_vec(), span)?;
                 self.call("toString", vec![kind], span)
             }
-            "JSONExtract" | "JSONExtractArrayRaw" | "JSONExtractKeys" | "JSONExtractKeysAndValues" | "JSONExtractKeysAndValuesRaw" => {
+            "JSONExtract"
+            | "JSONExtractArrayRaw"
+            | "JSONExtractKeys"
+            | "JSONExtractKeysAndValues"
+            | "JSONExtractKeysAndValuesRaw" => {
                 return self.json(function, arguments, span);
             }
             "min2" | "least" => self.extreme("least", arguments, span),
@@ -63,8 +69,9 @@ impl Resolver<'_> {
                 if condition.ty.is_null() {
                     return Ok(Some(otherwise.clone()));
                 }
-                let values = self.to_common(vec![then.clone(), otherwise.clone()], span)?;
-                self.call("if", std::iter::once(condition.clone()).chain(values).collect(), span)
+                let values = self.unify(vec![then.clone(), otherwise.clone()], span)?;
+                let condition = self.condition(condition.clone(), span)?;
+                self.call("if", std::iter::once(condition).chain(values).collect(), span)
             }
             ("multiIf", _) => self.multi_if(arguments, span),
             ("_caseWithExpression", [value, branches @ ..]) => {
@@ -79,14 +86,16 @@ impl Resolver<'_> {
                 }
                 self.multi_if(&conditions, span)
             }
-            ("ifNull" | "ifnull", [value, _]) if value.ty.is_null() => Ok(arguments.get(1).cloned().unwrap_or_else(Expr::null)),
+            ("ifNull" | "ifnull", [value, _]) if value.ty.is_null() => {
+                Ok(arguments.get(1).cloned().unwrap_or_else(Expr::null))
+            }
             ("ifNull" | "ifnull", _) => {
-                let values = self.to_common(arguments.to_vec(), span)?;
+                let values = self.unify(arguments.to_vec(), span)?;
                 self.call("ifNull", values, span)
             }
             ("coalesce", _) => {
                 let present: Vec<Expr> = arguments.iter().filter(|argument| !argument.ty.is_null()).cloned().collect();
-                let values = self.to_common(present, span)?;
+                let values = self.unify(present, span)?;
                 match values.as_slice() {
                     [] => Ok(Expr { span, ..Expr::null() }),
                     [only] => Ok(only.clone()),
@@ -119,8 +128,9 @@ impl Resolver<'_> {
             return Err(ResolveError::input("multiIf takes pairs of a condition and a value, and a last value", span));
         }
         let is_value = |at: usize| at % 2 == 1 || at + 1 == arguments.len();
-        let values: Vec<Expr> = arguments.iter().enumerate().filter(|(at, _)| is_value(*at)).map(|(_, value)| value.clone()).collect();
-        let mut values = self.to_common(values, span)?.into_iter();
+        let values: Vec<Expr> =
+            arguments.iter().enumerate().filter(|(at, _)| is_value(*at)).map(|(_, value)| value.clone()).collect();
+        let mut values = self.unify(values, span)?.into_iter();
         let mut all = Vec::with_capacity(arguments.len());
         for (at, argument) in arguments.iter().enumerate() {
             if is_value(at) {
@@ -142,16 +152,25 @@ impl Resolver<'_> {
             "toDecimal" => {
                 let scale = match arguments.get(1).and_then(Expr::as_literal) {
                     Some(Literal::UInt(scale)) if *scale <= 18 => *scale,
-                    _ => return Err(ResolveError::input("The scale of toDecimal must be a constant from 0 to 18", span)),
+                    _ => {
+                        return Err(ResolveError::input(
+                            "The scale of toDecimal must be a constant from 0 to 18",
+                            span,
+                        ));
+                    }
                 };
                 self.cast_or_null(first, &format!("Decimal(18, {scale})"), span)
             }
             "toFloatOrZero" | "toIntOrZero" => {
-                let first = if text { first } else { self.to_text(first, span)? };
-                self.call(if function == "toFloatOrZero" { "toFloat64OrZero" } else { "toInt64OrZero" }, vec![first], span)
+                let first = if text { first } else { self.as_text(first, span)? };
+                self.call(
+                    if function == "toFloatOrZero" { "toFloat64OrZero" } else { "toInt64OrZero" },
+                    vec![first],
+                    span,
+                )
             }
             "toFloatOrDefault" => {
-                let first = if text { first } else { self.to_text(first, span)? };
+                let first = if text { first } else { self.as_text(first, span)? };
                 let mut all = vec![first];
                 if let Some(default) = arguments.get(1) {
                     all.push(match self.convert(default, &Base::Float64)? {
@@ -161,9 +180,10 @@ impl Resolver<'_> {
                 }
                 self.call("toFloat64OrDefault", all, span)
             }
-            "toString" if arguments.len() == 1 => self.to_text(first, span),
-            "toBool" if text => self.text_to_bool(first, span),
+            "toString" if arguments.len() == 1 => self.as_text(first, span),
+            "toBool" if text => self.text_to_bool(&first, span),
             "toNullable" if !first.ty.base.may_be_null() => Ok(first),
+            "assumeNotNull" if first.ty.is_null() => Ok(first),
             "toTypeName" => Ok(Expr { span, ..Expr::string(first.ty.to_string()) }),
             _ => return Ok(None),
         };
@@ -171,7 +191,7 @@ impl Resolver<'_> {
     }
 
     /// A value as text.
-    pub(super) fn to_text(&mut self, value: Expr, span: Span) -> Result<Expr> {
+    pub(super) fn as_text(&mut self, value: Expr, span: Span) -> Result<Expr> {
         if value.ty.base == Base::String { Ok(value) } else { self.call("toString", vec![value], span) }
     }
 
@@ -188,7 +208,7 @@ impl Resolver<'_> {
                 parts.push(Expr { span, ..Expr::string("") });
                 continue;
             }
-            let text = self.to_text(argument.clone(), span)?;
+            let text = self.as_text(argument.clone(), span)?;
             parts.push(if text.ty.nullable { self.call("ifNull", vec![text, Expr::string("")], span)? } else { text });
         }
         self.call("concat", parts, span)
@@ -201,7 +221,10 @@ impl Resolver<'_> {
             return Ok(None);
         }
         let as_array = function != "JSONExtract"
-            || arguments.last().and_then(Expr::as_string).is_some_and(|ty| ["Array", "Tuple", "Map"].iter().any(|start| ty.starts_with(start)));
+            || arguments
+                .last()
+                .and_then(Expr::as_string)
+                .is_some_and(|ty| ["Array", "Tuple", "Map"].iter().any(|start| ty.starts_with(start)));
         if !as_array {
             return Ok(None);
         }
@@ -214,7 +237,7 @@ impl Resolver<'_> {
         let mut present: Vec<Expr> = arguments.iter().filter(|argument| !argument.ty.is_null()).cloned().collect();
         if let ([left, right], true) = (present.as_slice(), present.len() == 2) {
             let (left, right) = self.align(left.clone(), right.clone(), span)?;
-            present = self.to_common(vec![left, right], span)?;
+            present = self.unify(vec![left, right], span)?;
         }
         match present.as_slice() {
             [] => Ok(Expr { span, ..Expr::null() }),
@@ -225,12 +248,12 @@ impl Resolver<'_> {
 
     /// `1.2.3` as an array of whole numbers.
     fn semver(&mut self, text: Expr, span: Span) -> Result<Expr> {
-        let text = self.to_text(text, span)?;
+        let text = self.as_text(text, span)?;
         let text = if text.ty.nullable { self.call("ifNull", vec![text, Expr::string("")], span)? } else { text };
         let version = self.call("extract", vec![text, Expr::string(r"(\d+(\.\d+)+)")], span)?;
         let parts = self.call("splitByChar", vec![Expr::string("."), version], span)?;
         let variable = self.variable("part");
-        let part = Expr { kind: Kind::Variable(variable.clone()), ty: Type::string(), span };
+        let part = Expr { kind: Kind::Variable(Arc::clone(&variable)), ty: Type::string(), span };
         let body = Box::new(self.call("toInt64OrZero", vec![part], span)?);
         let variables = vec![(variable, Type::string())];
         let lambda = Expr { kind: Kind::Lambda { variables, body }, ty: Base::Function.into(), span };
@@ -247,7 +270,9 @@ impl Resolver<'_> {
             _ => "arrayPushFront",
         };
         let value = match array.ty.element() {
-            Some(element) => self.convert(&value, &element.base)?.filter(|_| value.ty.base == Base::String).unwrap_or(value),
+            Some(element) => {
+                self.convert(&value, &element.base)?.filter(|_| value.ty.base == Base::String).unwrap_or(value)
+            }
             None => value,
         };
         self.call_fitted(function, vec![array, value], span)
@@ -256,7 +281,7 @@ impl Resolver<'_> {
     fn lower_time(&mut self, function: &str, arguments: &[Expr], span: Span) -> Result<Option<Expr>> {
         let get = |at: usize| arguments.get(at).cloned().ok_or_else(|| missing(span));
         let zone_at = |at: usize| arguments.get(at).and_then(Expr::as_string).cloned();
-        let zone = self.zone().clone();
+        let zone = Arc::clone(self.zone());
         let lowered = match function {
             "now" | "current_timestamp" => {
                 let zone = zone_at(0).unwrap_or(zone);
@@ -264,12 +289,14 @@ impl Resolver<'_> {
             }
             "today" | "current_date" => self.today(0, span),
             "yesterday" => self.today(1, span),
-            "toDate" | "to_date" => self.to_date(get(0)?, span),
-            "_toDate" => self.to_date(get(0)?, span),
-            "toDateTime" | "to_timestamp" => self.to_instant(get(0)?, zone_at(1), span),
-            "toDateTimeUS" => self.parse_instant("parseDateTime64BestEffortUSOrNull", get(0)?, &zone_at(1).unwrap_or(zone), span),
+            "toDate" | "to_date" => self.as_date(get(0)?, span),
+            "_toDate" => self.as_date(get(0)?, span),
+            "toDateTime" | "to_timestamp" => self.as_instant(get(0)?, zone_at(1), span),
+            "toDateTimeUS" => {
+                self.parse_instant("parseDateTime64BestEffortUSOrNull", get(0)?, &zone_at(1).unwrap_or(zone), span)
+            }
             "parseDateTimeBestEffort" => {
-                let text = self.to_text(get(0)?, span)?;
+                let text = self.as_text(get(0)?, span)?;
                 self.parse_instant("parseDateTime64BestEffortOrNull", text, &zone_at(1).unwrap_or(zone), span)
             }
             "parseDateTime" => {
@@ -277,17 +304,31 @@ impl Resolver<'_> {
                 self.call("parseDateTimeOrNull", all, span)
             }
             "toDateTime64" => {
-                let precision = arguments.get(1).cloned().unwrap_or_else(|| Expr::literal(Literal::UInt(6), Base::UInt8.into()));
+                let precision =
+                    arguments.get(1).cloned().unwrap_or_else(|| Expr::literal(Literal::UInt(6), Base::UInt8.into()));
                 self.call("toDateTime64", vec![get(0)?, precision, Expr::string(zone_at(2).unwrap_or(zone))], span)
             }
             "fromUnixTimestamp" => self.call("toDateTime", vec![get(0)?, Expr::string(zone)], span),
-            "fromUnixTimestamp64Milli" => self.call("fromUnixTimestamp64Milli", vec![get(0)?, Expr::string(zone)], span),
+            "fromUnixTimestamp64Milli" => {
+                self.call("fromUnixTimestamp64Milli", vec![get(0)?, Expr::string(zone)], span)
+            }
             "UUIDv7ToDateTime" => self.call_fitted("UUIDv7ToDateTime", vec![get(0)?, Expr::string(zone)], span),
             "make_timestamp" => {
                 let mut all = arguments.get(..6).unwrap_or_default().to_vec();
                 all.push(Expr::string(zone_at(6).unwrap_or(zone)));
                 self.call("makeDateTime", all, span)
             }
+            _ => return self.lower_calendar(function, arguments, span),
+        };
+        lowered.map(Some)
+    }
+
+    /// What cuts, measures and moves time.
+    fn lower_calendar(&mut self, function: &str, arguments: &[Expr], span: Span) -> Result<Option<Expr>> {
+        let get = |at: usize| arguments.get(at).cloned().ok_or_else(|| missing(span));
+        let zone_at = |at: usize| arguments.get(at).and_then(Expr::as_string).cloned();
+        let zone = Arc::clone(self.zone());
+        let lowered = match function {
             "toTimeZone" => {
                 let time = self.temporal(get(0)?, span)?;
                 self.call("toTimeZone", vec![time, Expr::string(zone_at(1).unwrap_or(zone))], span)
@@ -300,7 +341,11 @@ impl Resolver<'_> {
                 let monday = self.context.project.week_start == crate::context::WeekStart::Monday;
                 let mode = Expr::literal(Literal::UInt(if monday { 3 } else { 0 }), Base::UInt8.into());
                 let time = self.temporal(get(0)?, span)?;
-                self.call(if function == "toStartOfWeek" { "toStartOfWeek" } else { "toLastDayOfWeek" }, vec![time, mode], span)
+                self.call(
+                    if function == "toStartOfWeek" { "toStartOfWeek" } else { "toLastDayOfWeek" },
+                    vec![time, mode],
+                    span,
+                )
             }
             "toStartOfDay" => {
                 let time = self.temporal(get(0)?, span)?;
@@ -309,10 +354,14 @@ impl Resolver<'_> {
             }
             "toStartOfInterval" | "date_bin" => {
                 let (step, time) = if function == "date_bin" { (get(0)?, get(1)?) } else { (get(1)?, get(0)?) };
-                let time = self.temporal(time, span)?;
+                let mut time = self.temporal(time, span)?;
+                if time.ty.base == Base::Date && matches!(step.ty.base, Base::Interval(unit) if unit <= Unit::Day) {
+                    let six = Expr::literal(Literal::UInt(6), Base::UInt8.into());
+                    time = self.call("toDateTime64", vec![time, six, Expr::string(zone)], span)?;
+                }
                 self.call("toStartOfInterval", vec![time, step], span)
             }
-            "dateTrunc" | "date_trunc" => self.truncate(get(0)?, get(1)?, zone_at(2), span),
+            "dateTrunc" | "date_trunc" => self.truncate(&get(0)?, get(1)?, zone_at(2), span),
             "dateDiff" | "date_diff" | "age" => {
                 let unit = self.unit(&get(0)?)?;
                 let (from, to) = (self.temporal(get(1)?, span)?, self.temporal(get(2)?, span)?);
@@ -329,9 +378,11 @@ impl Resolver<'_> {
                     _ => self.move_by(get(0)?, &get(1)?, subtract, span),
                 }
             }
-            "toIntervalSecond" | "toIntervalMinute" | "toIntervalHour" | "toIntervalDay" | "toIntervalWeek" | "toIntervalMonth"
-            | "toIntervalQuarter" | "toIntervalYear" => self.interval(function, get(0)?, span),
-            name if name.starts_with("add") || name.starts_with("subtract") => return self.shifted(name, arguments, span),
+            "toIntervalSecond" | "toIntervalMinute" | "toIntervalHour" | "toIntervalDay" | "toIntervalWeek"
+            | "toIntervalMonth" | "toIntervalQuarter" | "toIntervalYear" => self.interval(function, get(0)?, span),
+            name if name.starts_with("add") || name.starts_with("subtract") => {
+                return self.shifted(name, arguments, span);
+            }
             _ => return Ok(None),
         };
         lowered.map(Some)
@@ -339,7 +390,8 @@ impl Resolver<'_> {
 
     /// `INTERVAL '1' day` has its number as text.
     fn interval(&mut self, function: &str, amount: Expr, span: Span) -> Result<Expr> {
-        let amount = if amount.as_string().is_some() { self.convert(&amount, &Base::Int64)?.unwrap_or(amount) } else { amount };
+        let amount =
+            if amount.as_string().is_some() { self.convert(&amount, &Base::Int64)?.unwrap_or(amount) } else { amount };
         let amount = self.number(amount, span)?;
         let unit = function.strip_prefix("toInterval").and_then(Unit::parse).unwrap_or(Unit::Day);
         let function = match unit {
@@ -370,8 +422,8 @@ impl Resolver<'_> {
     }
 
     /// The start of a unit: a Date from weeks on, an instant below.
-    fn truncate(&mut self, unit: Expr, time: Expr, zone: Option<Name>, span: Span) -> Result<Expr> {
-        let unit = self.unit(&unit)?;
+    fn truncate(&mut self, unit: &Expr, time: Expr, zone: Option<Name>, span: Span) -> Result<Expr> {
+        let unit = self.unit(unit)?;
         let mut time = self.temporal(time, span)?;
         if let Some(zone) = zone {
             time = self.call("toTimeZone", vec![time, Expr::string(zone)], span)?;

@@ -1,5 +1,7 @@
 //! Queries: one SELECT, or several combined.
 
+use std::sync::Arc;
+
 use super::{Env, Output, Relation, Resolver, Rows, Scope};
 use crate::ast::{self, SetKind, Span};
 use crate::fault::{Code, ResolveError, Result};
@@ -13,7 +15,7 @@ impl Resolver<'_> {
             ast::Query::Select(select) => self.deeper(select.span, |this| this.select(select, &select.with, env, top)),
             ast::Query::Set(set) => self.deeper(set.span, |this| this.set(set, env, top)),
             ast::Query::Value(expr) => {
-                let text = crate::print::expr(expr);
+                let text = crate::print_expr(expr, crate::Style::Functions);
                 Err(ResolveError::input(format!("A query was expected, found {text}"), expr.span))
             }
         }
@@ -53,18 +55,24 @@ impl Resolver<'_> {
             return Ok(whole);
         }
         let Body::Set(resolved) = &mut whole.query.body else { return Ok(whole) };
-        let columns = whole.query.columns.iter().zip(&whole.documents).map(|((name, ty), owner)| (name.clone(), ty.clone(), *owner));
+        let columns = whole
+            .query
+            .columns
+            .iter()
+            .zip(&whole.documents)
+            .map(|((name, ty), owner)| (Arc::clone(name), ty.clone(), *owner));
         let rows = Rows::Columns(columns.collect());
         let mut scope = Scope::new(env, &[]);
-        let relation = Relation { id: resolved.relation, name: None, rows, joined: Vec::new(), prune: false, over: false };
+        let relation =
+            Relation { id: resolved.relation, name: None, rows, joined: Vec::new(), prune: false, over: false };
         let projection: Vec<_> = whole
             .query
             .columns
             .iter()
             .map(|(name, ty)| crate::resolved::Projected {
-                name: name.clone(),
+                name: Arc::clone(name),
                 expr: crate::resolved::Expr {
-                    kind: crate::resolved::Kind::Column { relation: resolved.relation, name: name.clone() },
+                    kind: crate::resolved::Kind::Column { relation: resolved.relation, name: Arc::clone(name) },
                     ty: ty.clone(),
                     span: Span::default(),
                 },
@@ -73,26 +81,38 @@ impl Resolver<'_> {
         scope.relations.push(relation);
         resolved.order_by = self.order(&set.order_by, &projection, &mut scope)?;
         resolved.limit = self.limit(set.limit.as_ref(), set.span, &mut scope)?;
+        self.check_ties(&resolved.limit, &resolved.order_by, set.span)?;
         Ok(whole)
     }
 
     fn combined(&mut self, operation: SetOperation, left: Output, right: Output, span: Span) -> Result<Output> {
         if left.query.columns.len() != right.query.columns.len() {
             let (one, other) = (left.query.columns.len(), right.query.columns.len());
-            return Err(ResolveError::new(Code::TypeMismatch, format!("Combined queries have {one} and {other} columns"), span));
+            return Err(ResolveError::new(
+                Code::TypeMismatch,
+                format!("Combined queries have {one} and {other} columns"),
+                span,
+            ));
         }
         let mut columns = Vec::with_capacity(left.query.columns.len());
         for ((name, one), (_, other)) in left.query.columns.iter().zip(&right.query.columns) {
             let ty = pair(one, other).ok_or_else(|| {
-                ResolveError::new(Code::NoCommonType, format!("There is no common type for {one} and {other} in column {name}"), span)
+                ResolveError::new(
+                    Code::NoCommonType,
+                    format!("There is no common type for {one} and {other} in column {name}"),
+                    span,
+                )
             })?;
-            columns.push((name.clone(), ty));
+            columns.push((Arc::clone(name), ty));
         }
-        let documents = left.documents.iter().zip(&right.documents).map(|(one, other)| one.filter(|_| one == other)).collect();
+        let documents =
+            left.documents.iter().zip(&right.documents).map(|(one, other)| one.filter(|_| one == other)).collect();
         // A run of one union is one node.
         let flat = matches!(operation, SetOperation::UnionAll | SetOperation::UnionDistinct);
         let branches = match left.query.body {
-            Body::Set(set) if flat && set.operation == operation && set.order_by.is_empty() && set.limit == Default::default() => {
+            Body::Set(set)
+                if flat && set.operation == operation && set.order_by.is_empty() && set.limit == Default::default() =>
+            {
                 let mut branches = set.branches;
                 branches.push(right.query);
                 branches

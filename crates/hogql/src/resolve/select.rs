@@ -1,5 +1,7 @@
 //! One SELECT.
 
+use std::sync::Arc;
+
 use std::cell::Cell;
 use std::collections::HashSet;
 
@@ -19,7 +21,13 @@ struct Column {
 
 impl Resolver<'_> {
     /// Resolves a SELECT, of whose WITH the names in `ctes` are still to be introduced.
-    pub(super) fn select<'q>(&mut self, select: &'q SelectQuery, ctes: &'q [ast::Cte], env: &'q Env<'q>, top: bool) -> Result<Output> {
+    pub(super) fn select<'q>(
+        &mut self,
+        select: &'q SelectQuery,
+        ctes: &'q [ast::Cte],
+        env: &'q Env<'q>,
+        top: bool,
+    ) -> Result<Output> {
         if let Some((cte, rest)) = ctes.split_first() {
             if cte.recursive {
                 return Err(ResolveError::input("WITH RECURSIVE is not supported yet", cte.span));
@@ -36,7 +44,10 @@ impl Resolver<'_> {
         };
         let columns = self.select_list(select, &mut scope)?;
         scope.item = None;
-        let projection: Vec<Projected> = columns.iter().map(|column| Projected { name: column.name.clone(), expr: column.expr.clone() }).collect();
+        let projection: Vec<Projected> = columns
+            .iter()
+            .map(|column| Projected { name: Arc::clone(&column.name), expr: column.expr.clone() })
+            .collect();
         let filter = self.filter(select, &mut scope)?;
         let group_by = self.group_by(select, &projection, &mut scope)?;
         let having = self.optional_condition(select.having.as_ref(), &mut scope)?;
@@ -45,8 +56,10 @@ impl Resolver<'_> {
         if select.interpolate.is_some() {
             return Err(ResolveError::input("INTERPOLATE is not supported yet", select.span));
         }
-        let limit_by = select.limit_by.as_ref().map(|limit| self.limit_by(limit, &projection, &mut scope)).transpose()?;
+        let limit_by =
+            select.limit_by.as_ref().map(|limit| self.limit_by(limit, &projection, &mut scope)).transpose()?;
         let limit = self.limit(select.limit.as_ref(), select.span, &mut scope)?;
+        self.check_ties(&limit, &order_by, select.span)?;
 
         let unfolded = std::mem::take(&mut scope.unfolded);
         let (late_array_joins, early): (Vec<_>, Vec<_>) =
@@ -73,7 +86,8 @@ impl Resolver<'_> {
             make_unique(&mut resolved.projection);
         }
         super::sessions::prune(&mut resolved, &scope.relations);
-        let columns = resolved.projection.iter().map(|column| (column.name.clone(), column.expr.ty.clone())).collect();
+        let columns =
+            resolved.projection.iter().map(|column| (Arc::clone(&column.name), column.expr.ty.clone())).collect();
         Ok(Output { query: Query { body: Body::Select(Box::new(resolved)), columns }, documents })
     }
 
@@ -123,7 +137,14 @@ impl Resolver<'_> {
         if items.is_empty() {
             return Err(ResolveError::input("ARRAY JOIN needs an array", span));
         }
-        scope.relations.push(Relation { id: relation, name: None, rows: Rows::Columns(columns), joined: Vec::new(), prune: false, over: true });
+        scope.relations.push(Relation {
+            id: relation,
+            name: None,
+            rows: Rows::Columns(columns),
+            joined: Vec::new(),
+            prune: false,
+            over: true,
+        });
         Ok(ArrayJoin { relation, left: clause.kind == ast::ArrayJoinKind::Left, inline: false, items })
     }
 
@@ -153,7 +174,11 @@ impl Resolver<'_> {
     fn column(&mut self, expr: &ast::Expr, scope: &mut Scope<'_>) -> Result<(Expr, Option<Owner>)> {
         let mut inner = expr;
         if let ExprKind::Alias(alias) = &expr.kind {
-            if let Some(at) = scope.aliases.iter().position(|known| known.name == alias.alias.name && std::ptr::eq(known.expr, &raw const alias.expr)) {
+            if let Some(at) = scope
+                .aliases
+                .iter()
+                .position(|known| known.name == alias.alias.name && std::ptr::eq(known.expr, &raw const alias.expr))
+            {
                 // Resolved once, whether the column or a use of its name comes first.
                 let ident = ast::Ident::new(alias.alias.name.clone(), expr.span);
                 let place = self.alias_value(at, &ident, expr.span, scope)?;
@@ -174,7 +199,9 @@ impl Resolver<'_> {
     fn star(&mut self, star: &ast::Star, span: Span, scope: &mut Scope<'_>, columns: &mut Vec<Column>) -> Result<()> {
         let tables: Vec<usize> = match star.qualifier.as_slice() {
             [] => {
-                let sources: Vec<usize> = (0..scope.relations.len()).filter(|at| scope.relations.get(*at).is_some_and(|relation| !relation.over)).collect();
+                let sources: Vec<usize> = (0..scope.relations.len())
+                    .filter(|at| scope.relations.get(*at).is_some_and(|relation| !relation.over))
+                    .collect();
                 match sources.len() {
                     0 => return Err(ResolveError::input("Cannot use '*' when there are no tables in the query", span)),
                     1 => (0..scope.relations.len()).collect(),
@@ -186,7 +213,9 @@ impl Resolver<'_> {
             }
             [table] => {
                 let found = scope.relations.iter().position(|relation| relation.name.as_deref() == Some(&table.name));
-                vec![found.ok_or_else(|| ResolveError::input(format!("Unable to resolve field: {}", table.name), table.span))?]
+                vec![found.ok_or_else(|| {
+                    ResolveError::input(format!("Unable to resolve field: {}", table.name), table.span)
+                })?]
             }
             _ => return Err(ResolveError::input("Only a table can stand before '.*'", span)),
         };
@@ -202,7 +231,8 @@ impl Resolver<'_> {
     }
 
     fn matching(&mut self, pattern: &str, span: Span, scope: &mut Scope<'_>, columns: &mut Vec<Column>) -> Result<()> {
-        let regex = regex::Regex::new(pattern).map_err(|error| ResolveError::input(format!("COLUMNS: {error}"), span))?;
+        let regex =
+            regex::Regex::new(pattern).map_err(|error| ResolveError::input(format!("COLUMNS: {error}"), span))?;
         for at in 0..scope.relations.len() {
             for field in self.visible(at, scope).into_iter().filter(|field| regex.is_match(field)) {
                 self.push_field(at, &field, span, scope, columns)?;
@@ -211,7 +241,14 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn push_field(&mut self, at: usize, field: &str, span: Span, scope: &mut Scope<'_>, columns: &mut Vec<Column>) -> Result<()> {
+    fn push_field(
+        &mut self,
+        at: usize,
+        field: &str,
+        span: Span,
+        scope: &mut Scope<'_>,
+        columns: &mut Vec<Column>,
+    ) -> Result<()> {
         let Some(relation) = scope.relations.get_mut(at) else { return Ok(()) };
         let chain = [ast::Ident::new(field, span)];
         let Some(place) = self.in_relation(relation, &chain, span)? else { return Ok(()) };
@@ -242,7 +279,11 @@ impl Resolver<'_> {
         for clause in [&select.prewhere, &select.filter].into_iter().flatten() {
             let condition = self.expr(clause, scope)?;
             if condition.has_aggregate() {
-                return Err(ResolveError::new(Code::IllegalAggregation, "An aggregation cannot stand in WHERE; use HAVING", clause.span));
+                return Err(ResolveError::new(
+                    Code::IllegalAggregation,
+                    "An aggregation cannot stand in WHERE; use HAVING",
+                    clause.span,
+                ));
             }
             if condition.has_window() {
                 return Err(ResolveError::input("A window function cannot stand in WHERE; use QUALIFY", clause.span));
@@ -260,13 +301,22 @@ impl Resolver<'_> {
         clause.map(|clause| self.expr(clause, scope).and_then(condition)).transpose()
     }
 
-    fn group_by(&mut self, select: &SelectQuery, projection: &[Projected], scope: &mut Scope<'_>) -> Result<Option<GroupBy>> {
+    fn group_by(
+        &mut self,
+        select: &SelectQuery,
+        projection: &[Projected],
+        scope: &mut Scope<'_>,
+    ) -> Result<Option<GroupBy>> {
         let Some(clause) = &select.group_by else { return Ok(None) };
         let mut keys: Vec<Expr> = Vec::new();
         let mut place = |this: &mut Self, expr: &ast::Expr, scope: &mut Scope<'_>| -> Result<usize> {
             let key = this.positional(expr, projection, scope)?;
             if key.has_aggregate() || key.has_window() {
-                return Err(ResolveError::new(Code::IllegalAggregation, "An aggregation cannot be a grouping key", expr.span));
+                return Err(ResolveError::new(
+                    Code::IllegalAggregation,
+                    "An aggregation cannot be a grouping key",
+                    expr.span,
+                ));
             }
             Ok(keys.iter().position(|known| *known == key).unwrap_or_else(|| {
                 keys.push(key);
@@ -290,12 +340,18 @@ impl Resolver<'_> {
                 if all.len() > 10 {
                     return Err(ResolveError::input("CUBE takes at most 10 keys", select.span));
                 }
-                let subset = |mask: u32| all.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, key)| *key).collect();
+                let subset = |mask: u32| {
+                    all.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0).map(|(_, key)| *key).collect()
+                };
                 Some((0..1_u32 << all.len()).rev().map(subset).collect())
             }
-            ast::GroupBy::Sets(sets) => Some(sets.iter().map(|set| places(self, set, scope)).collect::<Result<Vec<_>>>()?),
+            ast::GroupBy::Sets(sets) => {
+                Some(sets.iter().map(|set| places(self, set, scope)).collect::<Result<Vec<_>>>()?)
+            }
             ast::GroupBy::All => {
-                for column in projection.iter().filter(|column| !column.expr.has_aggregate() && !column.expr.has_window()) {
+                for column in
+                    projection.iter().filter(|column| !column.expr.has_aggregate() && !column.expr.has_window())
+                {
                     if column.expr.as_literal().is_none() && !keys.contains(&column.expr) {
                         keys.push(column.expr.clone());
                     }
@@ -370,9 +426,9 @@ fn grouped(expr: &Expr, keys: &[Expr], late: &HashSet<RelationId>) -> Result<()>
 fn make_unique(projection: &mut [Projected]) {
     let mut taken: HashSet<Name> = HashSet::new();
     for column in projection {
-        let mut candidate = column.name.clone();
+        let mut candidate = Arc::clone(&column.name);
         let mut count = 1;
-        while !taken.insert(candidate.clone()) {
+        while !taken.insert(Arc::clone(&candidate)) {
             count += 1;
             candidate = name(&format!("{}_{count}", column.name));
         }
@@ -415,5 +471,5 @@ pub(super) fn output_name(expr: &ast::Expr) -> String {
             return names.last().cloned().unwrap_or_default();
         }
     }
-    crate::print::column_name(expr)
+    crate::print_expr(expr, crate::Style::Functions)
 }

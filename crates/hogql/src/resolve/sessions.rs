@@ -2,8 +2,6 @@
 //!
 //! The table is a query over events, resolved like any other; columns nobody asks for are left out again.
 
-use std::fmt::Write as _;
-
 use super::{Env, Relation, Resolver};
 use crate::ast::Span;
 use crate::fault::{ResolveError, Result};
@@ -49,28 +47,25 @@ fn text(bounce_seconds: u32) -> String {
         let url = value(function, "$current_url");
         let path = value(function, "$pathname");
         let host = value(function, "$host");
-        let _ = write!(
-            text,
+        text.push_str(&format!(
             "{url} as {prefix}_current_url, ifNull({path}, path({prefix}_current_url)) as {prefix}_pathname, \
              ifNull({host}, domain({prefix}_current_url)) as {prefix}_hostname, "
-        );
+        ));
     }
     for (column, property) in ENTRY {
-        let _ = write!(text, "{} as {column}, ", value("argMin", property));
+        text.push_str(&format!("{} as {column}, ", value("argMin", property)));
     }
-    let _ = write!(
-        text,
+    text.push_str(&format!(
         "uniqExactIf(uuid, event = '$pageview') as $pageview_count, uniqExactIf(uuid, event = '$autocapture') as $autocapture_count, \
          uniqExactIf(uuid, event = '$screen') as $screen_count, \
          dateDiff('second', min(timestamp), max(timestamp)) as $session_duration, $session_duration as duration, \
          uniqExactIf(uuid, event in ('$pageview', '$screen', '$autocapture')) as $page_screen_autocapture_count_up_to, \
          if($page_screen_autocapture_count_up_to = 0, null, \
          toBool(not ($page_screen_autocapture_count_up_to > 1 or $session_duration >= {bounce_seconds}))) as $is_bounce, \
-         {last_click} as $last_external_click_url, min(toFloat(toString(properties.$web_vitals_LCP_value))) as $vitals_lcp \
+         nullif(argMaxIf(ifNull(toString(properties.$external_click_url), ''), timestamp, \
+                      notEmpty(ifNull(toString(properties.$external_click_url), ''))), '') as $last_external_click_url, min(toFloat(toString(properties.$web_vitals_LCP_value))) as $vitals_lcp \
          from events where notEmpty($session_id) group by $session_id",
-        last_click = "nullif(argMaxIf(ifNull(toString(properties.$external_click_url), ''), timestamp, \
-                      notEmpty(ifNull(toString(properties.$external_click_url), ''))), '')",
-    );
+    ));
     text
 }
 

@@ -1,5 +1,7 @@
 //! FROM: tables, subqueries and joins.
 
+use std::sync::Arc;
+
 use super::{Env, Output, Relation, Resolver, Rows, Scope, name};
 use crate::ast::{self, ExprKind, Ident, JoinConstraint, Span, TableRef};
 use crate::fault::{Code, ResolveError, Result};
@@ -14,11 +16,14 @@ pub(super) struct Joins {
     rest: Vec<Step>,
 }
 
+/// Equal pairs, left and right.
+type Pairs = Vec<(Expr, Expr)>;
+
 struct Step {
     source: Source,
     kind: JoinKind,
     strictness: Strictness,
-    equal: Vec<(Expr, Expr)>,
+    equal: Pairs,
     residual: Option<Expr>,
 }
 
@@ -69,7 +74,7 @@ impl Resolver<'_> {
             }
             ast::Table::Values(rows) => self.values(rows, table, scope)?,
             ast::Table::Value(expr) => {
-                let text = crate::print::expr(expr);
+                let text = crate::print_expr(expr, crate::Style::Functions);
                 return Err(ResolveError::input(format!("A table was expected, found {text}"), table.span));
             }
             ast::Table::Pivot(_) => return Err(ResolveError::input("PIVOT is not supported yet", table.span)),
@@ -92,7 +97,13 @@ impl Resolver<'_> {
         Ok(source)
     }
 
-    fn named_table<'q>(&mut self, path: &[Ident], span: Span, sample: Option<Sample>, env: &'q Env<'q>) -> Result<(Source, Relation)> {
+    fn named_table<'q>(
+        &mut self,
+        path: &[Ident],
+        span: Span,
+        sample: Option<Sample>,
+        env: &'q Env<'q>,
+    ) -> Result<(Source, Relation)> {
         let full: Vec<&str> = path.iter().map(|ident| ident.name.as_str()).collect();
         let unknown = || ResolveError::input(format!("Unknown table \"{}\".", full.join(".")), span);
         let [wanted] = full.as_slice() else { return Err(unknown()) };
@@ -114,19 +125,31 @@ impl Resolver<'_> {
         let schema = schema::find(wanted).ok_or_else(unknown)?;
         let id = self.relation();
         let rows = Rows::Table { schema, group: None };
-        let relation = Relation { id, name: Some((*wanted).to_owned()), rows, joined: Vec::new(), prune: false, over: false };
+        let relation =
+            Relation { id, name: Some((*wanted).to_owned()), rows, joined: Vec::new(), prune: false, over: false };
         Ok((Source::Table { id, table: schema.table, sample }, relation))
     }
 
     pub(super) fn subquery(&mut self, output: Output) -> (Source, Relation) {
         let id = self.relation();
-        let columns = output.query.columns.iter().zip(output.documents).map(|((name, ty), owner)| (name.clone(), ty.clone(), owner));
+        let columns = output
+            .query
+            .columns
+            .iter()
+            .zip(output.documents)
+            .map(|((name, ty), owner)| (Arc::clone(name), ty.clone(), owner));
         let rows = Rows::Columns(columns.collect());
         let source = Source::Query { id, query: Box::new(output.query) };
         (source, Relation { id, name: None, rows, joined: Vec::new(), prune: false, over: false })
     }
 
-    fn table_function(&mut self, path: &[Ident], args: &[ast::Expr], span: Span, scope: &mut Scope<'_>) -> Result<(Source, Relation)> {
+    fn table_function(
+        &mut self,
+        path: &[Ident],
+        args: &[ast::Expr],
+        span: Span,
+        scope: &mut Scope<'_>,
+    ) -> Result<(Source, Relation)> {
         let called = path.iter().map(|ident| ident.name.as_str()).collect::<Vec<_>>().join(".");
         if called != "numbers" {
             return Err(ResolveError::input(format!("Unknown table function \"{called}\"."), span));
@@ -151,7 +174,12 @@ impl Resolver<'_> {
         Ok((Source::Numbers { id, start, count }, relation))
     }
 
-    fn values(&mut self, rows: &[Vec<ast::Expr>], table: &TableRef, scope: &mut Scope<'_>) -> Result<(Source, Relation)> {
+    fn values(
+        &mut self,
+        rows: &[Vec<ast::Expr>],
+        table: &TableRef,
+        scope: &mut Scope<'_>,
+    ) -> Result<(Source, Relation)> {
         let mut resolved: Vec<Vec<Expr>> = Vec::with_capacity(rows.len());
         for row in rows {
             resolved.push(self.exprs(row, scope)?);
@@ -163,17 +191,20 @@ impl Resolver<'_> {
         let mut columns = Vec::with_capacity(width);
         for at in 0..width {
             let ty = common(resolved.iter().filter_map(|row| row.get(at)).map(|value| &value.ty));
-            let ty = ty.ok_or_else(|| ResolveError::new(Code::NoCommonType, "A column of VALUES has no common type", table.span))?;
+            let ty = ty.ok_or_else(|| {
+                ResolveError::new(Code::NoCommonType, "A column of VALUES has no common type", table.span)
+            })?;
             columns.push((name(&format!("c{}", at + 1)), ty));
         }
         let id = self.relation();
-        let shown = columns.iter().map(|(name, ty): &(Name, Type)| (name.clone(), ty.clone(), None)).collect();
-        let relation = Relation { id, name: None, rows: Rows::Columns(shown), joined: Vec::new(), prune: false, over: false };
+        let shown = columns.iter().map(|(name, ty): &(Name, Type)| (Arc::clone(name), ty.clone(), None)).collect();
+        let relation =
+            Relation { id, name: None, rows: Rows::Columns(shown), joined: Vec::new(), prune: false, over: false };
         Ok((Source::Values { id, columns, rows: resolved }, relation))
     }
 
     /// The equal pairs of a join, and what else it asks for.
-    fn constraint<'q>(&mut self, join: &'q ast::Join, scope: &mut Scope<'q>) -> Result<(Vec<(Expr, Expr)>, Option<Expr>)> {
+    fn constraint<'q>(&mut self, join: &'q ast::Join, scope: &mut Scope<'q>) -> Result<(Pairs, Option<Expr>)> {
         let conditions = match &join.constraint {
             None if join.kind == ast::JoinKind::Cross => return Ok((Vec::new(), None)),
             None => return Err(ResolveError::input("A JOIN needs ON or USING", join.table.span)),
@@ -183,7 +214,9 @@ impl Resolver<'_> {
                 scope.plain = false;
                 vec![condition?]
             }
-            Some(JoinConstraint::Using(columns)) => columns.iter().map(|column| self.using(column, scope)).collect::<Result<_>>()?,
+            Some(JoinConstraint::Using(columns)) => {
+                columns.iter().map(|column| self.using(column, scope)).collect::<Result<_>>()?
+            }
         };
         let (right, left) = match scope.relations.split_last() {
             Some((right, left)) => (ids(std::slice::from_ref(right)), ids(left)),
@@ -208,7 +241,9 @@ impl Resolver<'_> {
         let ExprKind::Field(chain) = &column.kind else {
             return Err(ResolveError::input("USING takes names of columns", column.span));
         };
-        let Some(last) = scope.relations.len().checked_sub(1) else { return Err(ResolveError::input("USING needs a join", column.span)) };
+        let Some(last) = scope.relations.len().checked_sub(1) else {
+            return Err(ResolveError::input("USING needs a join", column.span));
+        };
         let mut sides = Vec::new();
         for at in (0..=last).rev() {
             let Some(relation) = scope.relations.get_mut(at) else { continue };
@@ -230,7 +265,8 @@ impl Resolver<'_> {
     /// The groups of one type.
     pub(super) fn groups_of(&mut self, index: u8) -> Result<crate::resolved::Query> {
         let text = format!("select key, created_at, updated_at, properties from groups where index = {index}");
-        let query = crate::parse_select(&text).map_err(|error| ResolveError::input(error.to_string(), Span::default()))?;
+        let query =
+            crate::parse_select(&text).map_err(|error| ResolveError::input(error.to_string(), Span::default()))?;
         Ok(self.query(&query, &Env::Root, false)?.query)
     }
 }
@@ -242,7 +278,14 @@ impl Joins {
         let mut relations = scope.relations.iter_mut();
         tree = with_lazy(tree, relations.next());
         for step in self.rest {
-            let join = Join { left: tree, right: step.source, kind: step.kind, strictness: step.strictness, equal: step.equal, residual: step.residual };
+            let join = Join {
+                left: tree,
+                right: step.source,
+                kind: step.kind,
+                strictness: step.strictness,
+                equal: step.equal,
+                residual: step.residual,
+            };
             tree = with_lazy(Source::Join(Box::new(join)), relations.next());
         }
         Ok(Some(tree))
@@ -317,22 +360,22 @@ fn rename(source: Source, relation: &mut Relation, aliases: &[Ident], span: Span
     for (column, alias) in columns.iter_mut().zip(aliases) {
         column.0 = name(&alias.name);
     }
-    let names: Vec<Name> = columns.iter().map(|(name, ..)| name.clone()).collect();
+    let names: Vec<Name> = columns.iter().map(|(name, ..)| Arc::clone(name)).collect();
     match source {
         Source::Query { id, mut query } => {
             for (column, name) in query.columns.iter_mut().zip(&names) {
-                column.0 = name.clone();
+                column.0 = Arc::clone(name);
             }
             if let crate::resolved::Body::Select(select) = &mut query.body {
                 for (column, name) in select.projection.iter_mut().zip(&names) {
-                    column.name = name.clone();
+                    column.name = Arc::clone(name);
                 }
             }
             Ok(Source::Query { id, query })
         }
         Source::Values { id, mut columns, rows } => {
             for (column, name) in columns.iter_mut().zip(&names) {
-                column.0 = name.clone();
+                column.0 = Arc::clone(name);
             }
             Ok(Source::Values { id, columns, rows })
         }

@@ -1,5 +1,7 @@
 //! Text as dates and instants, read in the zone of the project.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -46,7 +48,8 @@ fn strict(text: &str, zone_name: &str) -> Option<Option<i64>> {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     let fraction = shape.strip_prefix("0000-00-00 00:00:00").and_then(|rest| rest.strip_prefix('.'));
     let plain = shape == "0000-00-00" || shape == "0000-00-00 00:00:00";
-    let fractional = fraction.is_some_and(|digits| !digits.is_empty() && digits.len() <= 6 && digits.bytes().all(|b| b == b'0'));
+    let fractional =
+        fraction.is_some_and(|digits| !digits.is_empty() && digits.len() <= 6 && digits.bytes().all(|b| b == b'0'));
     (plain || fractional).then(|| instant(text, zone_name))
 }
 
@@ -54,11 +57,6 @@ impl Resolver<'_> {
     /// An instant as a constant.
     pub(super) fn instant_literal(&self, micros: i64, zone: &Name, span: Span) -> Expr {
         Expr { span, ..Expr::literal(Literal::Timestamp(micros), Type::timestamp(zone)) }
-    }
-
-    /// The instant of the request.
-    pub(super) fn now(&self, span: Span) -> Expr {
-        self.instant_literal(self.context.now.as_microsecond(), self.zone(), span)
     }
 
     /// The local date, `back` days ago.
@@ -69,16 +67,21 @@ impl Resolver<'_> {
     }
 
     /// `toDate`: text that is no date gives NULL.
-    pub(super) fn to_date(&mut self, value: Expr, span: Span) -> Result<Expr> {
-        if value.ty.base == Base::String { self.call("toDateOrNull", vec![value], span) } else { self.call("toDate", vec![value], span) }
+    pub(super) fn as_date(&mut self, value: Expr, span: Span) -> Result<Expr> {
+        if value.ty.base == Base::String {
+            self.call("toDateOrNull", vec![value], span)
+        } else {
+            self.call("toDate", vec![value], span)
+        }
     }
 
     /// `toDateTime`, in `zone_name` or that of the project.
-    pub(super) fn to_instant(&mut self, value: Expr, zone_name: Option<Name>, span: Span) -> Result<Expr> {
-        let zone_name = zone_name.unwrap_or_else(|| self.zone().clone());
+    pub(super) fn as_instant(&mut self, value: Expr, zone_name: Option<Name>, span: Span) -> Result<Expr> {
+        let zone_name = zone_name.unwrap_or_else(|| Arc::clone(self.zone()));
         if let Some(text) = value.as_string() {
             if let Some(read) = strict(text, &zone_name) {
-                let micros = read.ok_or_else(|| ResolveError::input(format!("Cannot read '{text}' as a date and time"), span))?;
+                let micros =
+                    read.ok_or_else(|| ResolveError::input(format!("Cannot read '{text}' as a date and time"), span))?;
                 return Ok(self.instant_literal(micros, &zone_name, span));
             }
             if let Some(micros) = instant(text, &zone_name) {
@@ -95,14 +98,20 @@ impl Resolver<'_> {
     }
 
     /// Text read in many forms; NULL for what is none of them.
-    pub(super) fn parse_instant(&mut self, function: &'static str, value: Expr, zone: &Name, span: Span) -> Result<Expr> {
+    pub(super) fn parse_instant(
+        &mut self,
+        function: &'static str,
+        value: Expr,
+        zone: &Name,
+        span: Span,
+    ) -> Result<Expr> {
         let six = Expr::literal(Literal::UInt(6), Base::UInt8.into());
-        self.call(function, vec![value, six, Expr::string(zone.clone())], span)
+        self.call(function, vec![value, six, Expr::string(Arc::clone(zone))], span)
     }
 
     /// `value` as an instant if it is text: constants are read now, other text best-effort or NULL.
     pub(super) fn temporal(&mut self, value: Expr, span: Span) -> Result<Expr> {
-        if value.ty.base == Base::String { self.to_instant(value, None, span) } else { Ok(value) }
+        if value.ty.base == Base::String { self.as_instant(value, None, span) } else { Ok(value) }
     }
 }
 

@@ -31,7 +31,14 @@ impl Resolver<'_> {
             self.aggregate_parts(&function, &window.call, span, scope)?
         } else {
             let arguments = self.exprs(&window.call.args, scope)?;
-            Aggregate { function: function.clickhouse, parameters: Vec::new(), arguments, distinct: false, order_by: Vec::new(), filter: None }
+            Aggregate {
+                function: function.clickhouse,
+                parameters: Vec::new(),
+                arguments,
+                distinct: false,
+                order_by: Vec::new(),
+                filter: None,
+            }
         };
         if matches!(function.name, "lag" | "lead") {
             frame = Frame::everything();
@@ -40,7 +47,8 @@ impl Resolver<'_> {
                     order_by.push(Order { expr: first.clone(), descending: false, nulls_first: false, fill: None });
                 }
                 // At the edge of the partition there is no row: NULL.
-                let nullable = if first.ty.base.may_be_null() { self.call("toNullable", vec![first], span)? } else { first };
+                let nullable =
+                    if first.ty.base.may_be_null() { self.call("toNullable", vec![first], span)? } else { first };
                 if let Some(argument) = call.arguments.first_mut() {
                     *argument = nullable;
                 }
@@ -59,7 +67,9 @@ fn frame_of(frame: &ast::WindowFrame, span: Span) -> Result<Frame> {
 
 fn bound(bound: &FrameBound, span: Span) -> Result<Bound> {
     let rows = |bound: &ast::Expr| match bound.as_constant() {
-        Some(ast::Constant::Int(rows)) => u64::try_from(*rows).map_err(|_| ResolveError::input("A frame cannot have a negative bound", span)),
+        Some(ast::Constant::Int(rows)) => {
+            u64::try_from(*rows).map_err(|_| ResolveError::input("A frame cannot have a negative bound", span))
+        }
         _ => Err(ResolveError::input("The bounds of a frame are whole numbers", span)),
     };
     Ok(match bound {

@@ -18,9 +18,33 @@ pub(crate) fn parse(text: &str, zone: &Name) -> Option<Type> {
 /// Reads a type whose names are in lower case, as CAST gives it.
 pub(crate) fn parse_any_case(text: &str, zone: &Name) -> Option<Type> {
     const NAMES: [&str; 27] = [
-        "Nullable", "LowCardinality", "Array", "Map", "Tuple", "DateTime64", "DateTime", "Decimal128", "Decimal64", "Decimal32", "Decimal",
-        "Nothing", "Bool", "UInt8", "UInt16", "UInt32", "UInt64", "Int8", "Int16", "Int32", "Int64", "Float32", "Float64", "String", "UUID",
-        "Date", "IPv4",
+        "Nullable",
+        "LowCardinality",
+        "Array",
+        "Map",
+        "Tuple",
+        "DateTime64",
+        "DateTime",
+        "Decimal128",
+        "Decimal64",
+        "Decimal32",
+        "Decimal",
+        "Nothing",
+        "Bool",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "Float32",
+        "Float64",
+        "String",
+        "UUID",
+        "Date",
+        "IPv4",
     ];
     let mut spelled = String::with_capacity(text.len());
     let mut word = String::new();

@@ -4,6 +4,8 @@
 //! in Int64, where ClickHouse finds no common type. The resolver makes such conversions explicit, so that both
 //! back-ends do them.
 
+use std::sync::Arc;
+
 use crate::types::{Base, Element, Type};
 
 /// The common type of `types`, if there is one. Of none at all it is Nothing.
@@ -41,10 +43,10 @@ fn base(left: &Base, right: &Base) -> Option<Base> {
         }
         (Base::Decimal(p, s), Base::Decimal(q, t)) => decimals((*p, *s), (*q, *t)),
         (Base::Date, other) | (other, Base::Date) if other.is_instant() => other.clone(),
-        (Base::DateTime(zone), Base::DateTime(_)) => Base::DateTime(zone.clone()),
-        (Base::DateTime64(p, zone), Base::DateTime64(q, _)) => Base::DateTime64(*p.max(q), zone.clone()),
+        (Base::DateTime(zone), Base::DateTime(_)) => Base::DateTime(Arc::clone(zone)),
+        (Base::DateTime64(p, zone), Base::DateTime64(q, _)) => Base::DateTime64(*p.max(q), Arc::clone(zone)),
         (Base::DateTime(_), Base::DateTime64(p, zone)) | (Base::DateTime64(p, zone), Base::DateTime(_)) => {
-            Base::DateTime64(*p, zone.clone())
+            Base::DateTime64(*p, Arc::clone(zone))
         }
         (Base::Array(one), Base::Array(other)) => Base::Array(Box::new(pair(one, other)?)),
         (Base::Map(k, v), Base::Map(l, w)) => Base::Map(Box::new(pair(k, l)?), Box::new(pair(v, w)?)),

@@ -125,6 +125,13 @@ fn by_rule(rule: &str, arguments: &[Expr], types: &[&Type], zone: &Name) -> Resu
             "plus" | "minus" | "multiply" | "modulo" | "positiveModulo" | "intDiv" | "gcd" | "bits" | "shift",
             [left, right],
         ) => binary(rule, left, right)?,
+        ("arrays", [one, other]) => {
+            let elements: Vec<&Type> = [one, other].into_iter().filter_map(|ty| ty.element()).collect();
+            if mixed(&elements) || common(elements).is_none() {
+                return Err(Fault::NoCommonType);
+            }
+            Type::flag()
+        }
         ("negate", [only]) => arithmetic::negate(only).ok_or(Fault::Argument(0))?.into(),
         ("abs", [only]) => arithmetic::abs(only).ok_or(Fault::Argument(0))?.into(),
         ("common", _) => common(types.iter().copied()).ok_or(Fault::NoCommonType)?.without_null(),
@@ -185,6 +192,7 @@ fn collection(rule: &str, types: &[&Type]) -> Result<Type, Fault> {
     let elements: Vec<&Type> = types.iter().filter_map(|ty| ty.element()).collect();
     let first = || elements.first().copied().cloned().ok_or(Fault::Argument(0));
     Ok(match (rule, types) {
+        ("concat", _) if mixed(&elements) => return Err(Fault::NoCommonType),
         ("concat", _) => Type::array(common(elements.iter().copied()).ok_or(Fault::NoCommonType)?),
         ("intersect", _) => {
             let nullable = elements.iter().all(|ty| ty.nullable);
@@ -213,6 +221,12 @@ fn collection(rule: &str, types: &[&Type]) -> Result<Type, Fault> {
         }
         _ => return Err(Fault::Unknown),
     })
+}
+
+/// Whether there are floats beside integers that floats cannot hold.
+fn mixed(types: &[&Type]) -> bool {
+    types.iter().any(|ty| ty.base.is_float())
+        && types.iter().any(|ty| ty.base.integer_bits().is_some_and(|(_, bits)| bits > 32))
 }
 
 /// An order of numeric types in which the narrower comes first.

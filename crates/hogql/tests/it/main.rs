@@ -1,0 +1,7 @@
+//! The crate from outside: against the reference parser's trees, against itself, and against arbitrary bytes.
+
+mod goldens;
+mod hostile;
+mod reference;
+mod round_trip;
+mod shape;
