@@ -45,3 +45,6 @@ pub(crate) struct Refusal {
 fn refuse<T>(message: impl Into<String>) -> Result<T> {
     Err(DataFusionError::External(Box::new(Refusal { code: "invalid_input", message: message.into() })))
 }
+
+#[cfg(test)]
+mod tests;

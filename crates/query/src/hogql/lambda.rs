@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{ColumnarValue, Expr as Df, ident};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
@@ -79,7 +80,7 @@ impl Body {
         let named = Arc::new(DFSchema::try_from(Arc::clone(&schema))?);
         let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(Arc::clone(&named)).build());
         let expr = simplifier.coerce(self.expr.clone(), &named)?;
-        let expr = create_physical_expr(&expr, &named, &ExecutionProps::new())?;
+        let expr = create_physical_expr(&expr, &named, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
         let answer = expr.evaluate(&batch)?.into_array(rows)?;
