@@ -12,14 +12,41 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod ast;
+pub mod clickhouse;
+pub mod context;
+pub mod dates;
+pub mod filters;
+pub mod resolved;
+pub mod schema;
+pub mod types;
+
+mod actions;
+mod build;
+mod catalogue;
+mod compile;
 mod error;
+mod events_query;
+mod fault;
 mod lex;
 mod parse;
+mod prepare;
 mod print;
+mod resolve;
+mod typing;
+mod walk;
 
+pub use compile::{CompileError, Compiled, compile, compile_tree};
+pub use context::Context;
 pub use error::{Position, SyntaxError, SyntaxErrorKind};
+pub use events_query::EventsQuery;
+pub use fault::{Code, ResolveError};
 pub use parse::{
     DEPTH_MAX, NODES_MAX, Notice, TEXT_BYTES_MAX, parse_expr, parse_order_expr, parse_select,
     parse_select_with_notices, parse_template,
 };
 pub use print::{Style, print_expr, print_order_expr, print_query};
+pub use resolve::resolve;
+pub use types::{Base, Type};
+
+/// How deep expressions and queries of a resolved tree may be nested.
+pub const MAX_DEPTH: u32 = 400;

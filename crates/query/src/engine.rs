@@ -30,6 +30,9 @@ use crate::list::Recent;
 /// Rows handled at once. Small, because a row with its properties has a kilobyte or more.
 pub(crate) const BATCH_ROWS: usize = 4096;
 
+/// The stack of a thread that plans and evaluates; only what is touched is real memory.
+const STACK_BYTES: usize = 32 << 20;
+
 /// Limits of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
@@ -97,6 +100,8 @@ impl Engine {
         let runtime = Builder::new_multi_thread()
             .thread_name("query")
             .worker_threads(settings.threads)
+            // Plans of deep expressions recurse.
+            .thread_stack_size(STACK_BYTES)
             // Each reads files for one part of a plan. A reader waits only for its own query to take what it read, so
             // queries cannot hold each other up for ever.
             .max_blocking_threads(settings.threads * 2)
@@ -131,6 +136,41 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Starts `query` on the engine's threads, within `timeout` if that is shorter than the engine's own. It runs until it
+    /// is done or what is returned is dropped; `late` hears when time is up.
+    pub(crate) fn spawn<Query, Done>(
+        &self,
+        timeout: Option<Duration>,
+        query: Query,
+        late: impl FnOnce(QueryError) + Send + 'static,
+    ) -> Running
+    where
+        Query: FnOnce(Arc<Core>) -> Done + Send + 'static,
+        Done: Future<Output = ()> + Send + 'static,
+    {
+        let core = Arc::clone(&self.core);
+        let limit = timeout.unwrap_or(core.settings.timeout).min(core.settings.timeout);
+        let limited = async move {
+            let turns = Arc::clone(&core);
+            let work = async move {
+                if let Ok(_turn) = turns.turns.acquire().await {
+                    query(core).await;
+                }
+            };
+            if tokio::time::timeout(limit, work).await.is_err() {
+                late(QueryError::Timeout { limit });
+            }
+        };
+        let runtime = self.runtime.as_ref().expect("the runtime is only taken by drop");
+        Running(AbortOnDrop(runtime.spawn(limited)))
+    }
+}
+
+/// A query that runs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running(#[expect(dead_code, reason = "held for its drop")] AbortOnDrop<()>);
+
 impl Drop for Engine {
     fn drop(&mut self) {
         // A plain drop would wait for running queries, which an async caller must not do.
@@ -151,6 +191,17 @@ impl Core {
     pub(crate) async fn start(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream, QueryError> {
         let plan = self.session.create_physical_plan(plan).await.map_err(|error| self.failed(error))?;
         execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))
+    }
+
+    /// Optimises `plan` and starts it; says what it does.
+    pub(crate) async fn start_explained(
+        &self,
+        plan: &LogicalPlan,
+    ) -> Result<(SendableRecordBatchStream, String), QueryError> {
+        let plan = self.session.create_physical_plan(plan).await.map_err(|error| self.failed(error))?;
+        let words = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
+        let rows = execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))?;
+        Ok((rows, words))
     }
 
     /// What `plan` does, in words.
@@ -186,6 +237,7 @@ fn session(settings: &EngineSettings) -> datafusion::error::Result<SessionState>
     Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())
 }
 
+#[derive(Debug)]
 struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {

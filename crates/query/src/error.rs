@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use datafusion::error::DataFusionError;
 
+use crate::hogql::Refusal;
+
 /// Why a query failed. Filters that cannot be parsed are a [`crate::FilterError`] instead, and never get here.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -37,6 +39,15 @@ pub enum QueryError {
     TooManyIntervals {
         /// The limit.
         limit: i64,
+    },
+
+    /// The query cannot be run as it is written.
+    #[error("{message}")]
+    Refused {
+        /// A word for programs.
+        code: &'static str,
+        /// Why, for people.
+        message: String,
     },
 
     /// What was written could not be taken.
@@ -78,6 +89,10 @@ impl QueryError {
             DataFusionError::ArrowError(error, _) if error.to_string().contains("max_temp_directory_size") => {
                 Self::Memory { limit_bytes }
             }
+            DataFusionError::External(root) if root.is::<Refusal>() => match root.downcast_ref::<Refusal>() {
+                Some(refusal) => Self::Refused { code: refusal.code, message: refusal.message.clone() },
+                None => Self::Internal(error.into()),
+            },
             DataFusionError::External(root) if root.is::<ReadFailure>() => Self::Store(error.into()),
             _ => Self::Internal(error.into()),
         }

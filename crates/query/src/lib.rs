@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod export;
 mod filter;
+pub mod hogql;
 pub mod insight;
 mod list;
 mod persons;

@@ -35,12 +35,29 @@ pub(crate) struct Property {
 }
 
 /// What of a property is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Form {
     /// Its text: strings as they are, other values in their canonical spelling.
     Text,
     /// Its number, if it is one or spells one.
     Number,
+    /// Its text as HogQL has it: as `Text`, with numbers in their shortest spelling.
+    Shown,
+    /// Its number as HogQL has it: what its text converts to.
+    Real,
+    /// Its JSON.
+    Json,
+}
+
+impl Form {
+    /// How values are kept.
+    pub(crate) fn data_type(self) -> DataType {
+        match self {
+            Self::Text | Self::Shown => store::dictionary(),
+            Self::Number | Self::Real => DataType::Float64,
+            Self::Json => DataType::Utf8,
+        }
+    }
 }
 
 /// What a column of the table is.
@@ -66,6 +83,9 @@ impl Property {
         match self.form {
             Form::Text => format!("{document}.{}", self.key.text()),
             Form::Number => format!("number({document}.{})", self.key.text()),
+            Form::Shown => format!("shown({document}.{})", self.key.text()),
+            Form::Real => format!("real({document}.{})", self.key.text()),
+            Form::Json => format!("json({document}.{})", self.key.text()),
         }
     }
 }
@@ -85,13 +105,7 @@ impl Source {
         match self {
             Self::Stored(column) => column.field(),
             Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
-            Self::Property(property) => {
-                let kind = match property.form {
-                    Form::Text => store::dictionary(),
-                    Form::Number => DataType::Float64,
-                };
-                Arc::new(Field::new(property.name(), kind, true))
-            }
+            Self::Property(property) => Arc::new(Field::new(property.name(), property.form.data_type(), true)),
         }
     }
 }

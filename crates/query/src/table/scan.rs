@@ -16,6 +16,7 @@ use store::{Chunk, Column, Document, Part, Selection, StoreError};
 use super::{Form, Source};
 use crate::engine::BATCH_ROWS;
 use crate::error::ReadFailure;
+use crate::hogql::property;
 use crate::scan::{self, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
@@ -156,6 +157,9 @@ impl Work {
                     Some(match property.form {
                         Form::Text => Arc::new(scan::texts(&values)?),
                         Form::Number => Arc::new(scan::numbers(&values)),
+                        Form::Shown => Arc::new(property::shown(&values)?),
+                        Form::Real => Arc::new(property::real(&values)),
+                        Form::Json => Arc::new(property::json(&values)),
                     })
                 }
             };

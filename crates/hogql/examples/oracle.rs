@@ -1,0 +1,72 @@
+//! Prints ClickHouse text for HogQL, one JSON object a line in and out, for `compat/hogql/oracle.py`.
+//!
+//! In: `{"query", "timezone"?, "week"?, "now"?, "filters"?, "values"?, "api_key"?, "limits"?}`. Out: `{"sql", "parameters", "columns",
+//! "hogql", "page"}` or `{"error", "code", "start"}`.
+
+#![expect(clippy::print_stdout, reason = "this is its output")]
+
+use std::io::BufRead as _;
+
+use hogql::context::{Cohort, Context, Filters, Limits, PropertyType, WeekStart};
+use serde_json::{Value, json};
+
+fn main() {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        let request: Value = serde_json::from_str(&line).unwrap_or_default();
+        println!("{}", answer(&request));
+    }
+}
+
+fn answer(request: &Value) -> Value {
+    let context = context(request);
+    let text = request.get("query").and_then(Value::as_str).unwrap_or_default();
+    let compiled = match request.get("events_query") {
+        Some(events) => serde_json::from_value::<hogql::EventsQuery>(events.clone())
+            .map_err(|error| error.to_string())
+            .and_then(|events| events.to_query(&context).map_err(|error| error.to_string()))
+            .map_or_else(|error| hogql::compile(&error, &context), |query| hogql::compile_tree(query, &context)),
+        None => hogql::compile(text, &context),
+    };
+    match compiled {
+        Ok(compiled) => {
+            let statement = hogql::clickhouse::print(&compiled.query);
+            let columns: Vec<Value> =
+                compiled.query.columns.iter().map(|(name, ty)| json!([&**name, ty.to_string()])).collect();
+            json!({"sql": statement.sql, "parameters": statement.parameters, "columns": columns, "hogql": compiled.hogql, "page": compiled.page})
+        }
+        Err(error) => json!({"error": error.to_string(), "code": error.code(), "start": error.span().start}),
+    }
+}
+
+/// The project of the acceptance cases.
+fn context(request: &Value) -> Context {
+    let text = |name: &str, default: &str| request.get(name).and_then(Value::as_str).unwrap_or(default).to_owned();
+    let now = text("now", "2026-01-20T00:00:00Z").parse().unwrap_or_default();
+    let mut context = Context::new(1, &text("timezone", "UTC"), now);
+    let project = &mut context.project;
+    for (name, ty) in
+        [("price", PropertyType::Numeric), ("is_vip", PropertyType::Boolean), ("signup_at", PropertyType::DateTime)]
+    {
+        project.property_types.event.insert(name.to_owned(), ty);
+    }
+    project.property_types.person.insert("age".to_owned(), PropertyType::Numeric);
+    project.group_types.insert(0, "company".to_owned());
+    project.cohorts.push(Cohort { id: 5, name: "Pros".to_owned(), is_static: true });
+    if text("week", "sunday") == "monday" {
+        project.week_start = WeekStart::Monday;
+    }
+    if let Some(mode) = hogql::context::PersonsOnEvents::parse(&text("persons", "")) {
+        context.modifiers.persons_on_events = mode;
+    }
+    context.modifiers.legacy_property_escapes = request.get("legacy").and_then(Value::as_bool).unwrap_or(false);
+    context.limits.allow_offset = !request.get("api_key").and_then(Value::as_bool).unwrap_or(false);
+    if request.get("limits").and_then(Value::as_str) == Some("none") {
+        context.limits = Limits::NONE;
+    }
+    context.filters =
+        request.get("filters").and_then(|filters| serde_json::from_value::<Filters>(filters.clone()).ok());
+    if let Some(Value::Object(values)) = request.get("values") {
+        context.values = values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    }
+    context
+}

@@ -1,0 +1,79 @@
+//! From text to a resolved tree in one call.
+
+use crate::ast::{self, Span};
+use crate::context::Context;
+use crate::error::SyntaxError;
+use crate::fault::ResolveError;
+use crate::prepare::{Prepared, prepare};
+use crate::resolve::resolve;
+use crate::resolved;
+
+/// A query that can be planned.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The resolved tree.
+    pub query: resolved::Query,
+    /// The query as it is run, in HogQL: placeholders replaced, limits set.
+    pub hogql: String,
+    /// Rows of a page, if the query has no LIMIT of its own: the tree asks for one more.
+    pub page: Option<u64>,
+    /// What the author may want to know.
+    pub notices: Vec<String>,
+}
+
+/// Why a text is not a query that can be planned.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CompileError {
+    /// The text breaks the grammar.
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
+    /// The text parses and cannot be run.
+    #[error(transparent)]
+    Resolve(#[from] Box<ResolveError>),
+}
+
+impl CompileError {
+    /// The `code` of the error body.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Syntax(_) => "invalid_input",
+            Self::Resolve(error) => error.code().as_str(),
+        }
+    }
+
+    /// Where in the text it is.
+    #[must_use]
+    pub const fn span(&self) -> Span {
+        match self {
+            Self::Syntax(error) => error.span(),
+            Self::Resolve(error) => error.span(),
+        }
+    }
+}
+
+/// Compiles `text`.
+///
+/// # Errors
+///
+/// If the text is not HogQL, refers to what is not there, or is a query that we do not run.
+pub fn compile(text: &str, context: &Context) -> Result<Compiled, CompileError> {
+    let (query, notices) = crate::parse_select_with_notices(text)?;
+    let mut compiled = compile_tree(query, context)?;
+    compiled.notices.extend(notices.into_iter().map(|notice| notice.message));
+    Ok(compiled)
+}
+
+/// Compiles a syntax tree.
+///
+/// # Errors
+///
+/// As for [`compile`], the grammar apart.
+pub fn compile_tree(query: ast::Query, context: &Context) -> Result<Compiled, CompileError> {
+    let Prepared { query, page, notices } = prepare(query, context)?;
+    let resolved = resolve(&query, context)?;
+    Ok(Compiled { query: resolved, hogql: crate::print_query(&query, crate::Style::Functions), page, notices })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! `EventsQuery`: a list of events described by fields, as a syntax tree.
+//!
+//! The tree is compiled like any other. One row more than the page is asked for, to learn whether there are more.
+
+use serde_json::Value;
+
+use crate::ast::{
+    CompareOp, Direction, Expr, ExprKind, GroupBy, Limit, OrderExpr, Query, SelectQuery, Span, Table, TableRef,
+};
+use crate::build::{and, call, compare, equal, field, int, or, string, tuple};
+use crate::catalogue::{self, FunctionKind};
+use crate::compile::CompileError;
+use crate::context::Context;
+use crate::fault::ResolveError;
+use crate::filters::{self, Subject};
+use crate::{actions, ast, dates, walk};
+
+/// What is asked for. Names are those of the request.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[expect(missing_docs, reason = "the names are those of the request")]
+pub struct EventsQuery {
+    pub select: Vec<String>,
+    #[serde(rename = "where")]
+    pub conditions: Vec<String>,
+    pub properties: Value,
+    pub fixed_properties: Value,
+    pub event: Option<String>,
+    pub events: Vec<String>,
+    pub action_id: Option<i64>,
+    pub person_id: Option<String>,
+    pub after: Option<String>,
+    pub before: Option<String>,
+    pub order_by: Vec<String>,
+    pub limit: Option<u32>,
+    pub offset: Option<u32>,
+    pub filter_test_accounts: bool,
+}
+
+/// What `*` is.
+const WHOLE: [&str; 9] = [
+    "uuid",
+    "event",
+    "properties",
+    "timestamp",
+    "team_id",
+    "distinct_id",
+    "elements_chain",
+    "created_at",
+    "person_mode",
+];
+
+impl EventsQuery {
+    /// The query as a tree.
+    ///
+    /// # Errors
+    ///
+    /// If an expression does not parse, or a filter, action or date means nothing.
+    pub fn to_query(&self, context: &Context) -> Result<Query, CompileError> {
+        let star = [String::from("*")];
+        let texts = if self.select.is_empty() { &star[..] } else { &self.select };
+        let columns = texts.iter().map(|text| column(text)).collect::<Result<Vec<_>, _>>()?;
+        let aggregated = columns.iter().any(is_aggregate);
+        let conditions = self.conditions(context)?;
+        let (having, filter): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_aggregate);
+        let group: Vec<Expr> = columns.iter().filter(|column| aggregated && !is_aggregate(column)).cloned().collect();
+        let order_by = self.order(&columns)?;
+        let most = context.limits.max_rows.unwrap_or(u64::MAX);
+        let rows = self.limit.map_or(100, u64::from).min(most);
+        let optional = |conditions: Vec<Expr>| (!conditions.is_empty()).then(|| and(conditions));
+        let events = ast::Ident::new("events", Span::default());
+        let select = SelectQuery {
+            select: columns,
+            from: Some(ast::From {
+                first: TableRef {
+                    span: Span::default(),
+                    table: Table::Name(vec![events]),
+                    alias: None,
+                    column_aliases: Vec::new(),
+                    final_span: None,
+                    sample: None,
+                },
+                joins: Vec::new(),
+            }),
+            filter: optional(filter),
+            group_by: (!group.is_empty()).then_some(GroupBy::List(group)),
+            having: optional(having),
+            order_by,
+            limit: Some(Limit {
+                count: Some(int(i64::try_from(rows).unwrap_or(i64::MAX).saturating_add(1))),
+                offset: self.offset.filter(|offset| *offset > 0).map(|offset| int(i64::from(offset))),
+                percent: false,
+                with_ties: false,
+            }),
+            ..SelectQuery::default()
+        };
+        Ok(Query::Select(Box::new(select)))
+    }
+
+    fn conditions(&self, context: &Context) -> Result<Vec<Expr>, CompileError> {
+        let mut conditions =
+            self.conditions.iter().map(|text| crate::parse_expr(text)).collect::<Result<Vec<_>, _>>()?;
+        let test_accounts = Value::Array(context.project.test_account_filters.clone());
+        for list in [&self.properties, &self.fixed_properties, &test_accounts] {
+            if std::ptr::eq(list, &raw const test_accounts) && !self.filter_test_accounts {
+                continue;
+            }
+            conditions
+                .push(filters::compile(list, Subject::Events, context).map_err(|error| fault(error.0))?.condition);
+        }
+        let names: Vec<Expr> =
+            self.event.iter().chain(&self.events).map(|event| equal(field(["event"]), string(event))).collect();
+        if !names.is_empty() {
+            conditions.push(or(names));
+        }
+        if let Some(id) = self.action_id {
+            let action = context.project.actions.iter().find(|action| action.id == id);
+            let action = action.ok_or_else(|| fault("Action does not exist"))?;
+            let mut compiler = filters::Compiler { context, subject: Subject::Events, notices: Vec::new() };
+            conditions.push(actions::condition(action, &mut compiler).map_err(|error| fault(error.0))?);
+        }
+        if let Some(person) = &self.person_id {
+            conditions.push(equal(field(["person_id"]), string(person)));
+        }
+        let now = context.local_now();
+        let bound = |op, text: &str| -> Result<Expr, CompileError> {
+            let time = dates::resolve(text, &now).ok_or_else(|| fault(format!("'{text}' is not a date")))?;
+            Ok(compare(op, field(["timestamp"]), string(time.timestamp().to_string())))
+        };
+        match self.before.as_deref() {
+            Some(before) => conditions.push(bound(CompareOp::Less, before)?),
+            None => {
+                let soon = context.now.as_microsecond() + 5_000_000;
+                let soon = jiff::Timestamp::from_microsecond(soon).map_err(|error| fault(error.to_string()))?;
+                conditions.push(compare(CompareOp::Less, field(["timestamp"]), string(soon.to_string())));
+            }
+        }
+        match self.after.as_deref() {
+            Some("all") => {}
+            after => conditions.push(bound(CompareOp::Greater, after.unwrap_or("-24h"))?),
+        }
+        Ok(conditions)
+    }
+
+    /// As given; else by count, by the first aggregate, by time, newest first, or by the first column.
+    fn order(&self, columns: &[Expr]) -> Result<Vec<OrderExpr>, CompileError> {
+        if !self.order_by.is_empty() {
+            return Ok(self
+                .order_by
+                .iter()
+                .map(|text| crate::parse_order_expr(text))
+                .collect::<Result<Vec<_>, _>>()?);
+        }
+        let count = |column: &&Expr| matches!(&bare(column).kind, ExprKind::Call(call) if call.name.name == "count" && call.args.is_empty());
+        let time = |column: &&Expr| matches!(&bare(column).kind, ExprKind::Field(chain) if chain.iter().map(|ident| ident.name.as_str()).eq(["timestamp"]));
+        let largest = columns.iter().find(count).or_else(|| columns.iter().find(|column| is_aggregate(column)));
+        let largest = largest.or_else(|| columns.iter().find(time));
+        let (expr, direction) = match (largest, columns.first()) {
+            (Some(column), _) => (column, Direction::Desc),
+            (None, Some(column)) => (column, Direction::Asc),
+            (None, None) => return Ok(Vec::new()),
+        };
+        Ok(vec![OrderExpr { span: Span::default(), expr: bare(expr).clone(), direction, nulls: None, fill: None }])
+    }
+}
+
+/// One column: `*` and `person` are tuples, which the caller turns into objects.
+fn column(text: &str) -> Result<Expr, CompileError> {
+    let text = text.split(" -- ").next().unwrap_or(text).trim();
+    Ok(match text {
+        "*" => tuple(WHOLE.iter().map(|name| field([*name])).collect()),
+        "person" => tuple(vec![
+            field(["distinct_id"]),
+            call("toString", vec![field(["person", "id"])]),
+            field(["person", "created_at"]),
+            field(["person", "properties"]),
+        ]),
+        _ => crate::parse_expr(text)?,
+    })
+}
+
+/// Without its alias.
+fn bare(expr: &Expr) -> &Expr {
+    match &expr.kind {
+        ExprKind::Alias(alias) => &alias.expr,
+        _ => expr,
+    }
+}
+
+fn is_aggregate(expr: &Expr) -> bool {
+    if let ExprKind::Call(call) = &expr.kind
+        && catalogue::find(&call.name.name).is_some_and(|function| function.kind == FunctionKind::Aggregate)
+    {
+        return true;
+    }
+    let mut found = false;
+    walk::operands(expr, &mut |operand| found = found || is_aggregate(operand));
+    found
+}
+
+fn fault(message: impl Into<String>) -> CompileError {
+    CompileError::Resolve(ResolveError::input(message, Span::default()))
+}

@@ -1,0 +1,267 @@
+//! Runs a resolved query.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
+use futures::StreamExt as _;
+use hogql::resolved::{Query, Table};
+use hogql::types::{Name, Type};
+use model::ProjectId;
+use parking_lot::Mutex;
+use store::Snapshot;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::members::Members;
+use super::planner::Planner;
+use super::refuse;
+use super::rows::Tables;
+use super::scope::Answers;
+use super::types::arrow_type;
+use super::usage::Before;
+use crate::QueryError;
+use crate::engine::{Core, Engine, Running};
+
+/// A query and everything it reads beside stored events.
+#[derive(Debug)]
+pub struct Request {
+    /// Whose events.
+    pub project: ProjectId,
+    /// What to compute.
+    pub query: Query,
+    /// The project's time zone.
+    pub zone: Name,
+    /// The time of the query, in microseconds since the epoch.
+    pub now_micros: i64,
+    /// The tables that [`needs`] names.
+    pub tables: Tables,
+    /// The persons in the cohorts that [`needs`] names.
+    pub cohorts: BTreeMap<i64, Vec<Uuid>>,
+    /// Longest time, if shorter than the engine's.
+    pub timeout: Option<Duration>,
+    /// Say what would be done instead of doing it.
+    pub explain: bool,
+}
+
+/// What a query reads beside stored events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// Tables of persons, groups and so on.
+    pub tables: BTreeSet<Table>,
+    /// Cohorts asked about, and whether each is static.
+    pub cohorts: BTreeMap<i64, bool>,
+}
+
+/// What `query` reads beside stored events.
+#[must_use]
+pub fn needs(query: &Query) -> Needs {
+    let before = Before::of(query);
+    let mut tables = before.tables;
+    tables.remove(&Table::Events);
+    Needs { tables, cohorts: before.cohorts }
+}
+
+/// The columns of a running query, and its rows as they come. Dropping it ends the query.
+#[derive(Debug)]
+pub struct Answer {
+    /// Names and types, in order.
+    pub columns: Vec<(Name, Type)>,
+    /// What the engine does, in words.
+    pub plan: String,
+    batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    _running: Running,
+}
+
+impl Answer {
+    /// The next rows; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`]; nothing comes after an error.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
+        self.batches.recv().await.transpose()
+    }
+
+    /// All rows that are left.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub async fn collect(&mut self) -> Result<Vec<RecordBatch>, QueryError> {
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next().await? {
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+}
+
+/// Batches that wait for whoever reads the answer.
+const AHEAD: usize = 2;
+
+impl Engine {
+    /// Starts `request`, from one snapshot of the store. Returns once the plan is made and its turn has come.
+    ///
+    /// Cost: each subquery in an expression runs once, before the query. Memory: what the engine's operators need, spilling
+    /// sorts and groups, within the budget of all queries; sets of subqueries are kept in memory within that budget too.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Refused`] for a query that cannot be run as it is written, and see [`QueryError`].
+    #[tracing::instrument(skip_all, fields(project = request.project.0))]
+    pub async fn hogql(&self, request: Request) -> Result<Answer, QueryError> {
+        let snapshot = self.store.snapshot(request.project);
+        let (started, start) = oneshot::channel();
+        let (output, batches) = mpsc::channel(AHEAD);
+        let timeout = request.timeout;
+        let failures = output.clone();
+        let running = self.spawn(
+            timeout,
+            move |core| async move {
+                let done = work(&core, &snapshot, request, started, &output).await;
+                if let Err(error) = done {
+                    // Whoever gave up does not want to know.
+                    let _ = output.send(Err(error)).await;
+                }
+            },
+            move |late| {
+                let _ = failures.try_send(Err(late));
+            },
+        );
+        let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, _running: running };
+        match start.await {
+            Ok((columns, plan)) => {
+                answer.columns = columns;
+                answer.plan = plan;
+                Ok(answer)
+            }
+            // It failed before it began, and says why.
+            Err(_) => match answer.next().await {
+                Err(error) => Err(error),
+                Ok(_) => Err(QueryError::Internal("a query ended before it began".into())),
+            },
+        }
+    }
+}
+
+type Started = oneshot::Sender<(Vec<(Name, Type)>, String)>;
+
+async fn work(
+    core: &Core,
+    snapshot: &Snapshot,
+    request: Request,
+    started: Started,
+    output: &mpsc::Sender<Result<RecordBatch, QueryError>>,
+) -> Result<(), QueryError> {
+    let answers = answers(core, snapshot, &request).await?;
+    let plan = plan(core, snapshot, &request, &Arc::new(answers), &request.query)?;
+    let (mut rows, words) = core.start_explained(&plan).await?;
+    let _ = started.send((request.query.columns.clone(), words));
+    if request.explain {
+        return Ok(());
+    }
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(|error| core.failed(error));
+        let failed = batch.is_err();
+        if output.send(batch).await.is_err() || failed {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn plan(
+    core: &Core,
+    snapshot: &Snapshot,
+    request: &Request,
+    answers: &Arc<Answers>,
+    query: &Query,
+) -> Result<LogicalPlan, QueryError> {
+    let planner = Planner {
+        snapshot,
+        tables: &request.tables,
+        answers: Arc::clone(answers),
+        partitions: core.settings.threads,
+        zone: &request.zone,
+        sources: Mutex::default(),
+    };
+    let plan = planner.query(query).map_err(|error| core.failed(error))?;
+    planner.check(&plan).map_err(|error| core.failed(error))?;
+    Ok(plan)
+}
+
+/// Evaluates every subquery in an expression, inner ones first.
+async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
+    let before = Before::of(&request.query);
+    let mut answers = Answers { now_micros: request.now_micros, ..Answers::default() };
+    for (cohort, persons) in &request.cohorts {
+        let members = cohort_members(persons).map_err(|error| core.failed(error))?;
+        answers.cohorts.insert(*cohort, members);
+    }
+    let memory = core.reserve("hogql subqueries");
+    for (query, is_set) in before.subqueries {
+        let shared = Arc::new(std::mem::take(&mut answers));
+        let plan = plan(core, snapshot, request, &shared, query)?;
+        let mut rows = core.start(&plan).await?;
+        answers = Arc::into_inner(shared).ok_or_else(|| QueryError::Internal("a plan outlived its making".into()))?;
+        let kind = row_kind(query);
+        let mut members = Members::new(&kind);
+        let mut value = None;
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|error| core.failed(error))?;
+            let column = one_column(&batch, &kind).map_err(|error| core.failed(error))?;
+            if is_set {
+                let bytes = members.insert(&column).map_err(|error| core.failed(error))?;
+                memory.try_grow(bytes).map_err(|error| core.failed(error))?;
+            } else if column.len() > 0 {
+                if value.is_some() || column.len() > 1 {
+                    return Err(
+                        core.failed(refuse::<()>("Scalar subquery returned more than one row").expect_err("is one"))
+                    );
+                }
+                value = Some(ScalarValue::try_from_array(&column, 0).map_err(|error| core.failed(error))?);
+            }
+        }
+        if is_set {
+            answers.members.insert(query.clone(), Arc::new(members));
+        } else {
+            let null = ScalarValue::try_from(&kind).map_err(|error| core.failed(error))?;
+            answers.values.insert(query.clone(), value.unwrap_or(null));
+        }
+    }
+    Ok(answers)
+}
+
+fn cohort_members(persons: &[Uuid]) -> datafusion::common::Result<Arc<Members>> {
+    let mut ids = arrow::array::FixedSizeBinaryBuilder::with_capacity(persons.len(), 16);
+    for person in persons {
+        ids.append_value(person.as_bytes())?;
+    }
+    let ids: ArrayRef = Arc::new(ids.finish());
+    let mut members = Members::new(ids.data_type());
+    members.insert(&ids)?;
+    Ok(Arc::new(members))
+}
+
+/// The type of a row of `query`: that of its only column, or a tuple of all.
+fn row_kind(query: &Query) -> arrow::datatypes::DataType {
+    match query.columns.as_slice() {
+        [(_, ty)] => arrow_type(ty),
+        columns => arrow_type(&Type::tuple(columns.iter().map(|(_, ty)| ty.clone()))),
+    }
+}
+
+fn one_column(batch: &RecordBatch, kind: &arrow::datatypes::DataType) -> datafusion::common::Result<ArrayRef> {
+    match (batch.columns(), kind) {
+        ([column], _) => Ok(Arc::clone(column)),
+        (columns, arrow::datatypes::DataType::Struct(fields)) => {
+            let rows = batch.num_rows();
+            Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns.to_vec(), None, rows)?))
+        }
+        _ => refuse("a subquery needs a column"),
+    }
+}

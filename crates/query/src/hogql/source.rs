@@ -1,0 +1,121 @@
+//! Where rows come from: tables, subqueries, numbers, rows written out.
+//!
+//! Relation `n` is called `r<n>` in the plan.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Column, Result};
+use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, lit};
+use hogql::resolved::{Expr, RelationId, Sample, Source, Table};
+use hogql::types::{Name, Type};
+
+use super::call::present;
+use super::planner::Planner;
+use super::scope::{Raw, Scope};
+use super::select::output;
+use super::types::arrow_type;
+use super::usage::Usage;
+use super::{refuse, rows};
+use crate::table::{self, Property};
+
+fn relation(id: RelationId) -> String {
+    format!("r{}", id.0)
+}
+
+fn column(id: RelationId, name: &str) -> Df {
+    Df::Column(Column::new(Some(relation(id)), name))
+}
+
+impl Planner<'_> {
+    pub(super) fn source(&self, source: &Source, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
+        match source {
+            Source::Table { id, table: Table::Events, sample } => self.events(*id, sample.as_ref(), usage, scope),
+            Source::Table { id, table, sample } => {
+                if sample.is_some() {
+                    return refuse("SAMPLE is for events");
+                }
+                self.table(*id, *table, scope)
+            }
+            Source::Query { id, query } => {
+                let plan = self.query(query)?;
+                for (at, (name, ty)) in query.columns.iter().enumerate() {
+                    let raw = Raw::new(column(*id, &output(at)), arrow_type(ty));
+                    scope.columns.insert((*id, Arc::clone(name)), raw);
+                }
+                LogicalPlanBuilder::from(plan).alias(relation(*id))?.build()
+            }
+            Source::Numbers { id, start, count } => {
+                let constants = Scope::new(&self.answers);
+                let (start, count) = (constants.count(start)?, constants.count(count)?);
+                let source = self.own(rows::numbers(start as u64, count as u64)?);
+                scope.columns.insert((*id, Name::from("number")), Raw::new(column(*id, "number"), DataType::UInt64));
+                LogicalPlanBuilder::scan(relation(*id), source, None)?.build()
+            }
+            Source::Values { id, columns, rows } => self.values(*id, columns, rows, scope),
+            Source::Join(join) => self.join(join, usage, scope),
+        }
+    }
+
+    fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
+        let mut properties = Vec::new();
+        for (key, form) in usage.get(&id).into_iter().flatten() {
+            let property = Property::new(key, *form);
+            let raw = Raw::new(column(id, &property.name()), form.data_type());
+            scope.properties.insert((id, Arc::clone(key), *form), raw);
+            properties.push(property);
+        }
+        let source = self.own(table::source(self.snapshot.clone(), properties, self.partitions));
+        let schema = source.schema();
+        for (name, _) in hogql::schema::columns(Table::Events, self.zone) {
+            let stored = name.strip_prefix('$').unwrap_or(name);
+            let kind = schema.field_with_name(stored)?.data_type().clone();
+            let mut raw = Raw::new(column(id, stored), kind);
+            if name.starts_with('$') {
+                // A group that an event does not have.
+                let text = super::expr::fitted(raw, &DataType::Utf8);
+                raw = Raw::new(present(text, lit("")), DataType::Utf8);
+            }
+            scope.columns.insert((id, Name::from(name)), raw);
+        }
+        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
+        if sample.is_some() {
+            return refuse("SAMPLE is not available yet");
+        }
+        Ok(plan)
+    }
+
+    fn table(&self, id: RelationId, table: Table, scope: &mut Scope) -> Result<LogicalPlan> {
+        let Some(rows) = self.tables.get(&table) else {
+            return refuse(format!("the table {} is not available", table.name()));
+        };
+        let source = self.own(rows::source(table, rows)?);
+        for field in source.schema().fields() {
+            let raw = Raw::new(column(id, field.name()), field.data_type().clone());
+            scope.columns.insert((id, Name::from(field.name().as_str())), raw);
+        }
+        LogicalPlanBuilder::scan(relation(id), source, None)?.build()
+    }
+
+    fn values(
+        &self,
+        id: RelationId,
+        columns: &[(Name, Type)],
+        rows: &[Vec<Expr>],
+        scope: &mut Scope,
+    ) -> Result<LogicalPlan> {
+        let constants = Scope::new(&self.answers);
+        let rows = rows
+            .iter()
+            .map(|row| {
+                let values = row.iter().zip(columns);
+                values.map(|(expr, (_, ty))| Ok(lit(constants.constant_as(expr, &arrow_type(ty))?))).collect()
+            })
+            .collect::<Result<Vec<Vec<Df>>>>()?;
+        for (at, (name, ty)) in columns.iter().enumerate() {
+            let raw = Raw::new(column(id, &format!("column{}", at + 1)), arrow_type(ty));
+            scope.columns.insert((id, Arc::clone(name)), raw);
+        }
+        LogicalPlanBuilder::values(rows)?.alias(relation(id))?.build()
+    }
+}

@@ -1,0 +1,147 @@
+//! Window functions.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue};
+use datafusion::functions_window::expr_fn::{dense_rank, lag, lead, rank, row_number};
+use datafusion::functions_window::nth_value::{first_value_udwf, last_value_udwf, nth_value_udwf};
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
+use datafusion::logical_expr::{
+    Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    ident,
+};
+use hogql::resolved::{Bound, Expr, Frame, Kind, Select, Window};
+
+use super::expr::fitted;
+use super::scope::{Raw, Scope};
+use super::types::{arrow_type, default_value};
+use super::{aggregate, call, order, refuse};
+
+/// Adds the window functions of `select` to `plan`, as known columns.
+pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Result<LogicalPlan> {
+    let mut calls: Vec<&Expr> = Vec::new();
+    let mut find = |expr| windows(expr, &mut calls);
+    select.qualify.iter().for_each(&mut find);
+    select.projection.iter().for_each(|column| find(&column.expr));
+    select.order_by.iter().for_each(|order| find(&order.expr));
+    select.limit_by.iter().flat_map(|limit| &limit.keys).for_each(&mut find);
+    if calls.is_empty() {
+        return Ok(plan);
+    }
+    let mut functions = Vec::new();
+    let mut known = Vec::new();
+    for expr in calls {
+        let Kind::Window(window) = &expr.kind else { continue };
+        let (function, kind) = plan_window(window, scope)?;
+        let column = ident(function.schema_name().to_string());
+        let wanted = arrow_type(&expr.ty);
+        let mut value = fitted(Raw::new(column, kind), &wanted);
+        if !expr.ty.nullable {
+            value = call::present(value, datafusion::logical_expr::lit(default_value(&expr.ty)?));
+        }
+        known.push((expr.clone(), Raw::new(value, wanted)));
+        if !functions.contains(&function) {
+            functions.push(function);
+        }
+    }
+    scope.known.extend(known);
+    LogicalPlanBuilder::from(plan).window(functions)?.build()
+}
+
+fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
+    if let Kind::Window(_) = expr.kind {
+        if !calls.contains(&expr) {
+            calls.push(expr);
+        }
+    } else {
+        expr.operands(&mut |operand| windows(operand, calls));
+    }
+}
+
+fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
+    let call = &window.call;
+    let partition_by = window.partition_by.iter().map(|expr| scope.value(expr)).collect::<Result<Vec<_>>>()?;
+    let order_by = window
+        .order_by
+        .iter()
+        .map(|order| Ok(order::sort(scope.value(&order.expr)?, order)))
+        .collect::<Result<Vec<_>>>()?;
+    let arguments = call.arguments.iter().map(|argument| scope.value(argument)).collect::<Result<Vec<_>>>()?;
+    let kind = call.arguments.first().map_or(DataType::Null, |argument| arrow_type(&argument.ty));
+    let first = arguments.first().cloned();
+    let offset = call.arguments.get(1).map(|expr| scope.constant_as(expr, &DataType::Int64)).transpose()?;
+    let offset = match offset {
+        Some(ScalarValue::Int64(Some(offset))) => Some(offset),
+        None => None,
+        Some(_) => return refuse("the offset of a window function is a constant number"),
+    };
+    let (function, kind) = match (call.function, first) {
+        ("row_number", _) => (row_number(), DataType::UInt64),
+        ("rank", _) => (rank(), DataType::UInt64),
+        ("dense_rank", _) => (dense_rank(), DataType::UInt64),
+        ("first_value", Some(value)) => (windowed(first_value_udwf(), vec![value]), kind),
+        ("last_value", Some(value)) => (windowed(last_value_udwf(), vec![value]), kind),
+        ("nth_value", Some(value)) => {
+            let nth = datafusion::logical_expr::lit(offset.unwrap_or(1));
+            (windowed(nth_value_udwf(), vec![value, nth]), kind)
+        }
+        ("lagInFrame" | "leadInFrame", Some(value)) => {
+            let default = match call.arguments.get(2) {
+                Some(default) => Some(scope.constant_as(default, &kind)?),
+                None => outside(&call.arguments, &kind)?,
+            };
+            let function = if call.function == "lagInFrame" { lag } else { lead };
+            (function(value, offset.or(Some(1)), default), kind)
+        }
+        _ => {
+            let function = aggregate::function(call, arguments)?;
+            let kind = function.kind.clone();
+            let mut filter = function.filter;
+            if let Some(condition) = &call.filter {
+                let condition = scope.condition(condition)?;
+                filter = Some(match filter {
+                    Some(filter) => filter.and(condition),
+                    None => condition,
+                });
+            }
+            if !function.order_by.is_empty() || function.keep.is_some() {
+                return refuse(format!("{} is not available over a window yet", call.function));
+            }
+            let mut planned = WindowFunction::new(function.udaf, function.arguments);
+            planned.params.distinct = function.distinct;
+            planned.params.filter = filter.map(Box::new);
+            planned.params.null_treatment = function.ignore_nulls.then_some(NullTreatment::IgnoreNulls);
+            (Df::WindowFunction(Box::new(planned)), kind)
+        }
+    };
+    let planned = function.partition_by(partition_by).order_by(order_by).window_frame(frame(&window.frame)).build()?;
+    Ok((planned, kind))
+}
+
+/// What `lagInFrame` gives outside of the frame: NULL, or the default of a type that has none.
+fn outside(arguments: &[Expr], kind: &DataType) -> Result<Option<ScalarValue>> {
+    let Some(argument) = arguments.first() else { return Ok(None) };
+    if argument.ty.nullable { Ok(Some(ScalarValue::try_from(kind)?)) } else { default_value(&argument.ty).map(Some) }
+}
+
+fn windowed(function: Arc<datafusion::logical_expr::WindowUDF>, arguments: Vec<Df>) -> Df {
+    Df::WindowFunction(Box::new(WindowFunction::new(function, arguments)))
+}
+
+fn frame(frame: &Frame) -> WindowFrame {
+    let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+    let bound = |bound: &Bound| {
+        let count = |count: u64| {
+            if frame.rows { ScalarValue::UInt64(Some(count)) } else { ScalarValue::Int64(i64::try_from(count).ok()) }
+        };
+        match bound {
+            Bound::UnboundedPreceding => WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+            Bound::Preceding(rows) => WindowFrameBound::Preceding(count(*rows)),
+            Bound::CurrentRow => WindowFrameBound::CurrentRow,
+            Bound::Following(rows) => WindowFrameBound::Following(count(*rows)),
+            Bound::UnboundedFollowing => WindowFrameBound::Following(ScalarValue::UInt64(None)),
+        }
+    };
+    WindowFrame::new_bounds(units, bound(&frame.start), bound(&frame.end))
+}
