@@ -149,6 +149,7 @@ impl From<query::QueryError> for ApiError {
             QueryError::Timeout { .. } | QueryError::Memory { .. } => {
                 Self::QueryTooExpensive(format!("Query not answered: {error}. Narrow the time range and try again."))
             }
+            QueryError::Refused { code, message } => Self::Invalid { detail: message.clone(), attr: None, code },
             QueryError::UnknownColumn(_) | QueryError::SearchTooLong { .. } => Self::bad_request(error.to_string()),
             _ => Self::Internal(Box::new(error)),
         }

@@ -32,6 +32,7 @@ mod paging;
 mod params;
 mod persons;
 mod projects;
+mod queries;
 mod router;
 mod sdk;
 mod users;

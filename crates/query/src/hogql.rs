@@ -27,7 +27,7 @@ mod types;
 mod usage;
 mod window;
 
-pub use rows::{Batches, Rows, RowsError, Tables, schema};
+pub use rows::{Batches, Cell, Pages, Rows, RowsError, Tables, schema};
 pub use run::{Answer, Needs, Request, needs};
 
 use datafusion::common::{DataFusionError, Result};

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::auth::Scope;
 use crate::guard::Need;
 use crate::limits::LimitClass;
-use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi, persons, projects, users};
+use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi, persons, projects, queries, users};
 
 const LIMIT: Param = param("limit", ParamKind::Integer(0, 10_000), "Rows on a page (default 100, also for 0).");
 const OFFSET: Param = param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip.");
@@ -146,6 +146,10 @@ fn events() -> Vec<Operation> {
         FORMAT,
     ];
     vec![
+        within(Method::POST, "query", reads, queries::ask)
+            .named("query", "query_create", "Answers a question in HogQL, or a list of events described by fields.")
+            .own_formats()
+            .takes(queries::FIELDS),
         within(Method::GET, "events", reads, events::list)
             .named("events", "events_list", "Lists events.")
             .class(LimitClass::Events)
