@@ -34,7 +34,10 @@ const TABLE: &[Permit] = &[
     permit("ingest", &["model", "env", "capture", "eventlog", "store", "meta"]),
     permit("query", &["model", "hogql", "functions", "store"]),
     permit("api", &["model", "env", "capture", "eventlog", "hogql", "query", "meta"]),
-    permit("server", &["model", "env", "capture", "eventlog", "hogql", "functions", "meta", "store", "ingest", "query", "api"]),
+    permit(
+        "server",
+        &["model", "env", "capture", "eventlog", "hogql", "functions", "meta", "store", "ingest", "query", "api"],
+    ),
     permit("testkit", &["model", "env"]),
     permit("xtask", &[]),
     permit("bench", &["env", "eventlog"]),
