@@ -162,11 +162,12 @@ call("isNaN", c("Nullable(Float64)", None, "nan", 1.0))
 grid("pow power atan2 hypot", c("Float64", 0.0, 2.0, -2.0, 0.5, "inf"), c("Float64", 0.0, 2.0, -1.0, 0.5))
 grid("max2 min2", c("Float64", 0.0, 2.0, -2.0, "inf"), c("Float64", 0.0, 2.5))
 grid("max2 min2", c("Int64", 0, 5), c("UInt8", 3))
+call("materialize identity", c("Nullable(Int64)", 1, None))
 grid("pow", c("Int64", 0, 2, -3), c("Int64", 0, 2, -1, 10))
 call("pi")
 call("e")
 grid("ifNotFinite", c("Float64", 1.0, "inf", "nan"), c("Float64", 2.0))
-for f in "round floor ceil trunc roundBankers".split():
+for f in "round floor ceil trunc roundBankers ceiling truncate".split():
     call(f, c("Float64", *FLOATS, 3.5, -3.5, 1.25, 1.35, 2.675))
     for digits in (1, 2, -1, -2, 5):
         call(f, c("Float64", 0.0, 1.25, 1.35, 2.5, -2.789, 1234.567, -1250.0, 0.05, 15.0, 25.0, 2.5e10), k("Int8", digits))
@@ -272,7 +273,13 @@ for ty in ["Int64", "UInt8", "Int8", "UInt64", "Float64", "Float32", "Bool", "De
     call("accurateCastOrNull", c("UInt64", *UINTS), k("String", ty))
 call("accurateCastOrNull", c("Bool", True, False), k("String", "Int64"))
 call("accurateCastOrNull", c("Decimal(18, 2)", "1.50", "-2"), k("String", "Float64"))
-call("toInt64OrZero toFloat64OrZero", c("String", *NUMERIC))
+call("toInt64OrZero toFloat64OrZero toInt64OrNull toFloat64OrNull", c("String", *NUMERIC))
+call("toInt64OrDefault", c("String", *NUMERIC), k("Int64", -7))
+call("CAST accurateCast", c("Int64", 1, 100), k("String", "UInt8"))
+call("CAST accurateCast", c("String", "1", "100"), k("String", "UInt8"))
+call("CAST", c("Int64", 300, -1), k("String", "UInt8"))
+fails("accurateCast", k("Int64", 300), k("String", "UInt8"), returns="UInt8")
+fails("accurateCast", k("Float64", 1.5), k("String", "Int64"), returns="Int64")
 call("toFloat64OrDefault", c("String", *NUMERIC), k("Float64", 5.0))
 call("toFloat64OrDefault", c("String", "x", "1"))
 for f in "toInt8 toInt16 toInt32 toInt64 toUInt8 toUInt16 toUInt32 toUInt64 toFloat64 toFloat32".split():
@@ -337,6 +344,10 @@ for zone in ZONES:
     call("fromUnixTimestamp64Milli", c("Int64", *[s * 1000 + 7 for s in SECONDS]), k("String", zone))
     call("accurateCastOrNull", c("String", *INSTANTS, *BAD_INSTANTS), k("String", f"DateTime64(6, '{zone}')"))
 call("parseDateTime64BestEffortOrNull", c("String", "2020-03-08 02:30:00", "2020-11-01 01:30:00", "2020-11-01 00:30:00", "2020-07-02T03:04:05"), k("UInt8", 6), k("String", "America/New_York"))
+call("parseDateTimeBestEffort", c("String", "2020-01-02T03:04:05Z", "2 Jan 2020 3:04 PM"), k("String", "UTC"))
+call("parseDateTime64BestEffort", c("String", "2020-01-02T03:04:05.5Z", "2 Jan 2020 3:04 PM"), k("UInt8", 6), k("String", "UTC"))
+fails("parseDateTimeBestEffort", k("String", "x"), k("String", "UTC"), returns="DateTime('UTC')")
+fails("parseDateTime", k("String", "x"), k("String", "%Y"), k("String", "UTC"), returns="DateTime('UTC')")
 call("parseDateTime64BestEffortUSOrNull", c("Nullable(String)", None, "02/01/2020 03:04:05", "01/13/2020", "13/01/2020", "1/2/20", "01-02-2020", "2020-01-02", ""), k("UInt8", 6), k("String", "UTC"))
 call("toDateTime64", c("Int64", *SECONDS[:6]), k("UInt8", 6), k("String", "UTC"))
 call("toDateTime64", c("Float64", 1577934245.5, 0.25), k("UInt8", 6), k("String", "UTC"))
@@ -346,6 +357,7 @@ PATTERNS = [("%Y-%m-%d %H:%i:%S", ["2020-01-02 03:04:05", "2020-01-02", "x", "20
             ("%b %e, %Y %I:%i %p", ["Jan  2, 2020 03:04 PM", "Jan 12, 2020 12:04 AM"]), ("%Y-%j", ["2020-060"]), ("%y%m%d", ["200102", "700101"]), ("%F %T", ["2020-01-02 03:04:05"]),
             ("%a, %d %M %Y", ["Thu, 02 January 2020"]), ("%Y-%m-%dT%H:%i:%S%z", ["2020-01-02T03:04:05+0200"])]
 for pattern, texts in PATTERNS:
+    call("parseDateTime", c("String", texts[0]), k("String", pattern), k("String", "UTC"))
     call("parseDateTimeOrNull", c("String", *texts), k("String", pattern), k("String", "America/New_York"))
 for unit in "Second Minute Hour Day Week Month Quarter Year".split():
     call(f"toInterval{unit}", c("Int64", 0, 5, -3))
@@ -412,7 +424,7 @@ for fill in ("*", "12"):
 grid("leftPad rightPad", c("String", "abc"), c("Int64", 5))
 grid("lpad rpad", c("String", "abc"), c("Int64", 2, 5), k("String", "*"))
 for characters in ("x", "xy", ""):
-    grid("trim trimLeft trimRight", c("String", "xxabcxx", "yxabcxy", "", "xx"), k("String", characters))
+    grid("trim trimBoth trimLeft trimRight", c("String", "xxabcxx", "yxabcxy", "", "xx"), k("String", characters))
 grid("startsWith endsWith", c("Nullable(String)", *N_TEXTS), c("String", "", "a", "日", "語", "c", "Hello"))
 grid("concat", c("String", "a"), c("String", "b"))
 call("translate", c("String", "Hello", "abc", ""), k("String", "elo"), k("String", "ipp"))
@@ -427,7 +439,7 @@ for separator in (", ", ",", "日"):
     call("splitByString", k("String", separator), c("String", *TEXTS, ", ", "a, b, "))
 call("splitByString", k("String", ""), c("String", "abc", ""))
 call("splitByString", k("String", ""), c("String", "日本"), differs="an empty separator cuts between characters, not bytes")
-call("splitByWhitespace splitByNonAlpha alphaTokens", c("String", *TEXTS, " a  b ", "a-b_c1d"))
+call("splitByWhitespace splitByNonAlpha alphaTokens tokens", c("String", *TEXTS, " a  b ", "a-b_c1d"))
 grid("splitByRegexp", k("String", "[,0-9]+"), c("String", "a1b22,c", "", ",", "abc", "1"))
 grid("splitByRegexp", k("String", ""), c("String", "abc"))
 
@@ -437,8 +449,8 @@ grid("position positionCaseInsensitive positionUTF8 positionCaseInsensitiveUTF8"
 grid("position positionUTF8", c("String", "hello hello", "日本日本"), c("String", "l", "本", ""), c("UInt64", 0, 1, 3, 4, 12, 50))
 call("positionCaseInsensitive", c("String", "HELLO", "héLLo"), k("String", "ll"))
 call("positionCaseInsensitiveUTF8", c("String", "ÀB", "àb"), k("String", "àb"))
-grid("countSubstrings countSubstringsCaseInsensitive", c("String", "aaaa", "abcABC", ""), c("String", "aa", "a", "B"))
-grid("replaceAll replaceOne", c("Nullable(String)", *N_TEXTS, "aaa"), c("String", "a", "", ",", "本"), c("String", "", "x", "日"))
+grid("countSubstrings countSubstringsCaseInsensitive countSubstringsCaseInsensitiveUTF8", c("String", "aaaa", "abcABC", ""), c("String", "aa", "a", "B"))
+grid("replaceAll replaceOne replace", c("Nullable(String)", *N_TEXTS, "aaa"), c("String", "a", "", ",", "本"), c("String", "", "x", "日"))
 LISTS = k("Array(String)", ["World", "本", "b,"])
 call("multiSearchAny multiSearchAnyCaseInsensitive multiSearchFirstIndex multiSearchFirstPosition multiSearchAllPositions", c("String", *TEXTS), LISTS)
 call("multiSearchAnyCaseInsensitive", c("String", "HELLO", "x"), k("Array(String)", ["hell", "zz"]))
@@ -484,7 +496,7 @@ URLS = ["https://www.a.io:8080/p/q?x=1#f", "a.io/p", "http://localhost/x", "//a.
         "http:///p", "javascript:void(0)", "https://é.fr/x", "android-app://com.x.y/z", "www.www.a.co.uk", "http://a.io/p;x=1", "https://co.uk/", "http://blog.a.co.uk/",
         "a", "http://a b.io/", "about:blank", "https://foo.github.io/", "https://a.io/p?q=http://b.io/x#y?z", "https://sub.example.com.au/x/?a=1&b=&c&a=2#frag?g=1",
         "https://a.io/p?x=1&y=2;z=3#k=4", "https://a.io:99999/", "HTTPS://WWW.A.IO/P", "https://www.a.io/#/route?x=1", "a.b?c.d/e"]
-call("protocol domain domainWithoutWWW topLevelDomain firstSignificantSubdomain cutToFirstSignificantSubdomain path pathFull queryString fragment "
+call("protocol domain domainWithoutWWW topLevelDomain firstSignificantSubdomain cutToFirstSignificantSubdomain cutToFirstSignificantSubdomainWithWWW path pathFull queryString fragment "
      "queryStringAndFragment cutQueryString cutFragment cutQueryStringAndFragment cutWWW port URLHierarchy URLPathHierarchy extractURLParameters extractURLParameterNames",
      c("Nullable(String)", None, *URLS))
 call("netloc", c("String", "https://www.a.io/p", "a.io", "http://a.io:80/x", "https://user@a.io/"))

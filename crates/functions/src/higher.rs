@@ -9,7 +9,7 @@
 //! answer = higher_order("arrayFilter")?.call(&lists, &body, &returns, None)
 //! ```
 //!
-//! Maps are lists of their keys and their values. `arrayFold` needs the lambda once per element and is not here.
+//! Maps are lists of their keys and their values. `arrayFold` needs the lambda once per place of the longest list: see [`fold`].
 
 use std::sync::Arc;
 
@@ -104,6 +104,44 @@ impl Lists {
         let at = |row: usize| self.offsets.get(row).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
         at(row)..at(row + 1)
     }
+}
+
+/// `arrayFold`: `step` gets, for the rows that have an element at the next place, what was accumulated so far, the elements, and
+/// the rows, and answers what is accumulated now.
+///
+/// It is called as often as the longest list has elements, and a row costs as many steps as it has elements.
+///
+/// # Errors
+///
+/// Those of `step`, and when it answers another number of values or another type.
+pub fn fold<E: From<FunctionError>>(
+    lists: &Lists,
+    initial: &ArrayRef,
+    mut step: impl FnMut(&ArrayRef, &[ArrayRef], &UInt32Array) -> Result<ArrayRef, E>,
+) -> Result<ArrayRef, E> {
+    let mut accumulated = Arc::clone(initial);
+    let longest = (0..lists.rows()).map(|row| lists.range(row).len()).max().unwrap_or(0);
+    for at in 0..longest {
+        let present = (0..lists.rows()).filter(|row| lists.range(*row).len() > at);
+        let (rows, elements): (Vec<u32>, Vec<u32>) = present
+            .filter_map(|row| Some((u32::try_from(row).ok()?, u32::try_from(lists.range(row).start + at).ok()?)))
+            .unzip();
+        let (rows, elements) = (UInt32Array::from(rows), UInt32Array::from(elements));
+        let taken = |array: &ArrayRef, places: &UInt32Array| take(array, places, None).map_err(FunctionError::from);
+        let variables = lists.values.iter().map(|array| taken(array, &elements)).collect::<Result<Vec<_>, _>>()?;
+        let next = step(&taken(&accumulated, &rows)?, &variables, &rows)?;
+        if next.len() != rows.len() || next.data_type() != accumulated.data_type() {
+            return Err(contract("a step of a fold answered something else than it was given").into());
+        }
+        let mut picks: Vec<_> = (0..lists.rows()).map(|row| (0, row)).collect();
+        for (place, row) in rows.values().iter().enumerate() {
+            if let Some(pick) = picks.get_mut(*row as usize) {
+                *pick = (1, place);
+            }
+        }
+        accumulated = interleave(&[accumulated.as_ref(), next.as_ref()], &picks).map_err(FunctionError::from)?;
+    }
+    Ok(accumulated)
 }
 
 fn places(argument: &Value, row: usize) -> Result<std::ops::Range<usize>, FunctionError> {

@@ -54,6 +54,6 @@ mod tests;
 
 pub use call::{Call, Value};
 pub use error::FunctionError;
-pub use higher::{HigherOrder, HigherOrderCall, Lists, higher_order};
+pub use higher::{HigherOrder, HigherOrderCall, Lists, fold, higher_order};
 pub use json::{Path, Step, property};
 pub use table::{Kind, Nulls, Scalar, scalar, scalars};

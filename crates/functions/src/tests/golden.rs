@@ -229,36 +229,8 @@ fn every_function_has_golden_answers() {
             seen.insert(Golden::parse(line).function);
         }
     }
-    // The clock of the query is not ClickHouse's; `identity` and synonyms are other kernels by another name.
-    let exempt = [
-        "now",
-        "now64",
-        "today",
-        "yesterday",
-        "identity",
-        "materialize",
-        "_CAST",
-        "CAST",
-        "accurateCast",
-        "ceiling",
-        "truncate",
-        "widthBucket",
-        "trimBoth",
-        "replace",
-        "flatten",
-        "date_trunc",
-        "date_diff",
-        "sortableSemver",
-        "toInt64OrNull",
-        "toFloat64OrNull",
-        "toInt64OrDefault",
-        "parseDateTimeBestEffort",
-        "parseDateTime64BestEffort",
-        "parseDateTime",
-        "tokens",
-        "cutToFirstSignificantSubdomainWithWWW",
-        "countSubstringsCaseInsensitiveUTF8",
-    ];
+    // The clock of the query is not ClickHouse's, and `sortableSemver` is HogQL's. Two are other names of the same kernels.
+    let exempt = ["now", "now64", "today", "yesterday", "sortableSemver", "_CAST", "widthBucket"];
     let missing: Vec<_> = crate::scalars()
         .map(|scalar| scalar.name)
         .filter(|name| !seen.contains(*name) && !exempt.contains(name))

@@ -20,7 +20,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("date_add", "the resolver"),
     ("date_sub", "the resolver"),
     ("rowNumberInAllBlocks", "the planner: rows are numbered across batches"),
-    ("arrayFold", "nobody yet: the lambda is needed once per element"),
+    ("arrayFold", "the planner, with `fold`"),
     ("toTime", "nobody yet: its type is not among the resolver's"),
     ("now", "the resolver: now64"),
     ("dictGetOrDefault+decimal math", "nobody yet: needs a table of rates"),
@@ -191,6 +191,25 @@ fn wrong_arguments_are_errors_and_never_panics() {
         }
         drop(function.call(&[], 1, &DataType::Utf8, 0));
     }
+}
+
+#[test]
+fn a_fold_goes_through_each_list_in_order() {
+    let lists: ArrayRef =
+        Arc::new(arrow::array::ListArray::from_iter_primitive::<arrow::datatypes::Int64Type, _, _>([
+            Some(vec![Some(1), Some(2), Some(3)]),
+            Some(vec![]),
+            Some(vec![Some(9)]),
+        ]));
+    let lists = crate::Lists::align(&[Value::Column(lists)], 3).unwrap();
+    let initial: ArrayRef = Arc::new(Int64Array::from(vec![0, 5, 7]));
+    let numbers = |array: &ArrayRef| array.as_primitive::<arrow::datatypes::Int64Type>().values().to_vec();
+    let answer = crate::fold::<crate::FunctionError>(&lists, &initial, |accumulated, elements, _rows| {
+        let sums =
+            numbers(accumulated).iter().zip(numbers(&elements[0])).map(|(all, x)| all * 10 + x).collect::<Vec<_>>();
+        Ok(Arc::new(Int64Array::from(sums)))
+    });
+    assert_eq!(numbers(&answer.unwrap()), [123, 5, 79]);
 }
 
 #[test]
