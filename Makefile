@@ -1,10 +1,13 @@
 # One line each; anything with logic is in scripts/ or in xtask. Extra arguments go into ARGS:
 # make run ARGS='--listen 0.0.0.0:8000'
 
-.PHONY: run test check light bench bench-peers
+.PHONY: run assets test check light bench bench-peers
 
 run: # build the release binary and start it
-	@scripts/need.sh rust cc && cargo run --release --locked -p server --bin hedgerow -- serve $(ARGS)
+	@scripts/need.sh rust cc && scripts/assets.sh && cargo run --release --locked -p server --bin hedgerow -- serve $(ARGS)
+
+assets: # fetch the browser library that is built into the program; npm is needed for it
+	@scripts/assets.sh
 
 test: # everything CI runs
 	@scripts/test.sh

@@ -25,8 +25,25 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
     cp "$requirements" "$venv/installed.txt"
 fi
 
+# The JavaScript suites need node, and say themselves that they are skipped without it.
+node=tests/sdk/node
+if command -v npm >/dev/null; then
+    if ! cmp -s "$node/package-lock.json" "$node/node_modules/installed.json"; then
+        if (cd "$node" && npm ci --silent --no-audit --no-fund --ignore-scripts); then
+            cp "$node/package-lock.json" "$node/node_modules/installed.json"
+        else
+            rm -rf "$node/node_modules"
+            echo "SKIPPED: the JavaScript suites: the npm registry cannot be reached" >&2
+        fi
+    fi
+else
+    echo "SKIPPED: the JavaScript suites: npm is not installed (on Debian, 'apt-get install nodejs npm')" >&2
+fi
+command -v chromium >/dev/null ||
+    echo "SKIPPED: the browser suites: Chromium is not installed (on Debian, 'apt-get install chromium')" >&2
+
 target=$(cargo metadata --format-version 1 --no-deps --offline |
     "$venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 export HEDGEROW_BIN="${HEDGEROW_BIN:-$target/debug/hedgerow}"
 export PYTHONDONTWRITEBYTECODE=1
-exec "$venv/bin/python" -m pytest -p no:cacheprovider tests "$@"
+exec "$venv/bin/python" -m pytest -p no:cacheprovider -rs tests "$@"

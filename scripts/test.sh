@@ -24,6 +24,7 @@ tests() {
 }
 
 scripts/need.sh rust lints cc
+scripts/assets.sh
 if [ "${1:-}" = light ]; then
     stage "tests of light crates" tests "${light[@]}"
     exit

@@ -1,4 +1,4 @@
-"""The official Python SDK, unchanged but for its host: what it sends is listed at once, once, and for good."""
+"""The official Python SDK, unchanged but for its host (T88): what it sends is listed at once, once, and for good."""
 
 import collections
 import logging
@@ -7,16 +7,25 @@ import pytest
 from posthog import Posthog
 
 from conftest import TOKEN
+from relay import Relay
 
 EVENTS = 1_000
 IDS = 50
 
 
-@pytest.mark.parametrize("gzip", [False, True], ids=["default", "gzip"])
-def test_a_thousand_events_arrive_exactly_once(server, gzip, caplog):
+MODES = {
+    "default": {},
+    "gzip": {"gzip": True},
+    "v1": {"capture_mode": "v1"},
+    "v1 gzip": {"capture_mode": "v1", "capture_compression": "gzip"},
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_thousand_events_arrive_exactly_once(server, mode, caplog):
     caplog.set_level(logging.WARNING)
     failures = []
-    client = Posthog(TOKEN, host=server.url, gzip=gzip, on_error=lambda error, batch: failures.append(error))
+    client = Posthog(TOKEN, host=server.url, on_error=lambda error, batch: failures.append(error), **MODES[mode])
     sent = {
         client.capture("viewed", distinct_id=f"anon-{n % IDS}", properties={"n": n}, groups={"company": f"c{n % 3}"})
         for n in range(EVENTS)
@@ -61,3 +70,31 @@ def test_a_thousand_events_arrive_exactly_once(server, gzip, caplog):
     assert server.terminate() == 0
     server.start()
     check()
+
+
+@pytest.mark.parametrize("mode", ["default", "v1"])
+def test_events_are_sent_again_after_503_and_none_is_doubled(server, mode):
+    relay = Relay(server.url, failures=1)
+    failures = []
+    client = Posthog(TOKEN, host=relay.url, on_error=lambda error, batch: failures.append(error), **MODES[mode])
+    sent = {client.capture("again", distinct_id="u1", properties={"n": n}) for n in range(50)}
+    client.flush()
+    client.shutdown()
+    assert failures == []
+    paths, statuses = zip(*relay.captures)
+    assert statuses[0] == 503
+    assert set(paths) == {"/i/v1/analytics/events" if mode == "v1" else "/batch/"}
+    relay.close()
+    listed, _ = server.wait_for(50, 5.0)
+    rows = server.follow("/api/projects/@current/events/?limit=77")
+    assert (listed, {row["id"] for row in rows}, len(rows)) == (50, sent, 50)
+
+
+def test_a_flag_that_nobody_has_is_off_and_quiet(server, caplog):
+    caplog.set_level(logging.WARNING)
+    client = Posthog(TOKEN, host=server.url)
+    flags = client.evaluate_flags("u1")
+    assert not flags.is_enabled("beta")
+    client.flush()
+    client.shutdown()
+    assert [record for record in caplog.records if record.name.startswith("posthog")] == []

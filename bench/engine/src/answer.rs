@@ -79,7 +79,12 @@ impl Engines {
         let positions = meta.positions()?;
         anyhow::ensure!(positions.applied == positions.flushed, "there are events that are not sealed");
         let catalog = meta.catalog()?;
-        let contents = Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let contents = Contents {
+            segments: catalog.segments,
+            deleted: catalog.deleted,
+            merges: catalog.merges,
+            hidden: meta.deleted_persons()?,
+        };
         let store = Store::open(files, data_dir.join("segments"), store::Settings::default(), contents)?;
         let settings = EngineSettings { threads: THREADS, ..EngineSettings::default() };
         let engine = Engine::new(Arc::new(store), settings)?;

@@ -1,7 +1,7 @@
 //! What every handler can reach: one value, built once by `server` and cloned per request.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use env::{Clock, Random};
@@ -9,10 +9,11 @@ use eventlog::EventLog;
 use http::{HeaderMap, header};
 use ipnet::IpNet;
 use meta::Meta;
-use model::Timestamp;
+use model::{PersonNumber, ProjectId, Timestamp};
 use query::Engine;
 use tokio::sync::Semaphore;
 
+use crate::limits::{RateLimits, Throttle};
 use crate::metrics::Metrics;
 
 /// Limits and choices of the HTTP surface.
@@ -20,6 +21,10 @@ use crate::metrics::Metrics;
 pub struct Settings {
     /// Largest capture body, compressed or inflated, and other limits of decoding.
     pub capture: capture::Limits,
+    /// Those of the lane for events of language models.
+    pub capture_ai: capture::Limits,
+    /// Those of capture v1.
+    pub capture_v1: capture::Limits,
     /// Bytes of capture bodies that may be in memory at once; further requests wait for their turn.
     pub capture_in_flight_bytes: u32,
     /// How long an upload may stall before it is answered 408.
@@ -30,6 +35,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Largest body of a REST request.
     pub rest_body_bytes: usize,
+    /// How often each key may ask.
+    pub rate_limits: RateLimits,
 }
 
 /// How to answer a capture request whose token no project owns.
@@ -66,6 +73,9 @@ pub enum SampleKind {
 /// Reads the figures of the parts the API does not know (ingestion, storage).
 pub type Samples = Arc<dyn Fn() -> Vec<Sample> + Send + Sync>;
 
+/// Makes the events of deleted persons invisible, at once and for every query that starts from now on.
+pub type HidePersons = Arc<dyn Fn(ProjectId, &[PersonNumber]) + Send + Sync>;
+
 /// The parts an [`App`] is built of.
 #[expect(missing_debug_implementations, reason = "holds closures and engines; nobody prints it")]
 pub struct Parts {
@@ -81,6 +91,8 @@ pub struct Parts {
     pub random: Random,
     /// Figures for `/metrics`.
     pub samples: Samples,
+    /// Hides the events of deleted persons.
+    pub hide_persons: HidePersons,
     /// Limits.
     pub settings: Settings,
 }
@@ -95,6 +107,10 @@ pub struct App {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) samples: Samples,
+    pub(crate) hide_persons: HidePersons,
+    pub(crate) throttle: Arc<Throttle>,
+    /// The OpenAPI document, once somebody has asked for it.
+    pub(crate) schema: Arc<OnceLock<Arc<str>>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) settings: Arc<Settings>,
     /// One permit per KiB of capture body in memory.
@@ -113,6 +129,9 @@ impl App {
             clock: parts.clock,
             random: parts.random,
             samples: parts.samples,
+            hide_persons: parts.hide_persons,
+            schema: Arc::default(),
+            throttle: Arc::new(Throttle::new(parts.settings.rate_limits.clone(), parts.clock)),
             metrics: Arc::new(Metrics::new()),
             settings: Arc::new(parts.settings),
             in_flight: Arc::new(Semaphore::new(permits)),

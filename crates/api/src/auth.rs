@@ -5,8 +5,9 @@
 //! way to a [`ProjectId`].
 
 use http::{HeaderMap, header};
-use meta::{Project, User};
+use meta::{Organization, Project, User};
 use model::ProjectId;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -27,13 +28,17 @@ pub(crate) enum Access {
 }
 
 impl Scope {
-    pub(crate) const QUERY_READ: Self = Self { object: "query", access: Access::Read };
-    pub(crate) const PERSON_READ: Self = Self { object: "person", access: Access::Read };
-    pub(crate) const PROJECT_READ: Self = Self { object: "project", access: Access::Read };
-    pub(crate) const PROJECT_WRITE: Self = Self { object: "project", access: Access::Write };
-    pub(crate) const USER_READ: Self = Self { object: "user", access: Access::Read };
+    pub(crate) const QUERY_READ: Self = Self::read("query");
 
-    fn name(self) -> String {
+    pub(crate) const fn read(object: &'static str) -> Self {
+        Self { object, access: Access::Read }
+    }
+
+    pub(crate) const fn write(object: &'static str) -> Self {
+        Self { object, access: Access::Write }
+    }
+
+    pub(crate) fn name(self) -> String {
         let access = match self.access {
             Access::Read => "read",
             Access::Write => "write",
@@ -57,28 +62,24 @@ pub(crate) struct Tenant {
 
 /// The caller behind a request's credential. Places are tried in PostHog's order; the first one found is final.
 pub(crate) fn authenticate(app: &App, headers: &HeaderMap, params: &Params) -> Result<Caller, ApiError> {
-    let (secret, place) = if let Some(secret) = bearer_token(headers) {
-        (secret, "Authorization header")
-    } else if let Some(secret) = params.non_empty("personal_api_key") {
-        (secret, "query string")
-    } else {
-        return Err(ApiError::NotAuthenticated);
-    };
-    authenticate_secret(app, secret, place)
+    authenticate_in(app, headers, None, params)
 }
 
-/// As [`authenticate`], for requests with a JSON body, which may carry the key as `personal_api_key`.
-pub(crate) fn authenticate_with_body(
+/// As [`authenticate`], with the key that the body carries, if it carries one.
+pub(crate) fn authenticate_in(
     app: &App,
     headers: &HeaderMap,
+    in_body: Option<&str>,
     params: &Params,
-    body: &serde_json::Value,
 ) -> Result<Caller, ApiError> {
-    match body.get("personal_api_key").and_then(serde_json::Value::as_str) {
-        Some(secret) if bearer_token(headers).is_none() && !secret.is_empty() => {
-            authenticate_secret(app, secret, "body")
-        }
-        _ => authenticate(app, headers, params),
+    if let Some(secret) = bearer_token(headers) {
+        authenticate_secret(app, secret, "Authorization header")
+    } else if let Some(secret) = in_body {
+        authenticate_secret(app, secret, "body")
+    } else if let Some(secret) = params.non_empty("personal_api_key") {
+        authenticate_secret(app, secret, "query string")
+    } else {
+        Err(ApiError::NotAuthenticated)
     }
 }
 
@@ -89,7 +90,7 @@ fn authenticate_secret(app: &App, secret: &str, place: &str) -> Result<Caller, A
     }
 }
 
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     let key = key.trim();
@@ -144,7 +145,7 @@ impl Caller {
 
     /// The project called `name` in the path (a number or `@current`), or the one whose token the query names.
     pub(crate) fn tenant(&self, app: &App, name: &str, params: &Params, scope: Scope) -> Result<Tenant, ApiError> {
-        self.require(scope)?;
+        // A token is a credential: an unknown one is refused before anything else is looked at.
         let by_token =
             match params.non_empty("token").or_else(|| params.non_empty("api_key")) {
                 None => None,
@@ -152,10 +153,11 @@ impl Caller {
                     ApiError::AuthenticationFailed("Incorrect authentication credentials.".to_owned())
                 })?),
             };
+        self.require(scope)?;
         let wanted = match &by_token {
             Some(project) => Some(project.id),
             None if name == "@current" => self.user.current_project,
-            None => name.parse().ok().map(ProjectId),
+            None => decimal(name).map(ProjectId),
         };
         let Some(wanted) = wanted else { return Err(ApiError::project_not_found()) };
         if !self.key.scoped_teams.is_empty() && !self.key.scoped_teams.contains(&wanted.0) {
@@ -167,15 +169,41 @@ impl Caller {
             Some(project) => project,
             None => app.meta.project(wanted)?.ok_or_else(ApiError::project_not_found)?,
         };
-        if !self.key_reaches(&project) {
-            return Err(ApiError::PermissionDenied(format!(
-                "API key does not have access to the requested organization: ID {}.",
-                project.organization
-            )));
-        }
+        self.require_organization(project.organization)?;
         if !app.meta.is_member(self.user.id, project.organization)? {
             return Err(ApiError::PermissionDenied("You don't have access to the project.".to_owned()));
         }
         Ok(Tenant { project })
     }
+
+    /// The organisation called `name` in the path: a UUID or `@current`.
+    pub(crate) fn organization(&self, app: &App, name: &str, scope: Scope) -> Result<Organization, ApiError> {
+        self.require(scope)?;
+        self.require_unrestricted()?;
+        let not_found = || ApiError::NotFound("Organization not found.".to_owned());
+        let id = match name {
+            "@current" => self.user.organization,
+            name => Uuid::parse_str(name).map_err(|_| not_found())?,
+        };
+        self.require_organization(id)?;
+        let organization = app.meta.organization(id)?.ok_or_else(not_found)?;
+        if !app.meta.is_member(self.user.id, id)? {
+            return Err(ApiError::PermissionDenied("You don't have access to the organization.".to_owned()));
+        }
+        Ok(organization)
+    }
+
+    fn require_organization(&self, id: Uuid) -> Result<(), ApiError> {
+        let limits = &self.key.scoped_organizations;
+        if limits.is_empty() || limits.contains(&id) {
+            return Ok(());
+        }
+        let detail = format!("API key does not have access to the requested organization: ID {id}.");
+        Err(ApiError::PermissionDenied(detail))
+    }
+}
+
+/// A number as paths have it: digits alone.
+pub(crate) fn decimal(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }

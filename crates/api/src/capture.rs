@@ -3,22 +3,23 @@
 //! Answers are those of `spec/capture.md` §1.8. 200 is sent only once the request is on disk (promise P1). CORS headers
 //! are on every answer, errors included, because a browser reports an answer without them as no answer at all.
 
+pub(crate) mod body;
+mod rejections;
+mod v1;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use bytes::{Bytes, BytesMut};
-use capture::{CaptureError, Endpoint, Envelope, Received};
+use bytes::Bytes;
+use capture::{CaptureError, Endpoint, Envelope, Limits, Received};
 use eventlog::AppendError;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
 
+use self::body::NoBody;
 use crate::app::{App, UnknownToken};
 
 const OK_BODY: &str = r#"{"status":"Ok"}"#;
@@ -29,28 +30,43 @@ const LONG_BODY_BYTES: usize = 128 * 1_024;
 /// Every capture path, with and without slash.
 pub(crate) fn routes() -> Router<App> {
     let mut router = Router::new();
-    for (path, endpoint) in [
-        ("/i/v0/e", Endpoint::Event),
-        ("/batch", Endpoint::Event),
-        ("/e", Endpoint::Legacy),
-        ("/capture", Endpoint::Legacy),
-        ("/track", Endpoint::Legacy),
-        ("/engage", Endpoint::Engage),
+    for (path, endpoint, lane) in [
+        ("/i/v0/e", Endpoint::Event, Lane::Events),
+        ("/batch", Endpoint::Event, Lane::Events),
+        ("/i/v0/ai/batch", Endpoint::Event, Lane::Ai),
+        ("/e", Endpoint::Legacy, Lane::Events),
+        ("/capture", Endpoint::Legacy, Lane::Events),
+        ("/track", Endpoint::Legacy, Lane::Events),
+        ("/engage", Endpoint::Engage, Lane::Events),
     ] {
-        let handler = move |state: State<App>, peer: ConnectInfo<SocketAddr>, request: Request| {
-            capture(state, peer, endpoint, request)
+        let handler = move |State(app): State<App>, peer: ConnectInfo<SocketAddr>, request: Request| {
+            let limits = match lane {
+                Lane::Events => app.settings.capture,
+                Lane::Ai => app.settings.capture_ai,
+            };
+            capture(app, peer, endpoint, limits, request)
         };
         router = router.route(path, any(handler)).route(&format!("{path}/"), any(handler));
     }
+    let v1 = "/i/v1/analytics/events";
+    router = router.route(v1, any(v1::events)).route(&format!("{v1}/"), any(v1::events));
     router.layer(middleware::from_fn(cors))
+}
+
+/// Which limits go with a path.
+#[derive(Debug, Clone, Copy)]
+enum Lane {
+    Events,
+    Ai,
 }
 
 /// Accepts events and answers once every one of them is durable.
 #[tracing::instrument(skip_all, fields(body_bytes, project, events))]
 async fn capture(
-    State(app): State<App>,
+    app: App,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     endpoint: Endpoint,
+    limits: Limits,
     request: Request,
 ) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -59,7 +75,7 @@ async fn capture(
         Method::OPTIONS => return StatusCode::OK.into_response(),
         _ => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
-    match accept(&app, peer, endpoint, &query, request).await {
+    match accept(&app, peer, endpoint, limits, &query, request).await {
         Ok(()) if capture::wants_no_content(&query) => StatusCode::NO_CONTENT.into_response(),
         Ok(()) => ([(header::CONTENT_TYPE, "application/json")], OK_BODY).into_response(),
         Err(refusal) => {
@@ -70,88 +86,64 @@ async fn capture(
     }
 }
 
-async fn accept(app: &App, peer: SocketAddr, endpoint: Endpoint, query: &str, request: Request) -> Result<(), Refusal> {
+async fn accept(
+    app: &App,
+    peer: SocketAddr,
+    endpoint: Endpoint,
+    limits: Limits,
+    query: &str,
+    request: Request,
+) -> Result<(), Refusal> {
     let (head, body) = request.into_parts();
-    let (body, _in_flight) = read_body(app, &head.headers, body).await?;
+    let limit_bytes = limits.body_bytes;
+    let (body, _in_flight) = body::read(app, &head.headers, body, limit_bytes).await.map_err(|error| match error {
+        NoBody::TooLarge => Refusal::Capture(CaptureError::TooLarge { what: "request body", limit_bytes }),
+        NoBody::Stalled => Refusal::Stalled,
+        NoBody::Closing => Refusal::Log(AppendError::Closed),
+    })?;
     tracing::Span::current().record("body_bytes", body.len());
     let request = capture::Request {
         endpoint,
         query,
         content_type: text(&head.headers, header::CONTENT_TYPE),
         content_encoding: text(&head.headers, header::CONTENT_ENCODING),
+        sender: None,
         body: &body,
     };
-    let checked = if body.len() > LONG_BODY_BYTES {
-        tokio::task::block_in_place(|| check(app, &request))?
-    } else {
-        check(app, &request)?
-    };
+    let checked = on_worker(body.len(), || check(app, &request, limits))?;
     let Some(token) = checked.token.filter(|_| checked.events > 0) else { return Ok(()) };
     let Some(project) = app.meta.project_by_token(&token).map_err(Refusal::Metadata)? else {
         app.metrics.capture_unknown_token();
+        tracing::warn!(token, "events with a token that no project owns");
         return match app.settings.unknown_token {
             UnknownToken::Refuse => Err(Refusal::UnknownToken),
             UnknownToken::Accept => Ok(()),
         };
     };
     tracing::Span::current().record("project", project.id.0).record("events", checked.events);
-    let received = Received { at: app.now(), ip: app.client_ip(peer, &head.headers), uuid_seed: app.random.u128() };
-    let header = Envelope { project: project.id, received, request }.header();
+    let header = Envelope { project: project.id, received: received(app, peer, &head.headers), request }.header();
     app.log.append([Bytes::from(header), body.clone()]).await.map_err(Refusal::Log)?;
     app.metrics.capture_accepted(checked.events, body.len());
     Ok(())
 }
 
 /// The whole verdict on a request: whatever it accepts, ingestion can read back from the log.
-fn check(app: &App, request: &capture::Request<'_>) -> Result<capture::Checked, Refusal> {
-    let payload = capture::payload(request, app.settings.capture)?;
-    Ok(capture::validate(&payload, request, app.settings.capture)?)
+fn check(app: &App, request: &capture::Request<'_>, limits: Limits) -> Result<capture::Checked, Refusal> {
+    let payload = capture::payload(request, limits)?;
+    capture::validate(&payload, request, limits).map_err(|error| {
+        rejections::of_text(app, &payload, &error);
+        Refusal::Capture(error)
+    })
 }
 
-/// Reads the body within its limits; the permit keeps the total of bodies in memory bounded.
-async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
-    let limit = app.settings.capture.payload_bytes;
-    let too_large = || Refusal::Capture(CaptureError::TooLarge { what: "request body", limit_bytes: limit });
-    let announced = text(headers, header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        drain(app, body).await;
-        return Err(too_large());
-    }
-    let kib = u32::try_from(announced.unwrap_or(limit).div_ceil(1_024)).unwrap_or(u32::MAX);
-    let permit =
-        Arc::clone(&app.in_flight).acquire_many_owned(kib).await.map_err(|_| Refusal::Log(AppendError::Closed))?;
-    let mut body = body;
-    let mut read = BytesMut::new();
-    loop {
-        let frame = match tokio::time::timeout(app.settings.body_stall, body.frame()).await {
-            Err(_) => return Err(Refusal::Stalled),
-            Ok(None) => return Ok((read.freeze(), permit)),
-            Ok(Some(Err(_))) => return Err(Refusal::Stalled),
-            Ok(Some(Ok(frame))) => frame,
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        if read.len() + data.len() > limit {
-            drop(read);
-            drain(app, body).await;
-            return Err(too_large());
-        }
-        if read.is_empty() && announced == Some(data.len()) {
-            return Ok((data, permit));
-        }
-        read.extend_from_slice(&data);
-    }
+/// What the server adds to a request.
+fn received(app: &App, peer: SocketAddr, headers: &HeaderMap) -> Received {
+    Received { at: app.now(), ip: app.client_ip(peer, headers), uuid_seed: app.random.u128() }
 }
 
-/// Lets a client finish sending what will be refused, within reason: most read no answer before they are done.
-async fn drain(app: &App, mut body: Body) {
-    const PATIENCE_BYTES: usize = 64 << 20;
-    let mut drained = 0;
-    while drained < PATIENCE_BYTES {
-        match tokio::time::timeout(app.settings.body_stall, body.frame()).await {
-            Ok(Some(Ok(frame))) => drained += frame.data_ref().map_or(0, Bytes::len),
-            _ => return,
-        }
-    }
+/// Runs `work` where it does not hold up others, if the body it is about is a long one.
+fn on_worker<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
+    if body_bytes > LONG_BODY_BYTES { tokio::task::block_in_place(work) } else { work() }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -3,6 +3,8 @@
 //! Every error of the REST API is `{"type", "code", "detail", "attr"}`. Capture routes answer errors as plain text
 //! instead; that mapping is in [`crate::capture`].
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 
@@ -47,6 +49,10 @@ pub(crate) enum ApiError {
     #[error("Request body is larger than {limit_bytes} bytes.")]
     BodyTooLarge { limit_bytes: usize },
 
+    /// 429: come back after that time.
+    #[error("Request was throttled. Expected available in {}.", seconds(*.0))]
+    Throttled(Duration),
+
     /// 503: metadata or storage cannot answer now.
     #[error("The event store is unavailable, please retry.")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -81,6 +87,11 @@ impl ApiError {
         Self::invalid(attr, format!("{what} is not supported yet."))
     }
 
+    /// The 404 for an object that does not exist, or not in this project.
+    pub(crate) fn not_found() -> Self {
+        Self::NotFound("Not found.".to_owned())
+    }
+
     /// The 404 for a project that does not exist, or whose name is not a number.
     pub(crate) fn project_not_found() -> Self {
         Self::NotFound("Project not found.".to_owned())
@@ -95,6 +106,7 @@ impl ApiError {
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::QueryTooExpensive(_) => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -112,6 +124,7 @@ impl ApiError {
             Self::MethodNotAllowed(_) => ("invalid_request", "method_not_allowed"),
             Self::NotAcceptable => ("invalid_request", "not_acceptable"),
             Self::BodyTooLarge { .. } => ("invalid_request", "request_too_large"),
+            Self::Throttled(_) => ("throttled_error", "throttled"),
             Self::Unavailable(_) | Self::QueryTooExpensive(_) | Self::Internal(_) => ("server_error", "error"),
         }
     }
@@ -167,9 +180,23 @@ impl IntoResponse for ApiError {
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(self, Self::Unavailable(_)) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        match self {
+            Self::Unavailable(_) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Throttled(wait) => drop(headers.insert(header::RETRY_AFTER, whole_seconds(wait).into())),
+            _ => {}
         }
         response
+    }
+}
+
+/// Seconds after which the wait is over.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+fn seconds(wait: Duration) -> String {
+    match whole_seconds(wait) {
+        1 => "1 second".to_owned(),
+        seconds => format!("{seconds} seconds"),
     }
 }

@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::params::Params;
 use crate::wire::json_text;
 
-pub(crate) use list::list;
+pub(crate) use list::{list, warned};
 pub(crate) use values::values;
 
 /// `GET …/events/:id`: one event, whenever it happened.

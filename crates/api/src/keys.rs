@@ -1,128 +1,83 @@
 //! `/api/personal_api_keys/`: the caller's keys.
+//!
+//! A key's secret is shown once, when it is made or rolled. A change, a roll or a deletion is in force with the next request.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode, Uri};
+use http::StatusCode;
 use meta::{NewKey, PersonalKey};
-use model::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::auth::{authenticate, authenticate_with_body};
-use crate::body;
+use crate::auth::Caller;
+use crate::call::Call;
 use crate::error::ApiError;
-use crate::params::Params;
+use crate::fields::{Field, Kind, optional, required, text, texts, whole};
 use crate::wire::{timestamp_text_z, write_json};
 
-/// Longest label, in characters.
-const LABEL_MAX: usize = 40;
+mod scopes;
 
-/// Objects a scope can be about: PostHog's list, so that keys made for PostHog can be made here.
-const SCOPE_OBJECTS: &[&str] = &[
-    "access_control",
-    "action",
-    "activity_log",
-    "alert",
-    "annotation",
-    "batch_export",
-    "cohort",
-    "customer_profile",
-    "dashboard",
-    "dashboard_template",
-    "dataset",
-    "early_access_feature",
-    "endpoint",
-    "error_tracking",
-    "evaluation",
-    "event_definition",
-    "experiment",
-    "experiment_saved_metric",
-    "export",
-    "external_data_source",
-    "feature_flag",
-    "group",
-    "hog_flow",
-    "hog_function",
-    "insight",
-    "insight_variable",
-    "integration",
-    "live_debugger",
-    "llm_prompt",
-    "logs",
-    "notebook",
-    "organization",
-    "organization_integration",
-    "organization_member",
-    "person",
-    "plugin",
-    "product_tour",
-    "project",
-    "property_definition",
-    "query",
-    "revenue_analytics",
-    "session_recording",
-    "session_recording_playlist",
-    "sharing_configuration",
-    "subscription",
-    "survey",
-    "task",
-    "user",
-    "warehouse_objects",
-    "warehouse_table",
-    "warehouse_view",
-    "web_analytics",
-    "web_experiment",
-    "webhook",
+/// What a key is made of.
+pub(crate) const FIELDS: &[Field] = &[
+    required("label", Kind::Name(40)),
+    required("scopes", Kind::List(&Kind::Text(100))),
+    optional("scoped_teams", Kind::List(&Kind::Integer(1, i64::MAX))),
+    optional("scoped_organizations", Kind::List(&Kind::Uuid)),
 ];
 
-/// Lists the caller's keys, newest first, without their secrets.
-pub(crate) async fn list(State(app): State<App>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
-    let params = Params::parse(uri.query().unwrap_or_default());
-    let caller = authenticate(&app, &headers, &params)?;
-    caller.require_everything()?;
-    let keys = app.meta.keys(caller.user.id)?;
-    Ok(write_json(&keys.iter().map(|key| shape(key, None)).collect::<Vec<_>>()))
+/// A key on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PersonalApiKey {
+    id: String,
+    label: String,
+    /// Shown once, when the key is made or rolled.
+    value: Option<String>,
+    mask_value: String,
+    created_at: String,
+    last_used_at: Option<String>,
+    last_rolled_at: Option<String>,
+    user_id: i64,
+    /// Null for an old key that may do everything.
+    scopes: Option<Vec<String>>,
+    scoped_teams: Vec<i64>,
+    scoped_organizations: Vec<String>,
 }
 
-/// Creates a key. The answer is the only place its value ever appears.
-pub(crate) async fn create(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Response, ApiError> {
-    let params = Params::parse(uri.query().unwrap_or_default());
-    let body = body::json_object(&app, &headers, &bytes)?;
-    let caller = authenticate_with_body(&app, &headers, &params, &body)?;
-    caller.require_everything()?;
-    let label = body::required_text(&body, "label")?.trim().to_owned();
-    if label.is_empty() {
-        return Err(ApiError::invalid("label", "This field may not be blank."));
+impl PersonalApiKey {
+    fn of(key: &PersonalKey, secret: Option<String>) -> Self {
+        Self {
+            id: key.id.clone(),
+            label: key.label.clone(),
+            value: secret,
+            mask_value: key.mask_value.clone(),
+            created_at: timestamp_text_z(key.created_at),
+            last_used_at: key.last_used_at.map(timestamp_text_z),
+            last_rolled_at: key.last_rolled_at.map(timestamp_text_z),
+            user_id: key.user_id,
+            scopes: key.scopes.clone(),
+            scoped_teams: key.scoped_teams.clone(),
+            scoped_organizations: key.scoped_organizations.iter().map(Uuid::to_string).collect(),
+        }
     }
-    if label.chars().count() > LABEL_MAX {
-        return Err(ApiError::invalid("label", format!("Ensure this field has no more than {LABEL_MAX} characters.")));
-    }
-    if body.get("scopes").is_none_or(Value::is_null) {
-        return Err(ApiError::required("scopes"));
-    }
-    let scopes = body::list(&body, "scopes", |scope| scope.as_str().map(str::to_owned))?;
-    if let Some(invalid) = scopes.iter().find(|scope| !is_scope(scope)) {
-        return Err(ApiError::invalid("scopes", format!("Invalid scope: {invalid}")));
-    }
-    let visible = app.meta.projects_of(caller.user.id)?;
-    let scoped_teams = body::list(&body, "scoped_teams", Value::as_i64)?;
-    if let Some(unknown) = scoped_teams.iter().find(|id| !visible.iter().any(|project| project.id.0 == **id)) {
-        return Err(ApiError::invalid("scoped_teams", format!("Project {unknown} does not exist.")));
-    }
-    let scoped_organizations = body::list(&body, "scoped_organizations", |id| Uuid::parse_str(id.as_str()?).ok())?;
-    if let Some(unknown) = scoped_organizations.iter().find(|id| caller.user.organization != **id) {
-        return Err(ApiError::invalid("scoped_organizations", format!("Organization {unknown} does not exist.")));
-    }
-    let new = NewKey { label, scopes, scoped_teams, scoped_organizations };
-    match app.meta.create_key(caller.user.id, &new, app.now(), &app.random) {
-        Ok((key, secret)) => Ok((StatusCode::CREATED, write_json(&shape(&key, Some(&secret)))).into_response()),
+}
+
+/// Lists the caller's keys, newest first, without their secrets.
+pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
+    let keys = call.app.meta.keys(call.caller()?.user.id)?;
+    Ok(write_json(&keys.iter().map(|key| PersonalApiKey::of(key, None)).collect::<Vec<_>>()))
+}
+
+/// Creates a key.
+pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
+    let caller = call.caller()?;
+    let body = call.body(FIELDS)?;
+    let nothing = NewKey { label: String::new(), ..NewKey::default() };
+    let new = read(&call, caller, &body, nothing)?;
+    match call.app.meta.create_key(caller.user.id, &new, call.app.now(), &call.app.random) {
+        Ok((key, secret)) => {
+            Ok((StatusCode::CREATED, write_json(&PersonalApiKey::of(&key, Some(secret)))).into_response())
+        }
         Err(meta::MetaError::TooManyKeys { limit }) => Err(ApiError::bad_request(format!(
             "You can only have {limit} personal API keys. Remove an existing key before creating a new one."
         ))),
@@ -130,25 +85,78 @@ pub(crate) async fn create(
     }
 }
 
-fn is_scope(scope: &str) -> bool {
-    scope == "*"
-        || scope
-            .split_once(':')
-            .is_some_and(|(object, access)| matches!(access, "read" | "write") && SCOPE_OBJECTS.contains(&object))
+/// Shows one key, or the one that asks.
+pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
+    let key = find(&call)?;
+    Ok(write_json(&PersonalApiKey::of(&key, None)))
 }
 
-fn shape(key: &PersonalKey, secret: Option<&str>) -> Value {
-    let time = |at: Option<Timestamp>| at.map(timestamp_text_z);
-    json!({
-        "id": key.id,
-        "label": key.label,
-        "value": secret,
-        "mask_value": key.mask_value,
-        "created_at": timestamp_text_z(key.created_at),
-        "last_used_at": time(key.last_used_at),
-        "user_id": key.user_id,
-        "scopes": key.scopes,
-        "scoped_teams": key.scoped_teams,
-        "scoped_organizations": key.scoped_organizations,
-    })
+/// Shows the key that asks, whatever it may do.
+pub(crate) async fn current(call: Call) -> Result<Response, ApiError> {
+    Ok(write_json(&PersonalApiKey::of(&call.caller()?.key, None)))
+}
+
+/// Changes what a key is for and may do.
+pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
+    let caller = call.caller()?;
+    let body = call.changes(FIELDS)?;
+    let before = find(&call)?;
+    let before = NewKey {
+        label: before.label,
+        scopes: before.scopes.unwrap_or_else(|| vec!["*".to_owned()]),
+        scoped_teams: before.scoped_teams,
+        scoped_organizations: before.scoped_organizations,
+    };
+    let new = read(&call, caller, &body, before)?;
+    let changed = call.app.meta.update_key(caller.user.id, call.name("id"), &new)?;
+    Ok(write_json(&PersonalApiKey::of(&changed.ok_or_else(ApiError::not_found)?, None)))
+}
+
+/// Gives a key a new secret; the old one is void.
+pub(crate) async fn roll(call: Call) -> Result<Response, ApiError> {
+    let user = call.caller()?.user.id;
+    let rolled = call.app.meta.roll_key(user, call.name("id"), call.app.now(), &call.app.random)?;
+    let (key, secret) = rolled.ok_or_else(ApiError::not_found)?;
+    Ok(write_json(&PersonalApiKey::of(&key, Some(secret))))
+}
+
+/// Revokes a key.
+pub(crate) async fn delete(call: Call) -> Result<Response, ApiError> {
+    if call.app.meta.delete_key(call.caller()?.user.id, call.name("id"))? {
+        Ok(StatusCode::NO_CONTENT.into_response())
+    } else {
+        Err(ApiError::not_found())
+    }
+}
+
+fn find(call: &Call) -> Result<PersonalKey, ApiError> {
+    call.app.meta.key(call.caller()?.user.id, call.name("id"))?.ok_or_else(ApiError::not_found)
+}
+
+/// `new` with what `body` says instead.
+fn read(call: &Call, caller: &Caller, body: &Value, mut new: NewKey) -> Result<NewKey, ApiError> {
+    if let Some(label) = text(body, "label") {
+        new.label = label.trim().to_owned();
+    }
+    if let Some(scopes) = texts(body, "scopes") {
+        if let Some(invalid) = scopes.iter().find(|scope| !scopes::is_scope(scope)) {
+            return Err(ApiError::invalid("scopes", format!("Invalid scope: {invalid}")));
+        }
+        new.scopes = scopes;
+    }
+    if let Some(teams) = body.get("scoped_teams").and_then(Value::as_array) {
+        new.scoped_teams = teams.iter().filter_map(whole).collect();
+        let visible = call.app.meta.projects_of(caller.user.id)?;
+        let is_visible = |id: &&i64| visible.iter().any(|project| project.id.0 == **id);
+        if let Some(unknown) = new.scoped_teams.iter().find(|id| !is_visible(id)) {
+            return Err(ApiError::invalid("scoped_teams", format!("Project {unknown} does not exist.")));
+        }
+    }
+    if let Some(organizations) = texts(body, "scoped_organizations") {
+        new.scoped_organizations = organizations.iter().filter_map(|id| Uuid::parse_str(id).ok()).collect();
+        if let Some(unknown) = new.scoped_organizations.iter().find(|id| caller.user.organization != **id) {
+            return Err(ApiError::invalid("scoped_organizations", format!("Organization {unknown} does not exist.")));
+        }
+    }
+    Ok(new)
 }

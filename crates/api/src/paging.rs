@@ -16,14 +16,21 @@ pub(crate) struct Page {
 impl Page {
     /// Reads `limit` (default 100) and `offset`.
     pub(crate) fn read(params: &Params) -> Result<Self, ApiError> {
+        Self::read_or(params, 100)
+    }
+
+    /// As [`Page::read`], with another default.
+    pub(crate) fn read_or(params: &Params, limit: usize) -> Result<Self, ApiError> {
         let number = |name: &'static str| match params.non_empty(name) {
             None => Ok(None),
             Some(text) => text
                 .parse::<usize>()
+                .ok()
+                .filter(|number| i64::try_from(*number).is_ok())
                 .map(Some)
-                .map_err(|_| ApiError::invalid(name, format!("'{text}' is not a positive integer."))),
+                .ok_or_else(|| ApiError::invalid(name, format!("'{text}' is not a positive integer."))),
         };
-        let limit = number("limit")?.filter(|limit| *limit > 0).unwrap_or(100);
+        let limit = number("limit")?.filter(|limit| *limit > 0).unwrap_or(limit);
         if limit > LIMIT_MAX {
             return Err(ApiError::invalid("limit", format!("limit {limit} is above the maximum of {LIMIT_MAX}.")));
         }

@@ -1,79 +1,55 @@
 //! The table of contents: every path, grouped by who uses it.
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::routing::get;
+use http::{HeaderValue, StatusCode, Uri};
+use tower::Layer as _;
+use tower::util::MapRequestLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::{capture, events, health, keys, metrics, persons, projects, users};
+use crate::operations::{lead, operations, routes};
+use crate::{capture, etag, health, metrics, sdk};
+
+/// Answers shorter than this are not worth compressing.
+const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
 /// The whole HTTP service.
 pub fn router(app: App) -> Router {
-    let operations = Router::new()
+    let around = Router::new()
         .route("/", get(health::root))
         .route("/_health", get(health::ready))
         .route("/_readiness", get(health::ready))
         .route("/_liveness", get(health::alive))
         .route("/metrics", get(metrics::page));
-    Router::new()
-        .merge(operations)
+    let all = Router::new()
+        .merge(around)
         .merge(capture::routes())
-        .merge(rest())
+        .merge(sdk::routes())
+        .merge(rest(&app))
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(app.clone(), observe))
-        .with_state(app)
+        .with_state(app);
+    // Around all routes: a request is led elsewhere before it is routed.
+    Router::new().fallback_service(MapRequestLayer::new(lead::<Body>).layer(all))
 }
 
-/// PostHog's REST API. Every path answers with and without its trailing slash.
-fn rest() -> Router<App> {
-    let mut router = Router::new();
-    for root in ["/api/projects", "/api/environments"] {
-        router = both(router, &format!("{root}/{{project}}/events"), get(events::list));
-        router = both(router, &format!("{root}/{{project}}/events/values"), get(events::values));
-        router = both(router, &format!("{root}/{{project}}/events/{{id}}"), get(events::retrieve));
-        router = both(router, &format!("{root}/{{project}}/persons"), get(persons::list));
-    }
-    router = both(router, "/api/projects", get(projects::list).post(projects::create));
-    router = both(router, "/api/projects/{project}", get(projects::retrieve));
-    router = both(router, "/api/personal_api_keys", get(keys::list).post(keys::create));
-    router = both(router, "/api/users/@me", get(users::me));
-    router.layer(middleware::from_fn(options))
-}
-
-fn both(router: Router<App>, path: &str, methods: MethodRouter<App>) -> Router<App> {
-    let methods = methods.fallback(method_not_allowed);
-    router.route(path, methods.clone()).route(&format!("{path}/"), methods)
-}
-
-async fn method_not_allowed(method: Method) -> ApiError {
-    ApiError::MethodNotAllowed(method.to_string())
-}
-
-/// `OPTIONS` on a REST path: what can be done here. No CORS headers: private routes are not for other origins.
-async fn options(request: Request, next: Next) -> Response {
-    let asks = request.method() == Method::OPTIONS;
-    let response = next.run(request).await;
-    if !asks || response.status() != StatusCode::METHOD_NOT_ALLOWED {
-        return response;
-    }
-    let allow = response.headers().get(header::ALLOW).cloned();
-    let allow = allow.unwrap_or_else(|| HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    (
-        StatusCode::OK,
-        [(header::ALLOW, allow), (header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-        "{}",
-    )
-        .into_response()
+/// PostHog's REST API.
+fn rest(app: &App) -> Router<App> {
+    let compression = CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
+    routes(app, operations()).layer(middleware::from_fn(etag::conditional)).layer(compression)
 }
 
 async fn not_found(uri: Uri) -> Response {
     if uri.path().starts_with("/api/") {
-        ApiError::NotFound("Not found.".to_owned()).into_response()
+        ApiError::not_found().into_response()
     } else {
         StatusCode::NOT_FOUND.into_response()
     }

@@ -5,6 +5,31 @@ use http::header;
 use jiff::tz::Offset;
 use model::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// JSON that is kept as text and shown as it is.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Json(Box<RawValue>);
+
+impl Json {
+    /// `text`, which is JSON; should it not be, null.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(RawValue::from_string(text.to_owned()).unwrap_or_default())
+    }
+
+    /// `{}`
+    pub(crate) fn object() -> Self {
+        Self::of("{}")
+    }
+}
+
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        Self::of(&value.to_string())
+    }
+}
 
 /// Answers 200 with `body` as compact JSON.
 pub(crate) fn write_json(body: &impl Serialize) -> Response {

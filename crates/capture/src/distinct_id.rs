@@ -34,7 +34,7 @@ fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-fn without_nul(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn without_nul(text: Cow<'_, str>) -> Cow<'_, str> {
     if memchr::memchr(0, text.as_bytes()).is_none() {
         return text;
     }

@@ -7,20 +7,20 @@
 //! it, 0 for none and 1 for some.
 //!
 //! ```text
-//! version: u8 = 1    project: i64    received at: i64, microseconds    uuid seed: u128
+//! version: u8 = 2    project: i64    received at: i64, microseconds    uuid seed: u128
 //! ip: u8 (4 or 6), then 4 or 16 bytes    endpoint: u8    query: text    content type: text?
-//! content encoding: text?    body: everything that follows
+//! content encoding: text?    of v1 only: sdk: text, sent at: text    body: everything that follows
 //! ```
 //!
-//! There is no checksum: the log has one. Readers accept versions up to their own.
+//! Version 1 had no v1 requests. There is no checksum: the log has one. Readers accept versions up to their own.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::{ProjectId, Timestamp};
 
-use crate::{Endpoint, Received, Request};
+use crate::{Endpoint, Received, Request, Sender};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One accepted request: for whom, from whom, and what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<'a> Envelope<'a> {
     /// Everything but the body. `header ++ body` is the record.
     #[must_use]
     pub fn header(&self) -> Vec<u8> {
-        let Request { endpoint, query, content_type, content_encoding, body: _ } = self.request;
+        let Request { endpoint, query, content_type, content_encoding, sender, body: _ } = self.request;
         let mut header = Vec::with_capacity(96 + query.len());
         header.push(VERSION);
         header.extend(self.project.0.to_le_bytes());
@@ -74,6 +74,7 @@ impl<'a> Envelope<'a> {
             Endpoint::Event => 0,
             Endpoint::Legacy => 1,
             Endpoint::Engage => 2,
+            Endpoint::V1 => 3,
         });
         push_text(&mut header, query);
         for text in [content_type, content_encoding] {
@@ -81,6 +82,11 @@ impl<'a> Envelope<'a> {
             if let Some(text) = text {
                 push_text(&mut header, text);
             }
+        }
+        if endpoint == Endpoint::V1 {
+            let Sender { sdk, sent_at } = sender.unwrap_or(Sender { sdk: "", sent_at: "" });
+            push_text(&mut header, sdk);
+            push_text(&mut header, sent_at);
         }
         header
     }
@@ -111,12 +117,17 @@ impl<'a> Envelope<'a> {
             [0] => Endpoint::Event,
             [1] => Endpoint::Legacy,
             [2] => Endpoint::Engage,
+            [3] if version >= 2 => Endpoint::V1,
             _ => return Err(EnvelopeError::Damaged { what: "endpoint" }),
         };
         let query = rest.text("query")?;
         let content_type = rest.optional_text("content type")?;
         let content_encoding = rest.optional_text("content encoding")?;
-        let request = Request { endpoint, query, content_type, content_encoding, body: rest.0 };
+        let sender = match endpoint {
+            Endpoint::V1 => Some(Sender { sdk: rest.text("sdk")?, sent_at: rest.text("sent at")? }),
+            Endpoint::Event | Endpoint::Legacy | Endpoint::Engage => None,
+        };
+        let request = Request { endpoint, query, content_type, content_encoding, sender, body: rest.0 };
         Ok(Self { project, received: Received { at, ip, uuid_seed }, request })
     }
 }

@@ -1,6 +1,6 @@
 //! Why a request is refused, in the words SDKs and their users know.
 
-use crate::TokenFault;
+use crate::{TokenFault, v1};
 
 /// Why a request holds no acceptable events. Nothing of it may be stored.
 ///
@@ -53,7 +53,7 @@ pub enum CaptureError {
 
     /// The token cannot be a project token.
     #[error("API key is not valid: {0}")]
-    InvalidToken(TokenFault),
+    InvalidToken(#[from] TokenFault),
 
     /// Something is larger than it may be: send less at a time.
     #[error("maximum event size exceeded: {what} is larger than {limit_bytes} bytes")]
@@ -63,6 +63,10 @@ pub enum CaptureError {
         /// How large it may be.
         limit_bytes: usize,
     },
+
+    /// A request of the other protocol.
+    #[error(transparent)]
+    V1(#[from] v1::Refusal),
 
     /// More events than one request may hold: send fewer at a time.
     #[error("maximum event size exceeded: request holds more than {limit} events")]
@@ -79,6 +83,7 @@ impl CaptureError {
         match self {
             Self::MissingToken | Self::InconsistentTokens | Self::InvalidToken(_) => 401,
             Self::TooLarge { .. } | Self::TooManyEvents { .. } => 413,
+            Self::V1(refusal) => refusal.status(),
             _ => 400,
         }
     }

@@ -4,7 +4,7 @@
 //! Checks come in a fixed order, which decides what a request with several faults is told: shape, emptiness, token,
 //! then each event in turn. The first fault rejects the whole request.
 
-mod normal;
+pub(crate) mod normal;
 mod picked;
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::picked::Picked;
 use crate::shape::{self, Shape, WireEvent};
-use crate::{CaptureError, Endpoint, Limits, Malformed, Received, Request, distinct_id, nesting, token};
+use crate::{CaptureError, Endpoint, Limits, Malformed, Received, Request, distinct_id, nesting, token, v1};
 
 /// The name of an event that was sent to `/engage` without one.
 const ENGAGE_EVENT: &str = "$identify";
@@ -25,7 +25,7 @@ const DISCARDED_EVENT: &str = "$performance_event";
 /// What a request is worth, without its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// The project token all events agree on. `None` only when there is nothing to store.
+    /// The project token all events agree on. `None` when there is nothing to store, and for v1, which has it in a header.
     pub token: Option<String>,
     /// How many events there are to store. 0 is a success too: all that was sent is discarded by design.
     pub events: usize,
@@ -34,7 +34,7 @@ pub struct Checked {
 /// The events of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch<'a> {
-    /// The project token all events agree on. `None` only when there is nothing to store.
+    /// As [`Checked::token`].
     pub token: Option<String>,
     /// Events to store, in the order they were sent. May be empty, as with [`Checked::events`].
     pub events: Vec<CapturedEvent<'a>>,
@@ -50,6 +50,9 @@ pub struct Batch<'a> {
 ///
 /// Exactly those of [`parse`].
 pub fn validate(text: &str, request: &Request<'_>, limits: Limits) -> Result<Checked, CaptureError> {
+    if request.endpoint == Endpoint::V1 {
+        return Ok(Checked { token: None, events: v1::check(text)?.accepted });
+    }
     let content = Content::read(text, request, limits)?;
     if content.events.is_empty() {
         return Ok(Checked { token: None, events: 0 });
@@ -80,6 +83,9 @@ pub fn parse<'a>(
     received: &Received,
     limits: Limits,
 ) -> Result<Batch<'a>, CaptureError> {
+    if request.endpoint == Endpoint::V1 {
+        return Ok(v1::parse(text, request, received)?);
+    }
     let content = Content::read(text, request, limits)?;
     let historical_migration = content.historical_migration;
     if content.events.is_empty() {

@@ -12,6 +12,7 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b, 0x08];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Deflate cannot do better than this, so a larger announced size is a lie.
 const DEFLATE_RATIO_MAX: usize = 1_032;
+const BROTLI_BUFFER_BYTES: usize = 16 << 10;
 /// A zstd frame may ask for a window this large: 32 MiB.
 const ZSTD_WINDOW_LOG_MAX: u32 = 25;
 
@@ -44,6 +45,42 @@ pub(crate) fn unpacked(bytes: Cow<'_, [u8]>, limit: usize) -> Result<Cow<'_, [u8
         return Ok(read_limited(reader, limit)?.map_or(bytes, Cow::Owned));
     }
     Ok(bytes)
+}
+
+/// `bytes` inflated as a header says.
+///
+/// # Errors
+///
+/// When they are not what it says, or inflate to more than `limit` bytes.
+pub(crate) fn announced(encoding: Encoding, bytes: &[u8], limit: usize) -> Result<Vec<u8>, CaptureError> {
+    let read = match encoding {
+        Encoding::Gzip => match gunzip_whole(bytes, limit) {
+            Some(inflated) => return Ok(inflated),
+            None => read_limited(flate2::bufread::MultiGzDecoder::new(bytes), limit)?,
+        },
+        Encoding::Deflate => read_limited(flate2::bufread::ZlibDecoder::new(bytes), limit)?,
+        Encoding::Brotli => read_limited(brotli_decompressor::Decompressor::new(bytes, BROTLI_BUFFER_BYTES), limit)?,
+        Encoding::Zstd => read_limited(zstd_reader(bytes)?, limit)?,
+    };
+    read.map_err(|_| undecodable("invalid compressed data"))
+}
+
+/// What a `Content-Encoding` header can announce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Gzip,
+    /// Which means zlib.
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl Encoding {
+    /// The encoding called `name`, in any case.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let names = [("gzip", Self::Gzip), ("deflate", Self::Deflate), ("br", Self::Brotli), ("zstd", Self::Zstd)];
+        names.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, encoding)| encoding)
+    }
 }
 
 fn is_zlib(bytes: &[u8]) -> bool {

@@ -27,10 +27,11 @@ mod shape;
 mod surrogates;
 mod timestamp;
 mod token;
+pub mod v1;
 
 pub use envelope::{Envelope, EnvelopeError};
 pub use error::{CaptureError, Malformed};
 pub use events::{Batch, Checked, parse, validate};
 pub use payload::payload;
-pub use request::{Endpoint, Limits, Received, Request, wants_no_content};
-pub use token::TokenFault;
+pub use request::{Endpoint, Limits, Received, Request, Sender, wants_no_content};
+pub use token::{TokenFault, claimed_token};

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::lz_string::LzStringError;
-use crate::{CaptureError, Limits, Request, form, inflate, lz_string, surrogates};
+use crate::{CaptureError, Endpoint, Limits, Request, form, inflate, lz_string, surrogates, v1};
 
 /// How much of a payload is looked at to recognise it.
 const SNIFFED_BYTES: usize = 128;
@@ -27,9 +27,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 ///
 /// # Errors
 ///
-/// When there is no payload, it cannot be decoded, or it is larger than [`Limits::payload_bytes`] before or after
-/// inflating.
+/// When there is no payload, it cannot be decoded, or it is larger than [`Limits`] allow before or after inflating.
 pub fn payload<'a>(request: &Request<'a>, limits: Limits) -> Result<Cow<'a, str>, CaptureError> {
+    if request.endpoint == Endpoint::V1 {
+        return Ok(v1::payload(request, limits)?);
+    }
     let Sent { bytes, compression } = sent(request)?;
     let limit = limits.payload_bytes;
     if bytes.len() > limit {

@@ -167,7 +167,7 @@ fn uuid(raw: &RawValue) -> Option<Option<Uuid>> {
 }
 
 /// Keeps `null` as a value, where other fields take it as absent.
-fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+pub(crate) fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -201,7 +201,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for EventList<'a> {
 }
 
 /// Reads `T` from an object only. By itself, a derived reader takes an array as its fields in order.
-struct Object<T>(T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

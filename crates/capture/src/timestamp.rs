@@ -1,6 +1,6 @@
 //! When an event happened, from everything a client says about time.
 
-use model::Timestamp;
+use model::{TimeDoubt, Timestamp};
 
 /// An event may lie this far in the future, in milliseconds; what lies further is taken to have happened now.
 const FUTURE_MILLIS_MAX: i64 = 23 * 3_600 * 1_000;
@@ -20,24 +20,31 @@ pub(crate) struct Claims<'a> {
     pub(crate) timestamp: Option<&'a str>,
     /// How many milliseconds before now it happened.
     pub(crate) offset_millis: Option<i64>,
+    /// Whether a time that lies too far in the future is kept all the same.
+    pub(crate) even_future: bool,
 }
 
 impl Claims<'_> {
-    /// The time to store. What cannot be read is treated as not said.
-    pub(crate) fn time(self) -> Timestamp {
+    /// The time to store, and why it is not what was said. What cannot be read is treated as not said.
+    pub(crate) fn time(self) -> (Timestamp, Option<TimeDoubt>) {
         let now = self.now;
-        let mut time = now;
-        if let Some(claimed) = self.timestamp.and_then(parse) {
-            let skew = self.sent_at.map_or(0, |sent_at| sent_at.as_micros().saturating_sub(now.as_micros()));
-            time = claimed.plus_micros(skew.saturating_neg());
+        let (mut time, mut doubt) = (now, None);
+        match self.timestamp.map(parse) {
+            Some(Some(claimed)) => {
+                let skew = self.sent_at.map_or(0, |sent_at| sent_at.as_micros().saturating_sub(now.as_micros()));
+                time = claimed.plus_micros(skew.saturating_neg());
+            }
+            Some(None) => doubt = Some(TimeDoubt::Unreadable),
+            None => {}
         }
         if let Some(millis) = self.offset_millis {
             time = now.plus_micros(millis.saturating_mul(1_000).saturating_neg());
+            doubt = None;
         }
-        if time.as_micros().saturating_sub(now.as_micros()) / 1_000 > FUTURE_MILLIS_MAX {
-            time = now;
+        if !self.even_future && time.as_micros().saturating_sub(now.as_micros()) / 1_000 > FUTURE_MILLIS_MAX {
+            (time, doubt) = (now, Some(TimeDoubt::Future));
         }
-        if YEARS_MICROS.contains(&time.as_micros()) { time } else { Timestamp::default() }
+        (if YEARS_MICROS.contains(&time.as_micros()) { time } else { Timestamp::default() }, doubt)
     }
 }
 

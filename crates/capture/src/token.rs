@@ -1,7 +1,5 @@
 //! What a project token looks like. Whether it exists is for the caller to find out.
 
-use crate::CaptureError;
-
 const TOKEN_BYTES_MAX: usize = 64;
 const PERSONAL_KEY_PREFIX: &str = "phx_";
 
@@ -23,7 +21,7 @@ pub enum TokenFault {
 }
 
 /// Accepts what has the shape of a project token.
-pub(crate) fn check(token: &str) -> Result<(), CaptureError> {
+pub(crate) fn check(token: &str) -> Result<(), TokenFault> {
     let fault = if token.is_empty() {
         TokenFault::Empty
     } else if token.len() > TOKEN_BYTES_MAX {
@@ -35,5 +33,32 @@ pub(crate) fn check(token: &str) -> Result<(), CaptureError> {
     } else {
         return Ok(());
     };
-    Err(CaptureError::InvalidToken(fault))
+    Err(fault)
+}
+
+/// The token that a refused text says it was meant for, whether or not the text can be parsed. For reports only.
+#[must_use]
+pub fn claimed_token(text: &str) -> Option<String> {
+    ["\"api_key\"", "\"token\"", "\"$token\""].into_iter().find_map(|key| {
+        let (_, rest) = text.split_once(key)?;
+        let (token, _) = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?.split_once('"')?;
+        (check(token).is_ok() && !token.contains('\\')).then(|| token.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d2_a_refused_text_tells_its_token() {
+        let told = |text: &str| claimed_token(text);
+        assert_eq!(told(r#"{"api_key" : "phc_test","batch":[{"event":5}]}"#).as_deref(), Some("phc_test"));
+        assert_eq!(told(r#"[{"event":"a","properties":{"token":"t"}"#).as_deref(), Some("t"));
+        for text in
+            ["", "{}", r#"{"token":5}"#, r#"{"token":"phx_secret"}"#, r#"{"token":"unclosed"#, r#"{"token":""}"#]
+        {
+            assert_eq!(told(text), None, "{text}");
+        }
+    }
 }

@@ -10,9 +10,11 @@ mod files;
 mod random;
 mod real;
 mod sim;
+mod thread;
 
 pub use clock::Clock;
 pub use files::{File, Files, Lock};
 pub use random::Random;
 pub use real::{RealFiles, make_empty};
 pub use sim::{Operation, SimDisk};
+pub use thread::give_way;

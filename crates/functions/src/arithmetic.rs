@@ -110,8 +110,7 @@ fn decimals(call: &Call<'_>, operation: Operation) -> Result<ArrayRef, FunctionE
         let result = match operation {
             Operation::Multiply => one.checked_mul(other).map(|product| (product, left.scale() + right.scale())),
             _ => left.rescaled(one, *scale).zip(right.rescaled(other, *scale)).and_then(|(one, other)| {
-                let sum =
-                    if operation == Operation::Plus { one.checked_add(other) } else { one.checked_sub(other) };
+                let sum = if operation == Operation::Plus { one.checked_add(other) } else { one.checked_sub(other) };
                 sum.map(|sum| (sum, *scale))
             }),
         };
@@ -202,7 +201,8 @@ fn is_float(call: &Call<'_>, at: usize) -> Result<bool, FunctionError> {
 fn remainder(call: &Call<'_>, zero: Zero, sign: Sign) -> Result<ArrayRef, FunctionError> {
     if is_float(call, 0)? || is_float(call, 1)? {
         let remainder = |a: f64, b: f64| {
-            let rest = a % b;
+            // Not the exact remainder, but what is left of `a` in floats.
+            let rest = a - (a / b).trunc() * b;
             if sign == Sign::Positive && rest < 0.0 { rest + b.abs() } else { rest }
         };
         let or_zero = |a: f64, b: f64| if zero == Zero::IsZero && b == 0.0 { 0.0 } else { remainder(a, b) };
@@ -302,7 +302,8 @@ fn sign(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let values = call.floats(0)?;
     call.number(|row| {
         let value = values.get(row);
-        i64::from(value > 0.0) - i64::from(value < 0.0)
+        // NaN counts as positive there.
+        i64::from(value != 0.0) - 2 * i64::from(value < 0.0)
     })
 }
 

@@ -17,7 +17,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StructArray, UInt32Array};
 use arrow::compute::{concat as concat_arrays, interleave, take};
 use arrow::datatypes::DataType;
 
-use crate::build::{list, list_of_taken, offset};
+use crate::build::{list, list_of_taken, offset, with_nulls};
 use crate::call::{Call, ListsOf, Value, range};
 use crate::condition::expand;
 use crate::convert::coerce;
@@ -30,10 +30,12 @@ pub(crate) use order::{Direction, sorted};
 
 pub(crate) const TABLE: &[Scalar] = &[
     value("array", array).own_nulls(),
-    value("arrayElement", element),
+    value("arrayElement", element).own_nulls(),
     value("arrayConcat", concat).own_nulls(),
     value("arrayCompact", set::compact),
-    value("arrayPopBack", |call| pieces(call, 0, |_, places| places.start..places.end.saturating_sub(1).max(places.start))),
+    value("arrayPopBack", |call| {
+        pieces(call, 0, |_, places| places.start..places.end.saturating_sub(1).max(places.start))
+    }),
     value("arrayPopFront", |call| pieces(call, 0, |_, places| (places.start + 1).min(places.end)..places.end)),
     value("arrayReverse", reverse),
     value("arrayRotateLeft", |call| rotate(call, 1)),
@@ -60,7 +62,7 @@ pub(crate) const TABLE: &[Scalar] = &[
     predicate("hasAny", |call| set::has_of(call, set::Wanted::Any)),
     predicate("hasSubstr", |call| set::has_of(call, set::Wanted::Run)),
     value("arraySum", number::sum),
-    value("arrayAvg", number::average),
+    value("arrayAvg", |call| number::average(call, 0.0)),
     value("arrayProduct", number::product),
     value("arrayMin", |call| order::extreme(call, Direction::Ascending)),
     value("arrayMax", |call| order::extreme(call, Direction::Descending)),
@@ -222,7 +224,8 @@ fn push(call: &Call<'_>, front: bool) -> Result<ArrayRef, FunctionError> {
 const MADE_MAX: usize = 1 << 27;
 
 pub(crate) fn checked_size(call: &Call<'_>, size: i64) -> Result<usize, FunctionError> {
-    let size = usize::try_from(size).map_err(|_| FunctionError::Argument("the size of an array is negative".to_owned()))?;
+    let size =
+        usize::try_from(size).map_err(|_| FunctionError::Argument("the size of an array is negative".to_owned()))?;
     if size > MADE_MAX { Err(FunctionError::TooLarge(call.function)) } else { Ok(size) }
 }
 
@@ -284,7 +287,8 @@ fn element(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
             }
         })
         .collect();
-    Ok(interleave(&[values.as_ref(), default.as_ref()], &picks)?)
+    let elements = interleave(&[values.as_ref(), default.as_ref()], &picks)?;
+    with_nulls(&elements, expand(call.argument(1)?, call.rows)?.logical_nulls().as_ref())
 }
 
 /// All levels of nesting become one.

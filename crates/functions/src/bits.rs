@@ -66,8 +66,11 @@ fn bit_test(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let bits = i64::from(width(call.argument(0)?.data_type()));
     let (values, places) = (call.ints(0)?, call.ints(1)?);
     let wrong = |place: i64| place < 0 || place >= bits;
-    if let Some(place) = (0..call.rows).filter(|row| !call.is_null(*row)).map(|row| places.get(row)).find(|p| wrong(*p)) {
+    if let Some(place) = (0..call.rows).filter(|row| !call.is_null(*row)).map(|row| places.get(row)).find(|p| wrong(*p))
+    {
         return Err(FunctionError::Argument(format!("bit {place} is not within 0 to {}", bits - 1)));
     }
-    Ok(call.test(|row| values.get(row).cast_unsigned().checked_shr(u32::try_from(places.get(row)).unwrap_or(0)).unwrap_or(0) & 1 == 1))
+    Ok(call.test(|row| {
+        values.get(row).cast_unsigned().checked_shr(u32::try_from(places.get(row)).unwrap_or(0)).unwrap_or(0) & 1 == 1
+    }))
 }

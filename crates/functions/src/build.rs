@@ -113,7 +113,8 @@ pub(crate) fn list(
     let DataType::List(field) = returns else {
         return Err(FunctionError::Contract { function: "array", message: format!("{returns} is no list") });
     };
-    let items = if items.data_type() == field.data_type() { items } else { crate::convert::coerce(&items, field.data_type())? };
+    let items =
+        if items.data_type() == field.data_type() { items } else { crate::convert::coerce(&items, field.data_type())? };
     let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
     Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, items, nulls)?))
 }
@@ -140,22 +141,6 @@ impl Call<'_> {
                 write(row, builder.text())?;
             }
             builder.end()?;
-        }
-        Ok(Arc::new(builder.finish()?))
-    }
-
-    /// Text or NULL for each row; `write` says whether it appended one.
-    pub(crate) fn write_optional_texts(
-        &self,
-        mut write: impl FnMut(usize, &mut String) -> Result<bool, FunctionError>,
-    ) -> Result<ArrayRef, FunctionError> {
-        let mut builder = TextBuilder::new(self.function, self.rows);
-        for row in 0..self.rows {
-            if !self.is_null(row) && write(row, builder.text())? {
-                builder.end()?;
-            } else {
-                builder.null()?;
-            }
         }
         Ok(Arc::new(builder.finish()?))
     }
@@ -209,7 +194,7 @@ impl Call<'_> {
             valid.append(value.is_some());
             values.push(value.unwrap_or_default());
         }
-        with_nulls(&self.wrapped(values)?, Some(NullBuffer::new(valid.finish())))
+        with_nulls(&self.wrapped(values)?, Some(&NullBuffer::new(valid.finish())))
     }
 
     /// Floats of the type to answer. `number` is asked for NULL rows too.
@@ -234,11 +219,11 @@ impl Call<'_> {
 }
 
 /// `array` with the NULLs of `nulls` added.
-pub(crate) fn with_nulls(array: &ArrayRef, nulls: Option<NullBuffer>) -> Result<ArrayRef, FunctionError> {
-    if nulls.as_ref().is_none_or(|nulls| nulls.null_count() == 0) || array.data_type() == &DataType::Null {
+pub(crate) fn with_nulls(array: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<ArrayRef, FunctionError> {
+    if nulls.is_none_or(|nulls| nulls.null_count() == 0) || array.data_type() == &DataType::Null {
         return Ok(Arc::clone(array));
     }
-    let all = NullBuffer::union(array.nulls(), nulls.as_ref());
+    let all = NullBuffer::union(array.nulls(), nulls);
     let data = array.to_data().into_builder().nulls(all).build()?;
     Ok(arrow::array::make_array(data))
 }

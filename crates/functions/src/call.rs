@@ -174,7 +174,8 @@ impl<'a> Call<'a> {
             return Ok(text);
         }
         // A column of one repeated value will do, so that callers need not fold constants.
-        let mut rows = (0..texts.array.len()).filter(|row| texts.array.is_valid(*row)).map(|row| texts.array.value(row));
+        let mut rows =
+            (0..texts.array.len()).filter(|row| texts.array.is_valid(*row)).map(|row| texts.array.value(row));
         let first = rows.next().unwrap_or_default();
         if rows.all(|text| text == first) {
             return Ok(first);
@@ -218,7 +219,9 @@ pub(crate) fn ints(array: &ArrayRef) -> Option<Cow<'_, [i64]>> {
         DataType::UInt32 => widen!(UInt32Type),
         DataType::UInt16 => widen!(UInt16Type),
         DataType::UInt8 => widen!(UInt8Type),
-        DataType::UInt64 => Cow::Owned(array.as_primitive::<UInt64Type>().values().iter().map(|v| v.cast_signed()).collect()),
+        DataType::UInt64 => {
+            Cow::Owned(array.as_primitive::<UInt64Type>().values().iter().map(|v| v.cast_signed()).collect())
+        }
         DataType::Boolean => Cow::Owned(array.as_boolean().values().iter().map(i64::from).collect()),
         DataType::Date32 => widen!(Date32Type),
         DataType::Timestamp(TimeUnit::Second, _) => Cow::Borrowed(array.as_primitive::<TimestampSecondType>().values()),

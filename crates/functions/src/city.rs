@@ -4,7 +4,7 @@
 //! lengths of 17 bytes and more.
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 
 use crate::call::{Call, floats, ints, range};
 use crate::error::FunctionError;
@@ -15,7 +15,7 @@ pub(crate) const TABLE: &[Scalar] = &[value("cityHash64", city_hash)];
 const K0: u64 = 0xc3a5_c85c_97cb_3127;
 const K1: u64 = 0xb492_b66f_be98_f273;
 const K2: u64 = 0x9ae1_6a3b_2f90_404f;
-const K3: u64 = 0xc949_c7de_f08f_fcc9;
+const K3: u64 = 0xc949_d7c7_509e_6557;
 const MIX: u64 = 0x9ddf_ea08_eb38_2d69;
 
 fn word(bytes: &[u8], at: usize) -> u64 {
@@ -51,7 +51,9 @@ fn hash_to_16(bytes: &[u8]) -> u64 {
     let length = bytes.len() as u64;
     match bytes {
         [] => K2,
-        [first, .., last] if bytes.len() < 4 => short(*first, bytes.get(bytes.len() / 2).copied().unwrap_or(0), *last, length),
+        [first, .., last] if bytes.len() < 4 => {
+            short(*first, bytes.get(bytes.len() / 2).copied().unwrap_or(0), *last, length)
+        }
         [only] => short(*only, *only, *only, length),
         _ if bytes.len() > 8 => {
             let (a, b) = (word(bytes, 0), word(bytes, bytes.len() - 8));
@@ -85,8 +87,7 @@ fn hash_to_32(bytes: &[u8]) -> u64 {
 fn hash_to_64(bytes: &[u8]) -> u64 {
     let length = bytes.len();
     let mut z = word(bytes, 24);
-    let mut a = word(bytes, 0)
-        .wrapping_add((length as u64).wrapping_add(word(bytes, length - 16)).wrapping_mul(K0));
+    let mut a = word(bytes, 0).wrapping_add((length as u64).wrapping_add(word(bytes, length - 16)).wrapping_mul(K0));
     let mut b = a.wrapping_add(z).rotate_right(52);
     let mut c = a.rotate_right(37);
     a = a.wrapping_add(word(bytes, 8));
@@ -148,7 +149,7 @@ fn hash_long(bytes: &[u8]) -> u64 {
 
 /// The hash of a number of up to 64 bits.
 fn int_hash(value: u64) -> u64 {
-    let mut x = value;
+    let mut x = value ^ 0x4cf2_d2ba_ae6d_a887;
     x ^= x >> 33;
     x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
     x ^= x >> 33;
@@ -159,7 +160,9 @@ fn int_hash(value: u64) -> u64 {
 /// The hash of each value of `array`.
 fn hashes(call: &Call<'_>, array: &ArrayRef) -> Result<Vec<u64>, FunctionError> {
     Ok(match array.data_type() {
-        DataType::Utf8 => array.as_string::<i32>().iter().map(|text| hash(text.unwrap_or_default().as_bytes())).collect(),
+        DataType::Utf8 => {
+            array.as_string::<i32>().iter().map(|text| hash(text.unwrap_or_default().as_bytes())).collect()
+        }
         DataType::FixedSizeBinary(_) => {
             let bytes = array.as_fixed_size_binary();
             (0..bytes.len()).map(|at| uuid_hash(bytes.value(at))).collect()
@@ -168,6 +171,20 @@ fn hashes(call: &Call<'_>, array: &ArrayRef) -> Result<Vec<u64>, FunctionError> 
         DataType::Float32 => {
             let values = array.as_primitive::<arrow::datatypes::Float32Type>();
             values.values().iter().map(|value| int_hash(u64::from(value.to_bits()))).collect()
+        }
+        // Instants with a fraction are bytes there, and no numbers.
+        DataType::Timestamp(TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => {
+            ints(array).unwrap_or_default().iter().map(|value| hash(&value.to_le_bytes())).collect()
+        }
+        DataType::Decimal128(precision, _) => {
+            // As many bytes as ClickHouse keeps decimals of this precision in.
+            let width = match precision {
+                ..=9 => 4,
+                10..=18 => 8,
+                _ => 16,
+            };
+            let digits = array.as_primitive::<arrow::datatypes::Decimal128Type>();
+            digits.values().iter().map(|value| hash(value.to_le_bytes().get(..width).unwrap_or_default())).collect()
         }
         DataType::Struct(_) => {
             let columns = array.as_struct().columns().iter().map(|column| hashes(call, column));

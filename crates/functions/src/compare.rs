@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Datum, Scalar as One, make_comparator};
+use arrow::array::{ArrayRef, BooleanArray, Datum, Scalar as One, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -121,7 +121,9 @@ fn datum(value: &Value) -> Box<dyn Datum> {
 }
 
 fn pairs<T: Copy>(rows: usize, left: &Numbers<'_, T>, right: &Numbers<'_, T>, f: impl Fn(T, T) -> bool) -> ArrayRef {
-    let collect = |f: &dyn Fn(usize) -> bool| -> ArrayRef { Arc::new((0..rows).map(|row| Some(f(row))).collect::<BooleanArray>()) };
+    let collect = |f: &dyn Fn(usize) -> bool| -> ArrayRef {
+        Arc::new((0..rows).map(|row| Some(f(row))).collect::<BooleanArray>())
+    };
     match (left.column(), right.constant()) {
         (Some(values), Some(other)) => {
             let bits = arrow::buffer::BooleanBuffer::collect_bool(rows, |row| f(values[row], other));
@@ -184,7 +186,7 @@ fn numbers(call: &Call<'_>, op: Op) -> Result<ArrayRef, FunctionError> {
 }
 
 /// How a whole number of 64 bits compares with a float, exactly.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "only where nothing is lost")]
+#[expect(clippy::cast_possible_truncation, reason = "only where nothing is lost")]
 pub(crate) fn order_of(whole: i128, float: f64) -> Option<Ordering> {
     if float.is_nan() {
         return None;

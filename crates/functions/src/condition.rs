@@ -31,7 +31,7 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("materialize", |call| coerce(&expanded(call, 0)?, call.returns)).own_nulls(),
     value("greatest", |call| extreme(call, Op::Greater)).own_nulls(),
     value("least", |call| extreme(call, Op::Less)).own_nulls(),
-    value("transform", transform),
+    value("transform", transform).own_nulls(),
     predicate("isNull", |call| Ok(call.test(nulls_of(call)?))).own_nulls(),
     predicate("isNotNull", |call| {
         let null = nulls_of(call)?;
@@ -177,8 +177,7 @@ fn pick(
     let mut places: Vec<usize> = (0..branches).map(|branch| skip + branch * 2 + 1).collect();
     places.push(call.arguments.len().saturating_sub(1));
     let values = places.iter().map(|at| call.argument(*at)).collect::<Result<Vec<_>, _>>()?;
-    let arrays =
-        values.iter().map(|value| coerce(value.array(), call.returns)).collect::<Result<Vec<_>, _>>()?;
+    let arrays = values.iter().map(|value| coerce(value.array(), call.returns)).collect::<Result<Vec<_>, _>>()?;
     let picks: Vec<_> = (0..call.rows)
         .map(|row| {
             let branch = which(row).unwrap_or(branches);
@@ -190,7 +189,8 @@ fn pick(
 }
 
 fn first_present(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
-    let arrays = call.arguments.iter().map(|value| coerce(value.array(), call.returns)).collect::<Result<Vec<_>, _>>()?;
+    let arrays =
+        call.arguments.iter().map(|value| coerce(value.array(), call.returns)).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = arrays.first() else { return Err(call.contract("it needs arguments")) };
     if first.null_count() == 0 && first.data_type() != &DataType::Null {
         return match call.argument(0)? {
@@ -224,11 +224,10 @@ fn null_if(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let same = compare_values(call, Op::Equal, left, right)?;
     let same = same.as_boolean();
     let nulls = expand(right, call.rows)?.logical_nulls();
-    let equal = |row: usize| {
-        same.is_valid(row) && same.value(row) && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
-    };
+    let equal =
+        |row: usize| same.is_valid(row) && same.value(row) && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
     let valid = BooleanBuffer::collect_bool(call.rows, |row| !equal(row));
-    with_nulls(&values, Some(NullBuffer::new(valid)))
+    with_nulls(&values, Some(&NullBuffer::new(valid)))
 }
 
 fn keep(value: &Value, array: ArrayRef) -> Value {
@@ -298,7 +297,10 @@ fn extreme(call: &Call<'_>, wins: Op) -> Result<ArrayRef, FunctionError> {
 fn transform(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let value = call.argument(0)?;
     let (from, to) = (call.lists(1)?, call.lists(2)?);
-    let (from, to) = (from.values().slice(from.range(0).start, from.range(0).len()), to.values().slice(to.range(0).start, to.range(0).len()));
+    let (from, to) = (
+        from.values().slice(from.range(0).start, from.range(0).len()),
+        to.values().slice(to.range(0).start, to.range(0).len()),
+    );
     if from.len() != to.len() {
         return Err(FunctionError::Argument("transform needs as many values to find as to answer".to_owned()));
     }

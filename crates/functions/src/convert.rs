@@ -12,9 +12,9 @@ use std::sync::Arc;
 use arrow::array::builder::{FixedSizeBinaryBuilder, PrimitiveBuilder};
 use arrow::array::types::{Decimal128Type, Int64Type};
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, MapArray, PrimitiveArray, StringArray, StructArray,
-    new_null_array,
+    Array, ArrayRef, AsArray, ListArray, MapArray, PrimitiveArray, StringArray, StructArray, new_null_array,
 };
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -106,7 +106,7 @@ fn month_first(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
 fn convert_first(call: &Call<'_>, context: Context) -> Result<ArrayRef, FunctionError> {
     let value = call.argument(0)?;
     // NULL rows may hold anything, and must not fail.
-    let nulls = if value.is_constant() { None } else { call.nulls.clone() };
+    let nulls = if value.is_constant() { None } else { call.nulls.as_ref() };
     let array = with_nulls(value.array(), nulls)?;
     let array = convert(&array, call.returns, context)?;
     expand(&if value.is_constant() { Value::Constant(array) } else { Value::Column(array) }, call.rows)
@@ -154,14 +154,25 @@ fn convert(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRef
             let columns = array.as_struct().columns().iter().zip(fields);
             let columns = columns.map(|(column, field)| convert(column, field.data_type(), context));
             let nulls = array.nulls().cloned();
-            Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns.collect::<Result<_, _>>()?, nulls, array.len())?))
+            Ok(Arc::new(StructArray::try_new_with_length(
+                fields.clone(),
+                columns.collect::<Result<_, _>>()?,
+                nulls,
+                array.len(),
+            )?))
         }
         (DataType::Map(_, _), DataType::Map(field, ordered)) => {
             let maps = array.as_map();
             let entries: ArrayRef = Arc::new(maps.entries().clone());
             let entries = convert(&entries, field.data_type(), context)?;
             let nulls = maps.nulls().cloned();
-            Ok(Arc::new(MapArray::try_new(Arc::clone(field), maps.offsets().clone(), entries.as_struct().clone(), nulls, *ordered)?))
+            Ok(Arc::new(MapArray::try_new(
+                Arc::clone(field),
+                maps.offsets().clone(),
+                entries.as_struct().clone(),
+                nulls,
+                *ordered,
+            )?))
         }
         (_, DataType::Date32 | DataType::Timestamp(_, _)) => to_time(array, ty),
         (_, DataType::Decimal128(_, _)) => to_decimal(array, ty, context),
@@ -206,14 +217,15 @@ fn whole(
 fn narrowed(wide: &ArrayRef, ty: &DataType) -> Result<ArrayRef, FunctionError> {
     let values = wide.as_primitive::<Int64Type>().values().to_vec();
     let narrow = wrapped(values, ty).ok_or_else(|| FunctionError::Range(ty.clone()))?;
-    with_nulls(&narrow, wide.nulls().cloned())
+    with_nulls(&narrow, wide.nulls())
 }
 
 fn from_text(array: &StringArray, ty: &DataType, context: Context) -> Result<ArrayRef, FunctionError> {
     let way = context.way;
     match ty {
         DataType::Float64 | DataType::Float32 => {
-            let floats = collect::<arrow::datatypes::Float64Type>(array, &DataType::Float64, way, "Float64", text::float)?;
+            let floats =
+                collect::<arrow::datatypes::Float64Type>(array, &DataType::Float64, way, "Float64", text::float)?;
             if ty == &DataType::Float64 { Ok(floats) } else { Ok(cast(&floats, ty)?) }
         }
         DataType::Boolean => whole(array, ty, way, "Bool", |text| text::boolean(text).map(i64::from)),
@@ -223,7 +235,7 @@ fn from_text(array: &StringArray, ty: &DataType, context: Context) -> Result<Arr
             let year = text::year_of(zone.local(context.now_micros.div_euclid(1_000_000)).div_euclid(DAY));
             let ticks = ticks(*unit);
             whole(array, ty, way, "DateTime", |text| {
-                let instant = instant::best_effort(text, &zone, context.order, year)?;
+                let instant = instant::best_effort(text, &zone, context.order, year, ticks)?;
                 Some(in_ticks(instant.second, instant.nano, ticks))
             })
         }
@@ -324,7 +336,8 @@ fn to_integer(array: &ArrayRef, ty: &DataType, context: Context) -> Result<Array
     };
     let mut builder = PrimitiveBuilder::<Int64Type>::with_capacity(array.len());
     for row in 0..array.len() {
-        let value = if array.is_null(row) { Some(None) } else { value_of(row).filter(|v| !exact || fits(*v, ty)).map(Some) };
+        let value =
+            if array.is_null(row) { Some(None) } else { value_of(row).filter(|v| !exact || fits(*v, ty)).map(Some) };
         match value {
             Some(value) => builder.append_option(value.map(|value| value as i64)),
             None if context.way == Way::ExactOrNull => builder.append_null(),
@@ -352,6 +365,12 @@ fn to_float(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRe
     };
     let wide: ArrayRef = Arc::new(PrimitiveArray::<arrow::datatypes::Float64Type>::from(values.clone()));
     let mut nulls = array.logical_nulls();
+    if context.way != Way::Cast && ty == &DataType::Float32 && array.data_type() == &DataType::Float64 {
+        let exact =
+            |row: usize| values[row].is_nan() || f64::from(values[row] as f32).to_bits() == values[row].to_bits();
+        let valid = NullBuffer::new(BooleanBuffer::collect_bool(array.len(), exact));
+        nulls = NullBuffer::union(nulls.as_ref(), Some(&valid));
+    }
     if context.way != Way::Cast && is_integer(array.data_type()) {
         let digits = digits(array).ok_or_else(|| no_cast(array.data_type(), ty))?;
         let single = ty == &DataType::Float32;
@@ -359,19 +378,19 @@ fn to_float(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRe
             let float = if single { f64::from(values[row] as f32) } else { values[row] };
             crate::compare::order_of(digits.get(row), float).is_some_and(std::cmp::Ordering::is_eq)
         };
-        let valid = arrow::buffer::BooleanBuffer::collect_bool(array.len(), exact);
+        let valid = BooleanBuffer::collect_bool(array.len(), exact);
         if context.way == Way::Exact && valid.count_set_bits() < array.len() - array.logical_null_count() {
             return Err(FunctionError::Range(ty.clone()));
         }
-        nulls = arrow::buffer::NullBuffer::union(nulls.as_ref(), Some(&arrow::buffer::NullBuffer::new(valid)));
+        nulls = NullBuffer::union(nulls.as_ref(), Some(&NullBuffer::new(valid)));
     }
     let wide = if ty == &DataType::Float64 { wide } else { cast(&wide, ty)? };
-    with_nulls(&wide, nulls)
+    with_nulls(&wide, nulls.as_ref())
 }
 
 fn to_decimal(array: &ArrayRef, ty: &DataType, context: Context) -> Result<ArrayRef, FunctionError> {
     let DataType::Decimal128(precision, scale) = ty else { return Err(no_cast(array.data_type(), ty)) };
-    let limit = 10i128.checked_pow(u32::from(*precision)).unwrap_or(i128::MAX);
+    let limit = text::decimal_limit(*precision);
     let read: Box<dyn Fn(usize) -> Option<i128>> = if array.data_type().is_floating() {
         let values = floats(array).unwrap_or_default();
         let unit = 10f64.powi(i32::from(*scale));
@@ -411,7 +430,8 @@ fn to_time(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef, FunctionError> {
         }
         (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => {
             let (from, to) = (ticks(*from), ticks(*to));
-            let scale = |value: &i64| if to >= from { value.saturating_mul(to / from) } else { value.div_euclid(from / to) };
+            let scale =
+                |value: &i64| if to >= from { value.saturating_mul(to / from) } else { value.div_euclid(from / to) };
             ints(array).unwrap_or_default().iter().map(scale).collect()
         }
         (from, DataType::Date32) => {
@@ -425,7 +445,7 @@ fn to_time(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef, FunctionError> {
         }
         (from, _) => return Err(no_cast(from, ty)),
     };
-    with_nulls(&wrapped(values, ty).ok_or_else(|| no_cast(array.data_type(), ty))?, nulls)
+    with_nulls(&wrapped(values, ty).ok_or_else(|| no_cast(array.data_type(), ty))?, nulls.as_ref())
 }
 
 /// Numbers as seconds and nanoseconds.

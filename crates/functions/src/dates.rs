@@ -276,7 +276,8 @@ pub(crate) fn checked_counts(
     counts: &Numbers<'_, i64>,
     allowed: std::ops::RangeInclusive<i64>,
 ) -> Result<(), FunctionError> {
-    let wrong = (0..call.rows).filter(|row| !call.is_null(*row)).map(|row| counts.get(row)).find(|n| !allowed.contains(n));
+    let wrong =
+        (0..call.rows).filter(|row| !call.is_null(*row)).map(|row| counts.get(row)).find(|n| !allowed.contains(n));
     match wrong {
         Some(count) => Err(FunctionError::Argument(format!("{count} is out of range for function {}", call.function))),
         None => Ok(()),

@@ -47,7 +47,7 @@ fn normal_floats(array: &ArrayRef, descending: bool) -> Result<ArrayRef, Functio
     let floats = cast(array, &DataType::Float64)?;
     let normal = floats.as_primitive::<Float64Type>().unary::<_, Float64Type>(|value| match value {
         value if value.is_nan() => f64::NAN,
-        value if value == 0.0 => 0.0,
+        0.0 => 0.0,
         value if descending => -value,
         value => value,
     });

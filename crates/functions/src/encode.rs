@@ -91,7 +91,7 @@ fn hex(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
 }
 
 fn push_hex(out: &mut String, byte: u8) {
-    let _ = write!(out, "{byte:02X}");
+    write!(out, "{byte:02X}").unwrap_or_default();
 }
 
 fn digit(byte: u8) -> Option<u8> {
@@ -124,7 +124,7 @@ fn encode_url(call: &Call<'_>, form: bool) -> Result<ArrayRef, FunctionError> {
                 b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
                 byte if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
                 byte => {
-                    let _ = write!(out, "%{byte:02X}");
+                    write!(out, "%{byte:02X}").unwrap_or_default();
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 pub(crate) fn write_double(out: &mut String, value: f64) {
     if !special(out, value) {
         let mut digits = Small::default();
-        let _ = write!(digits, "{:e}", value.abs());
+        write!(digits, "{:e}", value.abs()).unwrap_or_default();
         positional(out, digits.as_str());
     }
 }
@@ -13,7 +13,7 @@ pub(crate) fn write_double(out: &mut String, value: f64) {
 pub(crate) fn write_single(out: &mut String, value: f32) {
     if !special(out, f64::from(value)) {
         let mut digits = Small::default();
-        let _ = write!(digits, "{:e}", value.abs());
+        write!(digits, "{:e}", value.abs()).unwrap_or_default();
         positional(out, digits.as_str());
     }
 }
@@ -34,7 +34,7 @@ fn special(out: &mut String, value: f64) -> bool {
     // Most numbers in data are small and whole.
     #[expect(clippy::cast_possible_truncation, reason = "it was just compared")]
     if value.trunc() == value && value.abs() < 1e15 {
-        let _ = write!(out, "{}", value.abs() as i64);
+        write!(out, "{}", value.abs() as i64).unwrap_or_default();
         return true;
     }
     false
@@ -47,7 +47,7 @@ fn positional(out: &mut String, scientific: &str) {
     let digits = || mantissa.chars().filter(|c| *c != '.');
     let count = i32::try_from(digits().count()).unwrap_or(0);
     if !(-6..21).contains(&exponent) {
-        let _ = write!(out, "{mantissa}e{exponent}");
+        write!(out, "{mantissa}e{exponent}").unwrap_or_default();
         return;
     }
     if exponent < 0 {

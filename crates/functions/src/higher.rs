@@ -50,7 +50,7 @@ impl Lists {
             let mut length = None;
             for (argument, indices) in arguments.iter().zip(&mut all) {
                 let places = places(argument, row)?;
-                if *length.get_or_insert(places.len()) != places.len() {
+                if *length.get_or_insert_with(|| places.len()) != places.len() {
                     return Err(FunctionError::Argument("the arrays of a call differ in length".to_owned()));
                 }
                 for at in places {
@@ -284,8 +284,7 @@ fn fill(call: &HigherOrderCall<'_>, backwards: bool) -> Result<ArrayRef, Functio
     let plain = plain(call, "arrayFill");
     crate::arrays::rearranged(&plain, first(call)?, |row, out| {
         let (places, start) = (call.lists.range(row), out.len());
-        let order: Box<dyn Iterator<Item = usize>> =
-            if backwards { Box::new(places.rev()) } else { Box::new(places) };
+        let order: Box<dyn Iterator<Item = usize>> = if backwards { Box::new(places.rev()) } else { Box::new(places) };
         for at in order {
             let at = place(&plain, at)?;
             let before = if out.len() > start { out.last().copied() } else { None };
@@ -305,7 +304,11 @@ fn split(call: &HigherOrderCall<'_>, backwards: bool) -> Result<ArrayRef, Functi
     for row in 0..call.lists.rows() {
         let places = call.lists.range(row);
         for at in places.clone() {
-            let cut = if backwards { at > places.start && truths.value(at - 1) } else { at > places.start && truths.value(at) };
+            let cut = if backwards {
+                at > places.start && truths.value(at - 1)
+            } else {
+                at > places.start && truths.value(at)
+            };
             if cut {
                 inner.push(offset("arraySplit", at)?);
             }

@@ -84,7 +84,11 @@ pub fn property(documents: &ArrayRef, path: &Path, keep_escapes: bool) -> Result
         let values = property(dictionary.values(), path, keep_escapes)?;
         return Ok(take(&values, dictionary.keys(), None)?);
     }
-    let documents = if documents.data_type() == &DataType::Utf8 { Arc::clone(documents) } else { cast(documents, &DataType::Utf8)? };
+    let documents = if documents.data_type() == &DataType::Utf8 {
+        Arc::clone(documents)
+    } else {
+        cast(documents, &DataType::Utf8)?
+    };
     let mut out = TextBuilder::new("property", documents.len());
     for document in documents.as_string::<i32>() {
         let root = document.map(str::trim_ascii).filter(|root| root.starts_with('{'));
@@ -236,7 +240,12 @@ pub(crate) fn int_of(value: &str) -> i64 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "it is compared before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "it is compared before"
+)]
 pub(crate) fn uint_of(value: &str) -> i64 {
     match loose_number(value) {
         Some(Number::Int(value)) => value.max(0),
@@ -323,10 +332,12 @@ fn keys(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
 
 fn keys_and_raw(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let reader = Reader::of(call, 0)?;
-    let (mut names, mut values) = (TextBuilder::new(call.function, call.rows), TextBuilder::new(call.function, call.rows));
+    let (mut names, mut values) =
+        (TextBuilder::new(call.function, call.rows), TextBuilder::new(call.function, call.rows));
     let mut offsets = vec![0];
     for row in 0..call.rows {
-        let items = if call.is_null(row) { None } else { reader.find(row).and_then(Items::of).filter(Items::is_object) };
+        let items =
+            if call.is_null(row) { None } else { reader.find(row).and_then(Items::of).filter(Items::is_object) };
         for (key, value) in items.into_iter().flatten() {
             names.push(&unescape(key))?;
             write_compact(values.text(), value);

@@ -17,6 +17,8 @@
 //! * Text is valid UTF-8. A function of bytes that cuts a character in two answers U+FFFD in its place.
 //! * Lambdas are the caller's: see [`HigherOrder`].
 
+#![warn(missing_docs)]
+
 mod arithmetic;
 mod arrays;
 mod bits;

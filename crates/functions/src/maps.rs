@@ -63,7 +63,8 @@ fn map(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
             columns.push(crate::elements::none_of(field.data_type()));
             continue;
         }
-        let arrays = arguments.iter().map(|value| coerce(value.array(), field.data_type())).collect::<Result<Vec<_>, _>>()?;
+        let arrays =
+            arguments.iter().map(|value| coerce(value.array(), field.data_type())).collect::<Result<Vec<_>, _>>()?;
         let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
         let picks: Vec<_> = (0..call.rows)
             .flat_map(|row| arguments.iter().enumerate().map(move |(at, value)| (at, value.index(row))))
@@ -73,7 +74,9 @@ fn map(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let width = call.arguments.len() / 2;
     let offsets = (0..=call.rows).map(|row| offset(call.function, row * width)).collect::<Result<Vec<_>, _>>()?;
     let mut columns = columns.into_iter();
-    let (Some(keys), Some(values)) = (columns.next(), columns.next()) else { return Err(call.contract("it answers maps")) };
+    let (Some(keys), Some(values)) = (columns.next(), columns.next()) else {
+        return Err(call.contract("it answers maps"));
+    };
     build(call, offsets, keys, values)
 }
 
@@ -97,9 +100,7 @@ fn places<'a>(call: &'a Call<'_>) -> Result<impl Fn(usize) -> Option<usize> + 'a
     let wanted = call.argument(1)?;
     let ty = common(maps.keys().data_type(), wanted.data_type()).ok_or_else(|| call.illegal(1))?;
     let (keys, needles) = (Keys::of(&coerce(maps.keys(), &ty)?)?, Keys::of(&coerce(wanted.array(), &ty)?)?);
-    Ok(move |row: usize| {
-        entries(maps, value.index(row)).find(|at| keys.get(*at) == needles.get(wanted.index(row)))
-    })
+    Ok(move |row: usize| entries(maps, value.index(row)).find(|at| keys.get(*at) == needles.get(wanted.index(row))))
 }
 
 fn contains(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
@@ -116,7 +117,8 @@ pub(crate) fn element(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         None => default_value(call.returns)?,
     };
     let picks: Vec<_> = (0..call.rows).map(|row| place(row).map_or((1, 0), |at| (0, at))).collect();
-    Ok(interleave(&[values.as_ref(), default.as_ref()], &picks)?)
+    let elements = interleave(&[values.as_ref(), default.as_ref()], &picks)?;
+    crate::build::with_nulls(&elements, expand(call.argument(1)?, call.rows)?.logical_nulls().as_ref())
 }
 
 /// Keys and values of all arguments, one after the other, and where those of each begin.

@@ -60,12 +60,18 @@ pub(crate) const TABLE: &[Scalar] = &[
     real!("asinh", f64::asinh),
     real!("acosh", f64::acosh),
     real!("atanh", f64::atanh),
+    real!("erf", libm::erf),
+    real!("erfc", libm::erfc),
+    real!("lgamma", libm::lgamma),
+    real!("tgamma", libm::tgamma),
     real!("degrees", f64::to_degrees),
     real!("radians", f64::to_radians),
     real_pair!("pow", f64::powf),
     real_pair!("power", f64::powf),
     real_pair!("atan2", f64::atan2),
     real_pair!("hypot", f64::hypot),
+    real_pair!("max2", f64::max),
+    real_pair!("min2", f64::min),
     value("pi", |call| call.float(|_| std::f64::consts::PI)),
     value("e", |call| call.float(|_| std::f64::consts::E)),
     about!("isNaN", f64::is_nan),
@@ -80,8 +86,8 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("trunc", |call| rounded(call, Rounding::TowardsZero)),
     value("truncate", |call| rounded(call, Rounding::TowardsZero)),
     value("roundDown", round_down),
-    value("width_bucket", |call| width_bucket(call)),
-    value("widthBucket", |call| width_bucket(call)),
+    value("width_bucket", width_bucket),
+    value("widthBucket", width_bucket),
     value("factorial", factorial),
 ];
 
@@ -214,9 +220,9 @@ fn round_decimal(
         let digits = array.value(value.index(row));
         let drop = i64::from(*scale) - digits_of(row);
         match u32::try_from(drop).ok().filter(|drop| *drop > 0) {
-            Some(drop) => 10i128.checked_pow(drop).map_or(0, |unit| {
-                scaled_round(digits, unit, rounding, call.function == "roundBankers")
-            }),
+            Some(drop) => 10i128
+                .checked_pow(drop)
+                .map_or(0, |unit| scaled_round(digits, unit, rounding, call.function == "roundBankers")),
             None => digits,
         }
     });
@@ -258,7 +264,11 @@ fn width_bucket(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         if value >= high {
             return Ok(count.wrapping_add(1));
         }
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "buckets are counted in floats")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "buckets are counted in floats"
+        )]
         let bucket = ((value - low) / (high - low) * count as f64) as i64;
         Ok(bucket + 1)
     })

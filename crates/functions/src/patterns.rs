@@ -128,7 +128,7 @@ fn extract_all(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
             let found = regex.find_iter(text).filter(|found| !found.is_empty());
             return found.map(|found| found.as_str()).try_for_each(|piece| out.push(piece));
         }
-        for captures in regex.captures_iter(text).filter(|captures| captures.get_match().len() > 0) {
+        for captures in regex.captures_iter(text).filter(|captures| !captures.get_match().is_empty()) {
             out.push(captures.get(1).map_or("", |group| group.as_str()))?;
         }
         Ok(())

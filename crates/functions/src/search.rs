@@ -108,7 +108,7 @@ fn position(call: &Call<'_>, fold: Fold, unit: Unit) -> Result<ArrayRef, Functio
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let skip = match unit {
             Unit::Bytes => start,
-            Unit::Chars => text.char_indices().nth(start).map_or(text.len() + usize::from(start > text.chars().count()), |(at, _)| at),
+            Unit::Chars => place_of(&text, start),
         };
         let Some(haystack) = text.as_bytes().get(skip..) else { return 0 };
         let Some(found) = needles.find(row, haystack) else { return 0 };
@@ -117,6 +117,12 @@ fn position(call: &Call<'_>, fold: Fold, unit: Unit) -> Result<ArrayRef, Functio
             Unit::Chars => number(text.get(..skip + found).unwrap_or_default().chars().count() + 1),
         }
     })
+}
+
+/// Where the character numbered `start` begins, which may be the end of the text but not beyond.
+fn place_of(text: &str, start: usize) -> usize {
+    let beyond = || text.len() + usize::from(start > text.chars().count());
+    text.char_indices().nth(start).map_or_else(beyond, |(at, _)| at)
 }
 
 fn count(call: &Call<'_>, fold: Fold) -> Result<ArrayRef, FunctionError> {
@@ -169,9 +175,11 @@ impl<'a> NeedleLists<'a> {
     fn places<'b>(&'b self, row: usize, haystack: &'b [u8]) -> Box<dyn Iterator<Item = Option<usize>> + 'b> {
         match &self.constant {
             Some(finders) => Box::new(finders.iter().map(move |finder| finder.find(haystack))),
-            None => Box::new(self.lists.range(row).map(move |at| {
-                memmem::find(haystack, self.fold.apply(self.texts.value(at)).as_bytes())
-            })),
+            None => Box::new(
+                self.lists
+                    .range(row)
+                    .map(move |at| memmem::find(haystack, self.fold.apply(self.texts.value(at)).as_bytes())),
+            ),
         }
     }
 }
@@ -192,9 +200,7 @@ fn first_index(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
 
 fn first_position(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let (texts, needles) = (call.texts(0)?, NeedleLists::of(call, Fold::None)?);
-    call.number(|row| {
-        needles.places(row, texts.get(row).as_bytes()).flatten().min().map_or(0, |at| number(at + 1))
-    })
+    call.number(|row| needles.places(row, texts.get(row).as_bytes()).flatten().min().map_or(0, |at| number(at + 1)))
 }
 
 fn all_positions(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
@@ -202,9 +208,11 @@ fn all_positions(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let (mut offsets, mut items) = (vec![0], Vec::new());
     for row in 0..call.rows {
         if !call.is_null(row) {
-            items.extend(needles.places(row, texts.get(row).as_bytes()).map(|place| {
-                place.map_or(0, |at| u64::try_from(at + 1).unwrap_or(0))
-            }));
+            items.extend(
+                needles
+                    .places(row, texts.get(row).as_bytes())
+                    .map(|place| place.map_or(0, |at| u64::try_from(at + 1).unwrap_or(0))),
+            );
         }
         offsets.push(crate::build::offset(call.function, items.len())?);
     }

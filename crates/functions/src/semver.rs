@@ -33,7 +33,8 @@ fn version(text: &str) -> &str {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let digits = |from: usize| bytes.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits =
+            |from: usize| bytes.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
         let first = digits(at);
         if first == 0 {
             at += 1;

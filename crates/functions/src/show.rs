@@ -17,7 +17,7 @@ use crate::zone::{DAY, Zone, civil};
 
 pub(crate) const TABLE: &[Scalar] = &[
     value("toString", to_string),
-    value("toJSONString", to_json).own_nulls(),
+    value("toJSONString", to_json),
     value("concat", concat),
     value("concatWithSeparator", concat_with_separator),
     value("format", format),
@@ -52,7 +52,8 @@ enum Shape<'a> {
 impl<'a> Printer<'a> {
     /// Instants are shown in `zone`, or else in that of their type.
     pub(crate) fn new(array: &'a ArrayRef, zone: Option<&str>) -> Result<Self, FunctionError> {
-        let unknown = || FunctionError::Contract { function: "toString", message: format!("no text for {}", array.data_type()) };
+        let unknown =
+            || FunctionError::Contract { function: "toString", message: format!("no text for {}", array.data_type()) };
         let whole = || ints(array).ok_or_else(unknown);
         let kind = match array.data_type() {
             DataType::Null => Shape::Nothing,
@@ -144,10 +145,10 @@ impl<'a> Printer<'a> {
     fn bare(&self, out: &mut String, at: usize) {
         match &self.kind {
             Shape::Int(values) => {
-                let _ = write!(out, "{}", values[at]);
+                write!(out, "{}", values[at]).unwrap_or_default();
             }
             Shape::UInt(values) => {
-                let _ = write!(out, "{}", values[at].cast_unsigned());
+                write!(out, "{}", values[at].cast_unsigned()).unwrap_or_default();
             }
             Shape::Bool(values) => out.push_str(if values[at] != 0 { "true" } else { "false" }),
             Shape::Double(values) => write_double(out, values[at]),
@@ -157,7 +158,7 @@ impl<'a> Printer<'a> {
             Shape::Instant(values, ticks, zone) => write_instant(out, values[at], *ticks, zone),
             Shape::Uuid(values) => {
                 if let Ok(uuid) = uuid::Uuid::from_slice(values.value(at)) {
-                    let _ = write!(out, "{uuid}");
+                    write!(out, "{uuid}").unwrap_or_default();
                 }
             }
             _ => {}
@@ -272,7 +273,7 @@ pub(crate) fn write_json_text(out: &mut String, text: &str) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             c if c < ' ' => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c));
+                write!(out, "\\u{:04X}", u32::from(c)).unwrap_or_default();
             }
             c => out.push(c),
         }
@@ -298,7 +299,7 @@ pub(crate) fn write_decimal(out: &mut String, digits: i128, scale: i8) {
 
 /// `value` in at least `width` digits.
 pub(crate) fn write_padded(out: &mut String, value: i64, width: usize) {
-    let _ = write!(out, "{value:0width$}");
+    write!(out, "{value:0width$}").unwrap_or_default();
 }
 
 pub(crate) fn write_date(out: &mut String, days: i64) {
@@ -437,7 +438,8 @@ fn pieces(pattern: &str, arguments: usize) -> Result<Vec<Piece>, FunctionError> 
                         _ => return Err(wrong("a placeholder is {} or {number}")),
                     }
                 }
-                let at = if index.is_empty() { next } else { index.parse().map_err(|_| wrong("a number is too large"))? };
+                let at =
+                    if index.is_empty() { next } else { index.parse().map_err(|_| wrong("a number is too large"))? };
                 next += usize::from(index.is_empty());
                 if at >= arguments {
                     return Err(wrong("there are not so many arguments"));

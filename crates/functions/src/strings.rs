@@ -5,8 +5,7 @@
 mod readable;
 mod split;
 
-
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 
 use crate::call::{Call, range};
@@ -40,8 +39,7 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("rpad", |call| pad(call, End::Right)),
     value("ascii", |call| {
         let texts = call.texts(0)?;
-        #[expect(clippy::cast_possible_wrap, reason = "a byte is signed there")]
-        call.number(|row| texts.get(row).as_bytes().first().map_or(0, |byte| i64::from(*byte as i8)))
+        call.number(|row| texts.get(row).as_bytes().first().map_or(0, |byte| i64::from(*byte)))
     }),
     value("initcap", initcap),
     value("translate", translate),
@@ -50,7 +48,9 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("splitByChar", split::by_char),
     value("splitByString", split::by_string),
     value("splitByWhitespace", |call| split::by_class(call, u8::is_ascii_whitespace)),
-    value("splitByNonAlpha", |call| split::by_class(call, |byte| byte.is_ascii_whitespace() || byte.is_ascii_punctuation())),
+    value("splitByNonAlpha", |call| {
+        split::by_class(call, |byte| byte.is_ascii_whitespace() || byte.is_ascii_punctuation())
+    }),
     value("alphaTokens", |call| split::by_class(call, |byte| !byte.is_ascii_alphabetic())),
     value("tokens", |call| split::by_class(call, |byte| byte.is_ascii() && !byte.is_ascii_alphanumeric())),
     value("splitByRegexp", split::by_regexp),
@@ -277,7 +277,7 @@ fn quote_meta(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         for c in texts.get(row).chars() {
             match c {
                 '\0' => out.push_str("\\x00"),
-                '\\' | '(' | ')' | '^' | '$' | '.' | '[' | '?' | '*' | '+' | '{' | ':' | '-' | '|' => {
+                '\\' | '(' | ')' | '^' | '$' | '.' | '[' | ']' | '?' | '*' | '+' | '{' | ':' | '-' | '|' => {
                     out.push('\\');
                     out.push(c);
                 }
@@ -299,4 +299,3 @@ fn append_if_absent(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         Ok(())
     })
 }
-

@@ -43,7 +43,8 @@ pub struct Scalar {
     pub nulls: Nulls,
 }
 
-type Evaluate = fn(&Call<'_>) -> Result<ArrayRef, FunctionError>;
+/// A kernel.
+pub(crate) type Evaluate = fn(&Call<'_>) -> Result<ArrayRef, FunctionError>;
 
 /// A function that answers values.
 pub(crate) const fn value(name: &'static str, evaluate: Evaluate) -> Scalar {
@@ -80,6 +81,10 @@ impl Scalar {
             let answer = self.plain(arguments, 1, returns, now_micros)?;
             return Ok(Value::Constant(answer));
         }
+        if rows == 0 {
+            let ty = if self.kind == Kind::Predicate { &DataType::Boolean } else { returns };
+            return Ok(Value::Column(crate::elements::none_of(ty)));
+        }
         if let Some(answer) = self.by_dictionary(arguments, rows, returns, now_micros) {
             return Ok(Value::Column(answer));
         }
@@ -87,13 +92,7 @@ impl Scalar {
     }
 
     /// Evaluates the values of the only column, if it is a dictionary worth it.
-    fn by_dictionary(
-        &self,
-        arguments: &[Value],
-        rows: usize,
-        returns: &DataType,
-        now_micros: i64,
-    ) -> Option<ArrayRef> {
+    fn by_dictionary(&self, arguments: &[Value], rows: usize, returns: &DataType, now_micros: i64) -> Option<ArrayRef> {
         let mut columns = arguments.iter().enumerate().filter(|(_, value)| !value.is_constant());
         let (at, column) = columns.next()?;
         if columns.next().is_some() || self.nulls == Nulls::Own || !is_dictionary(column.data_type()) {
@@ -101,7 +100,8 @@ impl Scalar {
         }
         let dictionary = column.array().as_dictionary_opt::<Int32Type>()?;
         let values = dictionary.values();
-        if values.len() > rows {
+        // Lists are never NULL, so a missing key has an answer too.
+        if values.len() > rows || (returns.is_nested() && dictionary.keys().null_count() > 0) {
             return None;
         }
         let mut inner = arguments.to_vec();
@@ -123,18 +123,33 @@ impl Scalar {
         let nulls = match self.nulls {
             Nulls::Own => None,
             Nulls::Propagate => match combined_nulls(&arguments, rows) {
-                Combined::All => return Ok(new_null_array(wanted, rows)),
+                Combined::All => return nothing(wanted, rows),
                 Combined::Some(nulls) => Some(nulls),
                 Combined::None => None,
             },
         };
         let call = Call { function: self.name, arguments: &arguments, rows, returns, now_micros, nulls };
-        let answer = with_nulls(&(self.evaluate)(&call)?, call.nulls.clone())?;
+        let mut answer = (self.evaluate)(&call)?;
+        if !wanted.is_nested() {
+            answer = with_nulls(&answer, call.nulls.as_ref())?;
+        }
         if answer.data_type() != wanted || answer.len() != rows {
-            return Err(call.contract(format!("{} rows of {} for {rows} of {wanted}", answer.len(), answer.data_type())));
+            return Err(call.contract(format!(
+                "{} rows of {} for {rows} of {wanted}",
+                answer.len(),
+                answer.data_type()
+            )));
         }
         Ok(answer)
     }
+}
+
+/// NULL in every row, or where the type has none, as that of lists, the default.
+fn nothing(ty: &DataType, rows: usize) -> Result<ArrayRef, FunctionError> {
+    if !ty.is_nested() {
+        return Ok(new_null_array(ty, rows));
+    }
+    crate::condition::expand(&Value::Constant(crate::elements::default_value(ty)?), rows)
 }
 
 fn is_dictionary(ty: &DataType) -> bool {

@@ -11,8 +11,7 @@ use crate::convert::coerce;
 use crate::error::FunctionError;
 use crate::table::{Scalar, value};
 
-pub(crate) const TABLE: &[Scalar] =
-    &[value("tuple", tuple).own_nulls(), value("tupleElement", element).own_nulls()];
+pub(crate) const TABLE: &[Scalar] = &[value("tuple", tuple).own_nulls(), value("tupleElement", element).own_nulls()];
 
 fn tuple(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let DataType::Struct(fields) = call.returns else { return Err(call.contract("it answers tuples")) };

@@ -36,19 +36,19 @@ pub(crate) const TABLE: &[Scalar] = &[
     piece!("netloc", netloc),
     piece!("path", |url| before(path_full(url), ['?', '#'])),
     piece!("pathFull", path_full),
-    piece!("queryString", |url| after_question(url, true)),
+    piece!("queryString", |url| before(query(url).unwrap_or_default(), ['#', '#'])),
     piece!("fragment", |url| url.split_once('#').map_or("", |(_, fragment)| fragment)),
     piece!("queryStringAndFragment", query_and_fragment),
     piece!("cutFragment", |url| before(url, ['#', '#'])),
-    piece!("cutQueryStringAndFragment", |url| before(url, ['?', '#'])),
+    piece!("cutQueryStringAndFragment", cut_query_and_fragment),
     value("cutQueryString", cut_query),
     value("cutWWW", cut_www),
     value("port", port),
     value("URLHierarchy", |call| hierarchy(call, true)),
     value("URLPathHierarchy", |call| hierarchy(call, false)),
     value("extractURLParameter", parameters::one),
-    value("extractURLParameters", |call| parameters::all(call, |parameter| parameter)),
-    value("extractURLParameterNames", |call| parameters::all(call, parameters::name)),
+    value("extractURLParameters", |call| parameters::all(call, parameters::Part::Whole)),
+    value("extractURLParameterNames", |call| parameters::all(call, parameters::Part::Name)),
     value("cutURLParameter", parameters::cut),
 ];
 
@@ -90,8 +90,8 @@ fn domain(url: &str) -> &str {
                 break;
             }
             b'@' => (start, dotted) = (at + 1, false),
-            b' ' | b'\t' | b'<' | b'>' | b'%' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'~' | b'[' | b']' | b';' | b'='
-            | b'&' => return "",
+            b' ' | b'\t' | b'<' | b'>' | b'%' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'~' | b'[' | b']' | b';'
+            | b'=' | b'&' => return "",
             _ => {}
         }
     }
@@ -133,27 +133,28 @@ fn path_full(url: &str) -> &str {
     after.find('/').and_then(|at| after.get(at..)).unwrap_or_default()
 }
 
-/// What follows the question mark, if that comes before a fragment.
-fn after_question(url: &str, without_fragment: bool) -> &str {
-    let Some(at) = url.find(['?', '#']) else { return "" };
-    let Some(query) = url.get(at..).and_then(|rest| rest.strip_prefix('?')) else { return "" };
-    if without_fragment { before(query, ['#', '#']) } else { query }
+/// What follows the first question mark.
+fn query(url: &str) -> Option<&str> {
+    url.split_once('?').map(|(_, query)| query)
 }
 
 fn query_and_fragment(url: &str) -> &str {
-    match url.find('#').filter(|at| url.find('?').is_none_or(|question| question > *at)) {
-        Some(at) => url.get(at..).unwrap_or_default(),
-        None => after_question(url, false),
-    }
+    let fragment = || url.find('#').and_then(|at| url.get(at..)).unwrap_or_default();
+    query(url).unwrap_or_else(fragment)
+}
+
+fn cut_query_and_fragment(url: &str) -> &str {
+    url.split_once('?').map_or_else(|| before(url, ['#', '#']), |(head, _)| head)
 }
 
 fn cut_query(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let texts = call.texts(0)?;
     call.write_texts(|row, out| {
         let url = texts.get(row);
-        out.push_str(before(url, ['?', '#']));
-        if let Some(at) = url.find('#') {
-            out.push_str(url.get(at..).unwrap_or_default());
+        let (head, query) = url.split_once('?').unwrap_or((url, ""));
+        out.push_str(head);
+        if let Some(at) = query.find('#') {
+            out.push_str(query.get(at..).unwrap_or_default());
         }
         Ok(())
     })
@@ -165,7 +166,7 @@ fn cut_www(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         let url = texts.get(row);
         let host = authority(url);
         match host.strip_prefix("www.") {
-            Some(rest) if host.len() < url.len() || url.starts_with("www.") => {
+            Some(rest) if host.len() < url.len() => {
                 out.push_str(url.get(..url.len() - host.len()).unwrap_or_default());
                 out.push_str(rest);
             }
@@ -208,7 +209,7 @@ fn hierarchy_of(url: &str, whole: bool, out: &mut TextBuilder) -> Result<(), Fun
     if url.is_empty() {
         return Ok(());
     }
-    let scheme = url.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let scheme = url.bytes().take_while(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()).count();
     let Some(rest) = url.get(scheme..).and_then(|rest| rest.strip_prefix("://")).filter(|rest| !rest.is_empty()) else {
         return if whole { out.push(url) } else { Ok(()) };
     };

@@ -12,8 +12,8 @@ pub(crate) const TABLE: &[Scalar] = &[
         let texts = call.texts(0)?;
         call.number(|row| count(texts.get(row)))
     }),
-    value("lowerUTF8", |call| mapped(call, |c, out| out.extend(one_to_one(c, c.to_lowercase())))),
-    value("upperUTF8", |call| mapped(call, |c, out| out.extend(one_to_one(c, c.to_uppercase())))),
+    value("lowerUTF8", |call| mapped(call, |c, out| out.extend(c.to_lowercase()))),
+    value("upperUTF8", |call| mapped(call, |c, out| out.extend(c.to_uppercase()))),
     value("reverseUTF8", |call| {
         let texts = call.texts(0)?;
         call.write_texts(|row, out| {
@@ -34,14 +34,6 @@ pub(crate) const TABLE: &[Scalar] = &[
 
 fn count(text: &str) -> i64 {
     i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
-}
-
-/// The mapping of a character, if it is one character. Others, such as capital ß, stay as they are.
-fn one_to_one(c: char, mut mapping: impl Iterator<Item = char>) -> Option<char> {
-    match (mapping.next(), mapping.next()) {
-        (Some(mapped), None) => Some(mapped),
-        _ => Some(c),
-    }
 }
 
 fn mapped(call: &Call<'_>, map: fn(char, &mut String)) -> Result<ArrayRef, FunctionError> {

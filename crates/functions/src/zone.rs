@@ -70,7 +70,9 @@ impl Zone {
 
     fn look_up(&self, second: i64) -> Span {
         let clamped = second.clamp(Timestamp::MIN.as_second() + 2, Timestamp::MAX.as_second() - 2);
-        let Ok(instant) = Timestamp::from_second(clamped) else { return Span { start: second, end: second + 1, offset: 0 } };
+        let Ok(instant) = Timestamp::from_second(clamped) else {
+            return Span { start: second, end: second + 1, offset: 0 };
+        };
         let after = Timestamp::from_second(clamped + 1).unwrap_or(instant);
         let start = self.zone.preceding(after).next().map_or(i64::MIN, |change| change.timestamp().as_second());
         let end = self.zone.following(instant).next().map_or(i64::MAX, |change| change.timestamp().as_second());

@@ -1,17 +1,23 @@
 //! One batch: records in, rows and person merges out.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
 use capture::{Envelope, Limits};
-use meta::{GroupRecord, IngestTx, MetaError};
+use meta::{GroupRecord, IngestTx, IngestionRules, MetaError};
 use model::{
     CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMerge, PersonMode, ProjectId, Properties, Sequence, Timestamp,
 };
 
-use crate::cache::Cache;
-use crate::event::{Prepared, Resolution, group_change, groups_of, prepare, row};
+use crate::added::{Added, place_of};
+use crate::cookieless::{self, Cookieless};
+use crate::definitions::{Definitions, Noted};
+use crate::event::{Prepared, Resolution, group_change, groups_of, prepare, refusal, row};
+use crate::geoip::GeoIp;
+use crate::memory::Memory;
 use crate::people::People;
+use crate::report::{Reports, details};
 use crate::resolved::Resolved;
 use crate::stats::Warning;
 
@@ -21,36 +27,30 @@ pub(crate) struct Applied {
     pub(crate) rows: Vec<EventRow>,
     pub(crate) merges: Vec<PersonMerge>,
     pub(crate) resolved: Vec<Resolved>,
-    pub(crate) warnings: Vec<Warning>,
+    pub(crate) reports: Reports,
     pub(crate) dropped: u64,
     pub(crate) undecodable: u64,
 }
 
 /// Resolves every event of `records`, in order, inside the transaction.
 ///
-/// When the transaction does not commit, `cache` must forget everything.
-pub(crate) fn apply(tx: &mut IngestTx<'_>, cache: &mut Cache, records: &[(u64, Bytes)]) -> Result<Applied, MetaError> {
+/// When the transaction does not commit, `memory` must forget everything.
+pub(crate) fn apply(
+    tx: &mut IngestTx<'_>,
+    memory: &mut Memory,
+    records: &[(u64, Bytes)],
+) -> Result<Applied, MetaError> {
     let mut applied = Applied::default();
-    let mut people = People::new(tx, cache);
-    let mut groups = Groups::default();
+    let Memory { persons, definitions, cookieless, geoip } = memory;
+    definitions.begin(tx.foreign_changes());
+    let people = People::new(tx, persons);
+    let mut batch =
+        Resolver { tx, people, groups: Groups::default(), definitions, cookieless, geoip: geoip.as_deref() };
     for (sequence, record) in records {
         let mut resolved = Resolved::new();
         let decoded: Option<Result<(), MetaError>> = with_events(record, |project, received, events| {
             for event in events {
-                let resolution = match prepare(event) {
-                    Err(warning) => {
-                        applied.warnings.push(warning);
-                        applied.dropped += 1;
-                        None
-                    }
-                    Ok(prepared) => {
-                        applied.warnings.extend(prepared.warning);
-                        let resolution = resolve(tx, &mut people, &mut groups, project, &prepared)?;
-                        applied.rows.push(row(project, received, prepared, &resolution));
-                        Some(resolution)
-                    }
-                };
-                resolved.push(resolution);
+                resolved.push(batch.event(project, received, event, &mut applied)?);
             }
             Ok(())
         });
@@ -62,10 +62,119 @@ pub(crate) fn apply(tx: &mut IngestTx<'_>, cache: &mut Cache, records: &[(u64, B
         }
         applied.resolved.push(resolved);
     }
-    let (merges, warnings) = people.finish(tx)?;
-    applied.merges = merges;
-    applied.warnings.extend(warnings);
+    let Resolver { tx, people, .. } = batch;
+    applied.merges = people.finish(tx)?;
+    tx.record_warnings(applied.reports.to_keep())?;
     Ok(applied)
+}
+
+/// Everything that resolving an event asks.
+struct Resolver<'r, 't> {
+    tx: &'r mut IngestTx<'t>,
+    people: People<'r>,
+    groups: Groups,
+    definitions: &'r mut Definitions,
+    cookieless: &'r mut Cookieless,
+    geoip: Option<&'r GeoIp>,
+}
+
+impl Resolver<'_, '_> {
+    /// Makes an event a row of `applied`, or drops it; what was resolved for it is what comes back.
+    fn event(
+        &mut self,
+        project: ProjectId,
+        received: Timestamp,
+        mut event: CapturedEvent<'_>,
+        applied: &mut Applied,
+    ) -> Result<Option<Resolution>, MetaError> {
+        let added = match self.added(project, received, &event)? {
+            Ok(added) => added,
+            Err(warning) => {
+                applied.drop(project, received, warning, &event);
+                return Ok(None);
+            }
+        };
+        added.apply(&mut event);
+        if let Some(warning) = refusal(&event) {
+            applied.drop(project, received, warning, &event);
+            return Ok(None);
+        }
+        let prepared = prepare(event);
+        let (resolution, group) = self.resolve(project, &prepared, added)?;
+        let noted = self.definitions.note(self.tx, project, received, &prepared, group)?;
+        let full = (noted == Noted::Full).then_some(Warning::DefinitionsFull);
+        for warning in prepared.warnings.iter().copied().chain(full) {
+            applied.reports.add(project, warning, received, || details(&prepared.event, &[]));
+        }
+        for (warning, details) in self.people.take_warnings() {
+            applied.reports.add(project, warning, received, || details);
+        }
+        applied.rows.push(row(project, received, prepared, &resolution));
+        Ok(Some(resolution))
+    }
+
+    /// What is added to an event from outside; the inner error says why it is dropped instead.
+    fn added(
+        &mut self,
+        project: ProjectId,
+        received: Timestamp,
+        event: &CapturedEvent<'_>,
+    ) -> Result<Result<Added, Warning>, MetaError> {
+        let rules = self.groups.rules(self.tx, project)?;
+        let age = received.as_micros().saturating_sub(event.timestamp.as_micros());
+        if rules.drop_older_than_seconds.is_some_and(|seconds| age / 1_000_000 > seconds) {
+            return Ok(Err(Warning::TooOld));
+        }
+        let place = self.geoip.and_then(|geoip| place_of(event, geoip));
+        if !cookieless::concerns(event) {
+            return Ok(Ok(Added { place, visitor: None }));
+        }
+        if !rules.takes_cookieless {
+            return Ok(Err(Warning::CookielessDisabled));
+        }
+        let visitor = self.cookieless.visitor(self.tx, project, &rules.timezone, event, received)?;
+        Ok(visitor.map(|visitor| Added { place, visitor: Some(visitor) }))
+    }
+
+    /// Whose event it is and in which groups, and the group type that a `$groupidentify` is about.
+    fn resolve(
+        &mut self,
+        project: ProjectId,
+        prepared: &Prepared<'_>,
+        added: Added,
+    ) -> Result<(Resolution, Option<usize>), MetaError> {
+        let Self { tx, people, groups, .. } = self;
+        let owner = people.resolve(tx, project, prepared)?;
+        let changed = groups.change(tx, project, &prepared.event)?;
+        // Groups are part of a profile: an event without one is in none.
+        let keys = match owner.mode {
+            PersonMode::Full => groups.keys_of(tx, project, &prepared.event)?,
+            PersonMode::Propertyless | PersonMode::ForceUpgrade => Default::default(),
+        };
+        let resolution = Resolution {
+            person_id: owner.person_id,
+            person_number: owner.person_number,
+            mode: owner.mode,
+            person_properties: owner.properties,
+            groups: keys,
+            anonymize_ip: groups.rules(tx, project)?.anonymize_ips,
+            added,
+        };
+        Ok((resolution, changed))
+    }
+}
+
+impl Applied {
+    fn drop(&mut self, project: ProjectId, received: Timestamp, warning: Warning, event: &CapturedEvent<'_>) {
+        self.dropped += 1;
+        self.reports.add(project, warning, received, || {
+            const MESSAGE: &str = "$$client_ingestion_warning_message";
+            match event.properties.get_str(MESSAGE).filter(|_| warning == Warning::ClientIngestionWarning) {
+                Some(message) => details(event, &[("message", &message)]),
+                None => details(event, &[]),
+            }
+        });
+    }
 }
 
 /// Builds the rows of `records` again from what was resolved for them. None if the two do not fit together.
@@ -76,9 +185,10 @@ pub(crate) fn rebuild(records: &[(u64, Bytes)], resolved: Vec<Resolved>) -> Opti
             if events.len() != resolved.len() {
                 return None;
             }
-            for (event, resolution) in events.into_iter().zip(&resolved) {
+            for (mut event, resolution) in events.into_iter().zip(&resolved) {
                 if let Some(resolution) = resolution {
-                    rows.push(row(project, received, prepare(event).ok()?, resolution));
+                    resolution.added.apply(&mut event);
+                    rows.push(row(project, received, prepare(event), resolution));
                 }
             }
             Some(())
@@ -96,41 +206,18 @@ pub(crate) fn rebuild(records: &[(u64, Bytes)], resolved: Vec<Resolved>) -> Opti
 fn with_events<T>(record: &Bytes, work: impl FnOnce(ProjectId, Timestamp, Vec<CapturedEvent<'_>>) -> T) -> Option<T> {
     let envelope = Envelope::decode(record).ok()?;
     // What was accepted once is accepted again, whatever the limits are by now.
-    let limits = Limits { payload_bytes: usize::MAX / 2, event_bytes: usize::MAX, ..Limits::DEFAULT };
+    let unlimited = usize::MAX / 2;
+    let limits = Limits { body_bytes: unlimited, payload_bytes: unlimited, event_bytes: unlimited, ..Limits::DEFAULT };
     let payload = capture::payload(&envelope.request, limits).ok()?;
     let batch = capture::parse(&payload, &envelope.request, &envelope.received, limits).ok()?;
     Some(work(envelope.project, envelope.received.at, batch.events))
-}
-
-fn resolve(
-    tx: &mut IngestTx<'_>,
-    people: &mut People<'_>,
-    groups: &mut Groups,
-    project: ProjectId,
-    prepared: &Prepared<'_>,
-) -> Result<Resolution, MetaError> {
-    let owner = people.resolve(tx, project, prepared)?;
-    groups.change(tx, project, &prepared.event)?;
-    // Groups are part of a profile: an event without one is in none.
-    let keys = match owner.mode {
-        PersonMode::Full => groups.keys_of(tx, project, &prepared.event)?,
-        PersonMode::Propertyless | PersonMode::ForceUpgrade => Default::default(),
-    };
-    Ok(Resolution {
-        person_id: owner.person_id,
-        person_number: owner.person_number,
-        mode: owner.mode,
-        person_properties: owner.properties,
-        groups: keys,
-        anonymize_ip: groups.anonymizes_ips(tx, project)?,
-    })
 }
 
 /// Group types and project settings, read once per batch.
 #[derive(Default)]
 struct Groups {
     indexes: HashMap<(ProjectId, String), Option<usize>>,
-    anonymize_ips: HashMap<ProjectId, bool>,
+    rules: HashMap<ProjectId, IngestionRules>,
 }
 
 impl Groups {
@@ -166,15 +253,15 @@ impl Groups {
         Ok(keys)
     }
 
-    /// Applies a `$groupidentify` to its group.
+    /// Applies a `$groupidentify` to its group, and tells its type.
     fn change(
         &mut self,
         tx: &mut IngestTx<'_>,
         project: ProjectId,
         event: &CapturedEvent<'_>,
-    ) -> Result<(), MetaError> {
-        let Some((kind, key, Some(set))) = group_change(event) else { return Ok(()) };
-        let Some(index) = self.index(tx, project, &kind, event.timestamp)? else { return Ok(()) };
+    ) -> Result<Option<usize>, MetaError> {
+        let Some((kind, key, Some(set))) = group_change(event) else { return Ok(None) };
+        let Some(index) = self.index(tx, project, &kind, event.timestamp)? else { return Ok(None) };
         let stored = tx.group(project, index, &key)?;
         let created_at = stored.as_ref().map_or(event.timestamp, |group| group.created_at);
         let mut properties = match &stored {
@@ -184,16 +271,15 @@ impl Groups {
         for (name, value) in set.iter() {
             properties.set(name.to_owned(), std::borrow::Cow::Owned(value.to_owned()));
         }
-        tx.save_group(project, index, &key, &GroupRecord { properties: properties.to_json(), created_at })
+        tx.save_group(project, index, &key, &GroupRecord { properties: properties.to_json(), created_at })?;
+        Ok(Some(index))
     }
 
-    fn anonymizes_ips(&mut self, tx: &mut IngestTx<'_>, project: ProjectId) -> Result<bool, MetaError> {
-        if let Some(answer) = self.anonymize_ips.get(&project) {
-            return Ok(*answer);
-        }
-        let answer = tx.anonymizes_ips(project)?;
-        self.anonymize_ips.insert(project, answer);
-        Ok(answer)
+    fn rules(&mut self, tx: &mut IngestTx<'_>, project: ProjectId) -> Result<&IngestionRules, MetaError> {
+        Ok(match self.rules.entry(project) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(tx.rules(project)?),
+        })
     }
 }
 

@@ -115,18 +115,17 @@ impl Compactor {
                 self.store.forget_merges(project, &gone);
             }
         }
+        // Before the segments are looked at: what is sealed afterwards is not seen below.
+        let flushed = self.meta.positions()?.flushed;
         let mut deleted: HashMap<ProjectId, Vec<PersonNumber>> = HashMap::new();
         for (project, number) in self.meta.deleted_persons()? {
             deleted.entry(project).or_default().push(number);
         }
         for (project, numbers) in deleted {
-            let mut gone = Vec::new();
-            for number in numbers {
-                if self.store.is_gone(project, number)? {
-                    gone.push(number);
-                }
-            }
-            self.meta.forget_deleted_persons(project, &gone)?;
+            let gone = self.store.gone(project, &numbers)?;
+            let now = Timestamp::from_micros(self.clock.unix_micros());
+            let forgotten = self.meta.forget_deleted_persons(project, &gone, flushed, now)?;
+            self.store.forget_hidden(project, &forgotten);
         }
         Ok(())
     }

@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use model::{
-    CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, PersonNumber, ProjectId, Properties, Timestamp,
+    CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, PersonNumber, ProjectId, Properties, TimeDoubt, Timestamp,
     write_json_string,
 };
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::added::Added;
 use crate::elements::take_chain;
 use crate::identity::malformed_merge_field;
 use crate::person_properties::Wishes;
@@ -36,7 +37,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) profile: Profile,
     /// What the event wants of its person; nothing for a personless one.
     pub(crate) wishes: Wishes<'a>,
-    pub(crate) warning: Option<Warning>,
+    /// What is odd about the event, though it is stored.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Whether an event may touch a person profile.
@@ -57,39 +59,50 @@ pub(crate) struct Resolution {
     pub(crate) person_properties: Arc<str>,
     pub(crate) groups: [Option<String>; GROUP_TYPES_MAX],
     pub(crate) anonymize_ip: bool,
+    /// What was added to the event before all else.
+    pub(crate) added: Added,
 }
 
-/// Decides whether and how `event` is stored; an error says why it is dropped.
-pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Result<Prepared<'_>, Warning> {
+/// Why an event is dropped, if it is.
+pub(crate) fn refusal(event: &CapturedEvent<'_>) -> Option<Warning> {
     let name = event.name.as_ref();
     match name {
-        "$$client_ingestion_warning" => return Err(Warning::ClientIngestionWarning),
-        "$$heatmap" => return Err(Warning::HeatmapNotStored),
+        "$$client_ingestion_warning" => return Some(Warning::ClientIngestionWarning),
+        "$$heatmap" => return Some(Warning::HeatmapNotStored),
         _ => {}
-    }
-    if is_true(event.properties.get("$cookieless_mode")) {
-        return Err(Warning::CookielessDisabled);
     }
     if name == "$groupidentify"
         && text(&event.properties, "$group_key").is_some_and(|key| key.chars().count() > GROUP_KEY_CHARS_MAX)
     {
-        return Err(Warning::GroupKeyTooLong);
+        return Some(Warning::GroupKeyTooLong);
     }
     match malformed_merge_field(name, &event.properties) {
-        Some("alias") => return Err(Warning::InvalidAlias),
-        Some(_) => return Err(Warning::InvalidAnonDistinctId),
+        Some("alias") => return Some(Warning::InvalidAlias),
+        Some(_) => return Some(Warning::InvalidAnonDistinctId),
         None => {}
     }
-    let (profile, mut warning) = profile_of(name, &event.properties);
     let needs_profile = matches!(name, "$identify" | "$create_alias" | "$merge_dangerously" | "$groupidentify");
-    if profile == Profile::Personless && needs_profile {
-        return Err(Warning::PersonlessIdentify);
+    let is_personless = needs_profile && profile_of(name, &event.properties).0 == Profile::Personless;
+    is_personless.then_some(Warning::PersonlessIdentify)
+}
+
+/// Decides how `event`, which is not refused, is stored.
+pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Prepared<'_> {
+    let name = event.name.as_ref();
+    let (profile, warning) = profile_of(name, &event.properties);
+    let mut warnings: Vec<Warning> = warning.into_iter().collect();
+    warnings.extend(event.time_doubt.map(|doubt| match doubt {
+        TimeDoubt::Unreadable => Warning::UnreadableTimestamp,
+        TimeDoubt::Future => Warning::FutureTimestamp,
+    }));
+    if event.uuid.get_version_num() != 7 && !is_own_library(&event.properties) {
+        warnings.push(Warning::UuidNotV7);
     }
     let wishes = if name == "$groupidentify" {
         event.properties.remove("$set");
         event.properties.remove("$set_once");
         if event.properties.get("$group_set").is_some_and(|set| !set.get().starts_with('{')) {
-            warning = Some(Warning::InvalidGroupSet);
+            warnings.push(Warning::InvalidGroupSet);
         }
         Wishes::default()
     } else if profile == Profile::Personless {
@@ -97,7 +110,12 @@ pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Result<Prepared<'_>, Warn
     } else {
         Wishes::of(name, &event.properties)
     };
-    Ok(Prepared { event, profile, wishes, warning })
+    Prepared { event, profile, wishes, warnings }
+}
+
+/// Whether an event is from one of PostHog's libraries, some of which make uuids of version 4.
+fn is_own_library(properties: &Properties<'_>) -> bool {
+    text(properties, "$lib").is_some_and(|name| name == "web" || name == "js" || name.starts_with("posthog-"))
 }
 
 fn profile_of(name: &str, properties: &Properties<'_>) -> (Profile, Option<Warning>) {
@@ -257,10 +275,6 @@ fn text<'a>(properties: &'a Properties<'_>, key: &str) -> Option<Cow<'a, str>> {
     properties.get_str(key)
 }
 
-fn is_true(raw: Option<&RawValue>) -> bool {
-    raw.is_some_and(|raw| raw.get() == "true")
-}
-
 fn scrubbed(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
@@ -279,3 +293,6 @@ fn cut_name(name: Cow<'_, str>) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

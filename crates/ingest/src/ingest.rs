@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use env::Clock;
+use env::{Clock, Random};
 use eventlog::{EventLog, ReadError, Tail, Wait};
 use meta::{Meta, MetaError};
 use model::Sequence;
 use store::{Batch, Pressure, Store, StoreError};
 
 use crate::batch::{Applied, apply, range_of, rebuild};
-use crate::cache::Cache;
+use crate::geoip::GeoIp;
+use crate::memory::Memory;
 use crate::resolved;
 use crate::sealer::{SealRequests, Sealer, StopHandle};
 use crate::stats::StatsHandle;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub person_cache_bytes: usize,
     /// Time from the begin of a batch to that of the next, unless it was a large one: gathers records that trickle in.
     pub batch_interval: Duration,
+    /// Where client addresses are, if the operator provides it.
+    pub geoip: Option<Arc<GeoIp>>,
 }
 
 impl Default for Settings {
@@ -36,6 +39,7 @@ impl Default for Settings {
             seal_interval: Duration::from_secs(600),
             person_cache_bytes: 32 << 20,
             batch_interval: Duration::from_millis(40),
+            geoip: None,
         }
     }
 }
@@ -90,7 +94,7 @@ pub struct Ingest {
     clock: Clock,
     settings: Settings,
     tail: Tail,
-    cache: Cache,
+    memory: Memory,
     encoder: resolved::Encoder,
     applied: Sequence,
     requests: SealRequests,
@@ -116,6 +120,7 @@ impl Ingest {
         log: EventLog,
         store: Arc<Store>,
         clock: Clock,
+        random: Random,
         settings: Settings,
     ) -> Result<(Self, Sealer), IngestError> {
         let positions = meta.positions()?;
@@ -132,7 +137,7 @@ impl Ingest {
         let requests = SealRequests::default();
         let sealer = Sealer::new(Arc::clone(&meta), log.clone(), Arc::clone(&store), requests.clone(), stats.clone());
         let tail = log.tail(positions.flushed.0);
-        let cache = Cache::new(settings.person_cache_bytes);
+        let memory = Memory::new(settings.person_cache_bytes, random, settings.geoip.clone());
         let ingest = Self {
             meta,
             log,
@@ -140,7 +145,7 @@ impl Ingest {
             clock,
             settings,
             tail,
-            cache,
+            memory,
             encoder: resolved::Encoder::new(),
             applied: positions.flushed,
             requests,
@@ -207,10 +212,10 @@ impl Ingest {
         let Some((first, last)) = range_of(&records) else { return Ok(Progress::Idle) };
         let bytes: usize = records.iter().map(|(_, record)| record.len()).sum();
         self.small_batch = (bytes < self.settings.batch_bytes / 2).then(|| self.clock.instant());
-        let (cache, encoder) = (&mut self.cache, &mut self.encoder);
+        let (memory, encoder) = (&mut self.memory, &mut self.encoder);
         let committed = self.meta.ingest(|tx| {
             tx.begin(first, last)?;
-            let applied = apply(tx, cache, &records)?;
+            let applied = apply(tx, memory, &records)?;
             tx.keep_resolved(&encoder.encode(&applied.resolved))?;
             Ok::<_, MetaError>(applied)
         });
@@ -218,13 +223,13 @@ impl Ingest {
             #[cfg(test)]
             Ok(_) if self.dies_after_commit => Ok(Progress::Applied),
             Ok(applied) => {
-                self.cache.end();
+                self.memory.end();
                 self.count(&applied);
                 self.publish(Batch { rows: applied.rows, merges: applied.merges, through: last })?;
                 Ok(Progress::Applied)
             }
             Err(error) => {
-                self.cache.forget();
+                self.memory.forget();
                 // The records were taken from the tail; put it back before them.
                 self.tail = self.log.tail(self.applied.0);
                 Err(error.into())
@@ -253,9 +258,10 @@ impl Ingest {
         stats.dropped += applied.dropped;
         stats.undecodable += applied.undecodable;
         stats.merges += applied.merges.len() as u64;
-        for warning in &applied.warnings {
-            tracing::debug!(warning = warning.as_str(), "ingestion warning");
-            *stats.warnings.entry(*warning).or_default() += 1;
+        for report in &applied.reports.all {
+            let warning = report.warning;
+            tracing::debug!(project = report.project.0, warning = warning.as_str(), "ingestion warning");
+            *stats.warnings.entry(warning).or_default() += report.count;
         }
     }
 

@@ -6,15 +6,21 @@
 
 #![warn(missing_docs)]
 
+mod added;
 mod batch;
 mod cache;
 mod compactor;
+mod cookieless;
+mod definitions;
 mod elements;
 mod event;
+mod geoip;
 mod identity;
 mod ingest;
+mod memory;
 mod people;
 mod person_properties;
+mod report;
 mod resolved;
 mod sealer;
 mod stats;
@@ -23,6 +29,7 @@ mod stored;
 mod testing;
 
 pub use compactor::Compactor;
+pub use geoip::{GeoIp, InvalidGeoIp};
 pub use ingest::{Ingest, IngestError, Progress, Settings};
 pub use sealer::{Sealer, SealerStop, StopHandle};
 pub use stats::{Stats, StatsHandle, Warning};

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use meta::{IngestTx, MetaError, NewPerson};
-use model::{PersonMerge, PersonMode, PersonNumber, ProjectId, Timestamp};
+use model::{CapturedEvent, PersonMerge, PersonMode, PersonNumber, ProjectId, Timestamp};
 use uuid::Uuid;
 
 use crate::cache::{Cache, Owner, Person};
 use crate::event::{Prepared, Profile};
 use crate::identity::{is_illegal, merge_wish};
 use crate::person_properties::{Wishes, merged};
+use crate::report::details;
 use crate::stats::Warning;
+use crate::stored::StoredProperties;
 
 /// A personless event this much younger than its person is one that should have had a profile, in microseconds.
 const FORCE_UPGRADE_AFTER: i64 = 60_000_000;
+
+/// Largest properties of a person, in bytes of JSON.
+const PERSON_BYTES_MAX: usize = 512 << 10;
 
 /// Who an event belongs to.
 pub(crate) struct Attribution {
@@ -29,7 +34,8 @@ pub(crate) struct People<'a> {
     /// Those the database does not know as they are now.
     changed: Vec<(ProjectId, PersonNumber)>,
     merges: Vec<PersonMerge>,
-    warnings: Vec<Warning>,
+    /// About the event that is being resolved, with what they tell.
+    warnings: Vec<(Warning, String)>,
     /// What events without a profile know of their person.
     nothing: Arc<str>,
 }
@@ -108,7 +114,7 @@ impl<'a> People<'a> {
         let event = &prepared.event;
         match owner {
             Owner::Person(number) => {
-                self.apply(project, number, &event.name, &prepared.wishes);
+                self.apply(project, number, prepared);
                 Ok(number)
             }
             Owner::Nobody { .. } => {
@@ -130,7 +136,7 @@ impl<'a> People<'a> {
         let target = event.distinct_id.as_str();
         let of_target = self.cache.owner(tx, project, target)?;
         if is_illegal(source) || is_illegal(target) {
-            self.warnings.push(Warning::IllegalDistinctId);
+            self.warn_of_merge(Warning::IllegalDistinctId, event, source);
             return self.change_or_create(tx, project, prepared, of_target);
         }
         let number = match (self.cache.owner(tx, project, source)?, of_target) {
@@ -145,9 +151,9 @@ impl<'a> People<'a> {
             }
             (Owner::Person(from), Owner::Person(into)) if from != into => {
                 if self.cache.person(project, from).is_identified && !even_if_identified {
-                    self.warnings.push(Warning::AlreadyIdentified);
+                    self.warn_of_merge(Warning::AlreadyIdentified, event, source);
                 } else {
-                    self.merge_persons(tx, project, from, into)?;
+                    self.merge_persons(tx, project, event, from, into)?;
                 }
                 into
             }
@@ -156,7 +162,7 @@ impl<'a> People<'a> {
         if !self.cache.person(project, number).is_identified {
             self.change(project, number).is_identified = true;
         }
-        self.apply(project, number, &event.name, &prepared.wishes);
+        self.apply(project, number, prepared);
         Ok(number)
     }
 
@@ -200,6 +206,7 @@ impl<'a> People<'a> {
         &mut self,
         tx: &mut IngestTx<'_>,
         project: ProjectId,
+        event: &CapturedEvent<'_>,
         from: PersonNumber,
         into: PersonNumber,
     ) -> Result<(), MetaError> {
@@ -208,11 +215,18 @@ impl<'a> People<'a> {
         let source = source.clone();
         let survivor = self.change(project, into);
         survivor.note_keys();
-        survivor.properties = merged(&source.properties, &survivor.properties);
+        let properties = merged(&source.properties, &survivor.properties);
+        let too_large = is_too_large(&properties, &survivor.properties);
+        if !too_large {
+            survivor.properties = properties;
+        }
         survivor.created_at = source.created_at.min(survivor.created_at);
         survivor.version = source.version.max(survivor.version);
         let merge = tx.merge_persons(project, source.key, survivor.key)?;
         self.merges.push(merge);
+        if too_large {
+            self.warnings.push((Warning::PersonTooLarge, details(event, &[])));
+        }
         Ok(())
     }
 
@@ -225,7 +239,11 @@ impl<'a> People<'a> {
         is_identified: bool,
         distinct_ids: &[&str],
     ) -> Result<PersonNumber, MetaError> {
-        let properties = prepared.wishes.created(prepared.event.uuid);
+        let mut properties = prepared.wishes.created(prepared.event.uuid);
+        if properties.text().len() > PERSON_BYTES_MAX {
+            properties = Wishes::default().created(prepared.event.uuid);
+            self.warnings.push((Warning::PersonTooLarge, details(&prepared.event, &[])));
+        }
         let email = properties.get_str("email");
         let record = tx.create_person(
             project,
@@ -247,9 +265,14 @@ impl<'a> People<'a> {
         Ok(number)
     }
 
-    fn apply(&mut self, project: ProjectId, number: PersonNumber, event: &str, wishes: &Wishes<'_>) {
+    fn apply(&mut self, project: ProjectId, number: PersonNumber, prepared: &Prepared<'_>) {
+        let Prepared { event, wishes, .. } = prepared;
         let person = self.cache.person(project, number);
-        let Some(properties) = wishes.apply(event, &person.properties) else { return };
+        let Some(properties) = wishes.apply(&event.name, &person.properties) else { return };
+        if is_too_large(&properties, &person.properties) {
+            self.warnings.push((Warning::PersonTooLarge, details(event, &[])));
+            return;
+        }
         if wishes.concern("email") {
             person.note_keys();
         }
@@ -266,8 +289,19 @@ impl<'a> People<'a> {
         person
     }
 
+    fn warn_of_merge(&mut self, warning: Warning, event: &CapturedEvent<'_>, source: &str) {
+        let details =
+            details(event, &[("sourcePersonDistinctId", source), ("targetPersonDistinctId", &event.distinct_id)]);
+        self.warnings.push((warning, details));
+    }
+
+    /// What was odd about the event that was resolved last, with what it tells.
+    pub(crate) fn take_warnings(&mut self) -> Vec<(Warning, String)> {
+        std::mem::take(&mut self.warnings)
+    }
+
     /// Writes every changed person, and hands over what happened.
-    pub(crate) fn finish(self, tx: &mut IngestTx<'_>) -> Result<(Vec<PersonMerge>, Vec<Warning>), MetaError> {
+    pub(crate) fn finish(self, tx: &mut IngestTx<'_>) -> Result<Vec<PersonMerge>, MetaError> {
         let mut changed = self.changed;
         // Rows next to each other are written one after the other.
         changed.sort_by_cached_key(|(project, number)| self.cache.person(*project, *number).key.row);
@@ -287,9 +321,17 @@ impl<'a> People<'a> {
             }
             self.cache.count(project, number);
         }
-        Ok((self.merges, self.warnings))
+        Ok(self.merges)
     }
 }
 
+/// Whether a person would grow beyond its limit. One that is beyond it already may still shrink.
+fn is_too_large(properties: &StoredProperties, before: &StoredProperties) -> bool {
+    let bytes = properties.text().len();
+    bytes > PERSON_BYTES_MAX && bytes > before.text().len()
+}
+
+#[cfg(test)]
+mod naive;
 #[cfg(test)]
 mod tests;

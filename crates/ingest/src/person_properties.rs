@@ -146,6 +146,11 @@ impl<'a> Wishes<'a> {
         }
     }
 
+    /// What the event asks for itself, without what is lifted from its properties.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.set.iter().take(self.own_set).chain(self.set_once.iter().take(self.own_set_once))
+    }
+
     /// What to set if it is not there, except what is to be set anyway.
     fn set_once_alone(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.set_once.iter().enumerate().filter_map(|(at, (key, value))| {

@@ -5,7 +5,7 @@
 //!
 //! Format: version byte, then zstd of: number of distinct person-property texts and those texts; then for each record the
 //! number of its events and for each event a tag (0 dropped, 1 stored) with person id and number, mode, place of its person
-//! properties, flags, and group keys. Integers are u32 little endian, texts are prefixed by their length.
+//! properties, flags, group keys, and what was added to it. Integers are u32 little endian, texts are prefixed by their length.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,9 +14,15 @@ use std::sync::Arc;
 use model::{GROUP_TYPES_MAX, PersonMode, PersonNumber};
 use uuid::Uuid;
 
+use crate::added::{Added, Visitor};
 use crate::event::Resolution;
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The same, but for what was added.
+const OLDER_VERSION: u8 = 2;
+const HAS_PLACE: u8 = 1 << 5;
+const HAS_VISITOR: u8 = 1 << 6;
+const ANONYMIZES_IP: u8 = 1 << 7;
 /// Nobody reads a blob unless the process dies: speed counts.
 const COMPRESSION_LEVEL: i32 = -3;
 
@@ -92,15 +98,29 @@ fn put_event<'a>(body: &mut Vec<u8>, texts: &mut Texts<'a>, resolution: &'a Reso
     body.push(mode_code(resolution.mode));
     body.extend_from_slice(&texts.place(&resolution.person_properties).to_le_bytes());
     let groups = resolution.groups.iter().enumerate().filter(|(_, key)| key.is_some());
-    let flags = groups.fold(u8::from(resolution.anonymize_ip) << 7, |flags, (index, _)| flags | 1 << index);
+    let Added { place, visitor } = &resolution.added;
+    let mut flags = groups.fold(0, |flags, (index, _)| flags | 1 << index);
+    for (is_set, flag) in
+        [(resolution.anonymize_ip, ANONYMIZES_IP), (place.is_some(), HAS_PLACE), (visitor.is_some(), HAS_VISITOR)]
+    {
+        flags |= if is_set { flag } else { 0 };
+    }
     body.push(flags);
     for key in resolution.groups.iter().flatten() {
         put_text(body, key);
     }
+    if let Some(place) = place {
+        body.extend_from_slice(&texts.place(place).to_le_bytes());
+    }
+    if let Some(Visitor { distinct_id, session_id }) = visitor {
+        put_text(body, distinct_id);
+        put_text(body, session_id);
+    }
 }
 
 pub(crate) fn decode(blob: &[u8], records: usize) -> Result<Vec<Resolved>, Unreadable> {
-    let compressed = blob.strip_prefix(&[VERSION]).ok_or(Unreadable(None))?;
+    let compressed = blob.strip_prefix(&[VERSION]).or_else(|| blob.strip_prefix(&[OLDER_VERSION]));
+    let compressed = compressed.ok_or(Unreadable(None))?;
     let plain = zstd::stream::decode_all(compressed).map_err(|error| Unreadable(Some(error)))?;
     let mut reader = Reader { rest: &plain };
     reader.records(records).ok_or(Unreadable(None))
@@ -134,8 +154,17 @@ impl Reader<'_> {
                 *key = Some(self.text()?);
             }
         }
-        let anonymize_ip = flags & 1 << 7 != 0;
-        Some(Some(Resolution { person_id, person_number, mode, person_properties, groups, anonymize_ip }))
+        let place = match flags & HAS_PLACE {
+            0 => None,
+            _ => Some(Arc::clone(texts.get(self.u32()? as usize)?)),
+        };
+        let visitor = match flags & HAS_VISITOR {
+            0 => None,
+            _ => Some(Visitor { distinct_id: self.text()?, session_id: self.text()? }),
+        };
+        let anonymize_ip = flags & ANONYMIZES_IP != 0;
+        let added = Added { place, visitor };
+        Some(Some(Resolution { person_id, person_number, mode, person_properties, groups, anonymize_ip, added }))
     }
 
     fn take(&mut self, length: usize) -> Option<&[u8]> {
@@ -188,6 +217,12 @@ mod tests {
             person_properties: properties.into(),
             groups: groups.map(|key| key.map(str::to_owned)),
             anonymize_ip: person % 2 == 1,
+            added: Added {
+                place: person.is_multiple_of(3).then(|| r#"{"$geoip_city_name":"Bern"}"#.into()),
+                visitor: person
+                    .is_multiple_of(2)
+                    .then(|| Visitor { distinct_id: "cookieless_1".to_owned(), session_id: person.to_string() }),
+            },
         })
     }
 
@@ -199,6 +234,7 @@ mod tests {
                 resolution(1, r#"{"a":1}"#, none),
                 None,
                 resolution(2, r#"{"a":1}"#, [Some("acme"), None, None, None, Some("é")]),
+                resolution(6, "{}", [Some("all"), Some("of"), Some("them"), Some("at"), Some("once")]),
             ],
             vec![],
             vec![resolution(3, "{}", none)],

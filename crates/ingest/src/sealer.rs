@@ -32,7 +32,7 @@ impl StopHandle {
     }
 
     /// Waits until stopping is asked for, at most `timeout`.
-    pub(crate) fn wait(&self, timeout: Duration) {
+    pub fn wait(&self, timeout: Duration) {
         let mut stop = self.0.0.lock();
         if !*stop {
             self.0.1.wait_for(&mut stop, timeout);

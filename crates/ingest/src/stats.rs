@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 /// Why an event was dropped after its acknowledgement, or stored otherwise than asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Warning {
     /// The event is a warning from a client library.
     ClientIngestionWarning,
@@ -30,6 +30,28 @@ pub enum Warning {
     IllegalDistinctId,
     /// An identified person was to be merged away.
     AlreadyIdentified,
+    /// A person would have grown beyond its limit.
+    PersonTooLarge,
+    /// The event is older than its project takes.
+    TooOld,
+    /// The timestamp cannot be read.
+    UnreadableTimestamp,
+    /// The timestamp lies too far in the future.
+    FutureTimestamp,
+    /// The event has a uuid that is not of version 7, from a library that is not one of PostHog's.
+    UuidNotV7,
+    /// A visitor without cookies cannot be told from others without this.
+    CookielessMissingUserAgent,
+    /// As above.
+    CookielessMissingIp,
+    /// As above.
+    CookielessMissingHost,
+    /// The day of the event is too long ago, or not yet anywhere.
+    CookielessOutOfRange,
+    /// Visitors without cookies cannot be identified.
+    CookielessIdentity,
+    /// The project has as many definitions of events or properties as it may have.
+    DefinitionsFull,
 }
 
 impl Warning {
@@ -48,6 +70,17 @@ impl Warning {
             Self::InvalidProcessPersonProfile => "invalid_process_person_profile",
             Self::IllegalDistinctId => "cannot_merge_with_illegal_distinct_id",
             Self::AlreadyIdentified => "cannot_merge_already_identified",
+            Self::PersonTooLarge => "person_properties_size_violation",
+            Self::TooOld => "event_dropped_too_old",
+            Self::UnreadableTimestamp => "ignored_invalid_timestamp",
+            Self::FutureTimestamp => "event_timestamp_in_future",
+            Self::UuidNotV7 => "event_uuid_not_v7",
+            Self::CookielessMissingUserAgent => "cookieless_missing_user_agent",
+            Self::CookielessMissingIp => "cookieless_missing_ip",
+            Self::CookielessMissingHost => "cookieless_missing_host",
+            Self::CookielessOutOfRange => "cookieless_timestamp_out_of_range",
+            Self::CookielessIdentity => "cookieless_identity_event_dropped",
+            Self::DefinitionsFull => "definitions_limit_reached",
         }
     }
 }

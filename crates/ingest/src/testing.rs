@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::batch::{Applied, apply, rebuild};
-use crate::cache::Cache;
+use crate::memory::Memory;
 use crate::resolved;
 use crate::stats::Warning;
 
@@ -51,6 +51,7 @@ pub(crate) fn record(number: u64, events: &[Value]) -> Bytes {
         query: "",
         content_type: None,
         content_encoding: None,
+        sender: None,
         body: body.as_bytes(),
     };
     let mut record = Envelope { project: PROJECT, received, request }.header();
@@ -71,7 +72,7 @@ pub(crate) struct World {
     pub(crate) meta: Meta,
     _directory: tempfile::TempDir,
     sequence: u64,
-    pub(crate) cache: Cache,
+    pub(crate) memory: Memory,
     /// In the order they were stored, replaced copies included.
     pub(crate) rows: Vec<EventRow>,
     pub(crate) merges: Vec<PersonMerge>,
@@ -93,7 +94,7 @@ impl World {
             meta: database(&directory),
             _directory: directory,
             sequence: 0,
-            cache: Cache::new(bytes),
+            memory: Memory::new(bytes, Random::seeded(3), None),
             rows: Vec::new(),
             merges: Vec::new(),
             warnings: Vec::new(),
@@ -117,19 +118,22 @@ impl World {
             .meta
             .ingest(|tx| {
                 tx.begin(first, last)?;
-                let applied: Applied = apply(tx, &mut self.cache, &records)?;
+                let applied: Applied = apply(tx, &mut self.memory, &records)?;
                 let blob = resolved::Encoder::new().encode(&applied.resolved);
                 tx.keep_resolved(&blob)?;
                 Ok::<_, MetaError>((applied, blob))
             })
             .unwrap();
-        self.cache.end();
+        self.memory.end();
         let rebuilt = rebuild(&records, resolved::decode(&blob, records.len()).unwrap());
         assert_eq!(rebuilt.as_ref(), Some(&applied.rows), "replay gives other rows");
         self.check_numbers(&applied);
         self.rows.extend(applied.rows);
         self.merges.extend(applied.merges);
-        self.warnings.extend(applied.warnings);
+        for report in &applied.reports.all {
+            let count = usize::try_from(report.count).unwrap();
+            self.warnings.extend(std::iter::repeat_n(report.warning, count));
+        }
         self.dropped += applied.dropped;
         self
     }
@@ -138,11 +142,11 @@ impl World {
     pub(crate) fn fail(&mut self, events: &[Value]) {
         let records = [(self.sequence + 1, record(self.sequence + 1, events))];
         let failed = self.meta.ingest(|tx| {
-            apply(tx, &mut self.cache, &records)?;
+            apply(tx, &mut self.memory, &records)?;
             Err::<(), _>(MetaError::Unreadable("test"))
         });
         assert!(failed.is_err());
-        self.cache.forget();
+        self.memory.forget();
     }
 
     /// One person id has one number, one number one id, and numbers follow each other in the order of their first use.

@@ -15,6 +15,8 @@ pub struct Positions {
     pub applied: Sequence,
     /// Rows are sealed through here.
     pub flushed: Sequence,
+    /// Counts changes of persons other than by ingestion.
+    pub person_changes: u64,
 }
 
 /// What was resolved for the records `first..=last`.
@@ -49,7 +51,7 @@ impl Meta {
                         .query_row(params![name], |row| row.get(0))?,
                 ))
             };
-            Ok(Positions { applied: of("applied")?, flushed: of("flushed")? })
+            Ok(Positions { applied: of("applied")?, flushed: of("flushed")?, person_changes: of("person_changes")?.0 })
         })
     }
 

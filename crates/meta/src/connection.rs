@@ -1,8 +1,6 @@
 //! One writer, a few readers. The only place that knows SQLite.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
@@ -11,12 +9,14 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{MetaError, OpenError};
 use crate::keys::KeyCache;
-use crate::tenants::Project;
+use crate::tenants::ProjectCache;
+use crate::warnings::PendingWarnings;
 
 /// What the first of [`MIGRATIONS`] leads to. Format 1 was never released; nothing can read it.
 const FIRST_FORMAT: i64 = 2;
 /// Scripts that lead from nothing to the first format, and from each format to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("0001_schema.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("0001_schema.sql"), include_str!("0003_objects.sql"), include_str!("0004_definitions.sql")];
 const READERS_MAX: usize = 4;
 /// The writer's page cache. Ingestion changes the same pages in batch after batch.
 const CACHE_KIB: i64 = 16 << 10;
@@ -29,10 +29,11 @@ pub struct Meta {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
-    pub(crate) projects: RwLock<HashMap<String, Arc<Project>>>,
+    pub(crate) projects: RwLock<ProjectCache>,
     pub(crate) keys: Mutex<KeyCache>,
     /// Counts changes of persons other than by ingestion. Changed under the writer's lock only.
     foreign_changes: AtomicU64,
+    pub(crate) pending_warnings: PendingWarnings,
 }
 
 impl Meta {
@@ -48,11 +49,19 @@ impl Meta {
             projects: RwLock::default(),
             keys: Mutex::default(),
             foreign_changes: AtomicU64::new(0),
+            pending_warnings: PendingWarnings::default(),
         })
     }
 
     /// Tells ingestion that what it remembers of persons may be outdated: to be called in the transaction that does it.
-    pub(crate) fn note_foreign_change(&self) {
+    pub(crate) fn note_foreign_change(&self, tx: &Transaction<'_>) -> Result<(), MetaError> {
+        tx.prepare_cached("UPDATE positions SET value = value + 1 WHERE name = 'person_changes'")?.execute([])?;
+        self.foreign_changes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Tells ingestion that a definition it remembers may be gone. What it remembers of persons goes with it: this is rare.
+    pub(crate) fn note_deleted_definition(&self) {
         self.foreign_changes.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -70,6 +79,20 @@ impl Meta {
         let result = work(&transaction)?;
         transaction.commit()?;
         Ok(result)
+    }
+
+    /// As [`Meta::write`], for work that fails in ways of its own.
+    pub(crate) fn write_for<T, E: From<MetaError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        struct Either<E>(E);
+        impl<E: From<MetaError>> From<rusqlite::Error> for Either<E> {
+            fn from(error: rusqlite::Error) -> Self {
+                Self(MetaError::from(error).into())
+            }
+        }
+        self.write(|tx| work(tx).map_err(Either)).map_err(|either| either.0)
     }
 
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, MetaError>) -> Result<T, MetaError> {

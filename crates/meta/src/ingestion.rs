@@ -36,6 +36,19 @@ impl PersonRecord {
     }
 }
 
+/// What a project wants of its events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IngestionRules {
+    /// Whether client addresses are dropped.
+    pub anonymize_ips: bool,
+    /// Events are dropped when they arrive so long after they happened.
+    pub drop_older_than_seconds: Option<i64>,
+    /// Whether visitors without cookies are taken, under an id that lasts for a day.
+    pub takes_cookieless: bool,
+    /// IANA name of its time zone.
+    pub timezone: String,
+}
+
 /// A stored group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupRecord {
@@ -100,24 +113,17 @@ pub struct IngestTx<'a> {
 impl Meta {
     /// Runs `work` in one transaction: all of it is kept, durably, or nothing.
     pub fn ingest<T, E: From<MetaError>>(&self, work: impl FnOnce(&mut IngestTx<'_>) -> Result<T, E>) -> Result<T, E> {
-        struct Either<E>(E);
-        impl<E: From<MetaError>> From<rusqlite::Error> for Either<E> {
-            fn from(error: rusqlite::Error) -> Self {
-                Self(MetaError::from(error).into())
-            }
-        }
-        self.write(|tx| {
+        self.write_for(|tx| {
             let mut ingest = IngestTx {
                 tx,
                 batch: (Sequence(0), Sequence(0)),
                 foreign_changes: self.foreign_changes(),
                 last_numbers: HashMap::new(),
             };
-            let done = work(&mut ingest).map_err(Either)?;
-            ingest.save_numbers()?;
+            let done = work(&mut ingest)?;
+            ingest.save_numbers().map_err(MetaError::from)?;
             Ok(done)
         })
-        .map_err(|either: Either<E>| either.0)
     }
 }
 
@@ -137,6 +143,11 @@ fn person_record(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
 }
 
 impl IngestTx<'_> {
+    /// For changes of persons that only this crate makes.
+    pub(crate) fn transaction(&self) -> &Transaction<'_> {
+        self.tx
+    }
+
     /// Counts the changes of persons that were not made by ingestion, since the start. While it stays the same, what
     /// earlier transactions read and wrote is still so.
     #[must_use]
@@ -359,10 +370,43 @@ impl IngestTx<'_> {
         Ok(Some(next))
     }
 
-    /// Whether the project drops client addresses.
-    pub fn anonymizes_ips(&mut self, project: ProjectId) -> Result<bool, MetaError> {
-        let mut statement = self.tx.prepare_cached("SELECT anonymize_ips FROM projects WHERE id = $1")?;
-        Ok(statement.query_row(params![project.0], |row| row.get(0)).optional()?.unwrap_or(false))
+    /// What a project wants of its events.
+    pub fn rules(&mut self, project: ProjectId) -> Result<IngestionRules, MetaError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT anonymize_ips, drop_older_than_seconds, cookieless_mode, timezone FROM projects WHERE id = $1",
+        )?;
+        let rules = statement.query_row(params![project.0], |row| {
+            Ok(IngestionRules {
+                anonymize_ips: row.get(0)?,
+                drop_older_than_seconds: row.get(1)?,
+                takes_cookieless: row.get::<_, i64>(2)? != 0,
+                timezone: row.get(3)?,
+            })
+        });
+        Ok(rules.optional()?.unwrap_or_default())
+    }
+
+    /// The salt of a calendar day, made by `make` when it is first asked for. Those of days up to `forgotten` are gone for ever.
+    pub fn cookieless_salt(
+        &mut self,
+        day: i64,
+        forgotten: i64,
+        make: impl FnOnce() -> [u8; 16],
+    ) -> Result<[u8; 16], MetaError> {
+        self.tx.prepare_cached("DELETE FROM cookieless_salts WHERE day <= $1")?.execute(params![forgotten])?;
+        let known = self
+            .tx
+            .prepare_cached("SELECT salt FROM cookieless_salts WHERE day = $1")?
+            .query_row(params![day], |row| row.get(0))
+            .optional()?;
+        if let Some(salt) = known {
+            return Ok(salt);
+        }
+        let salt = make();
+        self.tx
+            .prepare_cached("INSERT INTO cookieless_salts (day, salt) VALUES ($1, $2)")?
+            .execute(params![day, salt])?;
+        Ok(salt)
     }
 
     /// A stored group.

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use env::Random;
-use model::{ProjectId, Timestamp};
+use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
 use crate::connection::Meta;
 use crate::error::MetaError;
-use crate::tenants::User;
+use crate::tenants::{User, user_at};
 use crate::tokens;
 
 const KEYS_MAX: usize = 10;
@@ -31,6 +31,8 @@ pub struct PersonalKey {
     pub created_at: Timestamp,
     /// When it was last used, to the hour.
     pub last_used_at: Option<Timestamp>,
+    /// When its secret was last replaced.
+    pub last_rolled_at: Option<Timestamp>,
     /// What it may do; none is a legacy key that may do everything.
     pub scopes: Option<Vec<String>>,
     /// Projects it is limited to, if any.
@@ -61,8 +63,20 @@ pub struct Caller {
     pub key: PersonalKey,
 }
 
-/// Callers by the hash of their key, forgotten whenever any key changes.
-pub(crate) type KeyCache = HashMap<String, Caller>;
+/// Callers by the hash of their key, forgotten whenever any key, user or organisation changes.
+#[derive(Debug, Default)]
+pub(crate) struct KeyCache {
+    callers: HashMap<String, Caller>,
+    /// Counts the times everything was forgotten: what was read before may not be remembered after.
+    forgotten: u64,
+}
+
+impl KeyCache {
+    pub(crate) fn forget(&mut self) {
+        self.callers.clear();
+        self.forgotten += 1;
+    }
+}
 
 const CACHE_MAX: usize = 1_000;
 
@@ -70,16 +84,22 @@ impl Meta {
     /// The owner of a key, if it is valid. Notes the use, hourly.
     pub fn caller(&self, secret: &str, now: Timestamp) -> Result<Option<Caller>, MetaError> {
         let hash = tokens::hash(secret);
-        let cached = self.keys.lock().get(&hash).cloned();
+        let (cached, forgotten) = {
+            let cache = self.keys.lock();
+            (cache.callers.get(&hash).cloned(), cache.forgotten)
+        };
         let caller = match cached {
             Some(caller) => caller,
             None => {
                 let Some(caller) = self.read(|c| find_caller(c, &hash))? else { return Ok(None) };
                 let mut cache = self.keys.lock();
-                if cache.len() >= CACHE_MAX {
-                    cache.clear();
+                // A key that was revoked since it was read must not come back.
+                if cache.forgotten == forgotten {
+                    if cache.callers.len() >= CACHE_MAX {
+                        cache.callers.clear();
+                    }
+                    cache.callers.insert(hash.clone(), caller.clone());
                 }
-                cache.insert(hash.clone(), caller.clone());
                 caller
             }
         };
@@ -90,7 +110,7 @@ impl Meta {
                     .execute(params![now.as_micros(), hash])?;
                 Ok::<_, MetaError>(())
             })?;
-            if let Some(cached) = self.keys.lock().get_mut(&hash) {
+            if let Some(cached) = self.keys.lock().callers.get_mut(&hash) {
                 cached.key.last_used_at = Some(now);
             }
         }
@@ -118,13 +138,80 @@ impl Meta {
     ) -> Result<(PersonalKey, String), MetaError> {
         let secret = tokens::generate("phx_", random);
         let key = self.write(|tx| insert_key(tx, user, new, &secret, now, random))?;
-        self.keys.lock().clear();
+        self.keys.lock().forget();
         Ok((key, secret))
+    }
+
+    /// One of a user's keys.
+    pub fn key(&self, user: i64, id: &str) -> Result<Option<PersonalKey>, MetaError> {
+        self.read(|c| find_key(c, user, id))
+    }
+
+    /// Changes what a key is for and may do; none when the user has no such key. In force with the next request.
+    pub fn update_key(&self, user: i64, id: &str, new: &NewKey) -> Result<Option<PersonalKey>, MetaError> {
+        self.change_keys(|tx| {
+            tx.prepare_cached(
+                "UPDATE personal_api_keys SET label = $1, scopes = $2, scoped_teams = $3, scoped_organizations = $4
+                 WHERE user_id = $5 AND id = $6",
+            )?
+            .execute(params![
+                new.label,
+                new.scopes.join(" "),
+                joined(&new.scoped_teams),
+                joined(&new.scoped_organizations),
+                user,
+                id
+            ])?;
+            find_key(tx, user, id)
+        })
+    }
+
+    /// Gives a key a new secret, which is returned and not kept; the old one is void with the next request.
+    pub fn roll_key(
+        &self,
+        user: i64,
+        id: &str,
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<Option<(PersonalKey, String)>, MetaError> {
+        let secret = tokens::generate("phx_", random);
+        self.change_keys(|tx| {
+            tx.prepare_cached(
+                "UPDATE personal_api_keys SET secure_value = $1, mask_value = $2, last_rolled_at = $3
+                 WHERE user_id = $4 AND id = $5",
+            )?
+            .execute(params![tokens::hash(&secret), tokens::mask(&secret), now.as_micros(), user, id])?;
+            find_key(tx, user, id)
+        })
+        .map(|key| key.map(|key| (key, secret)))
+    }
+
+    /// Revokes a key with the next request; false when the user has no such key.
+    pub fn delete_key(&self, user: i64, id: &str) -> Result<bool, MetaError> {
+        self.change_keys(|tx| {
+            let sql = "DELETE FROM personal_api_keys WHERE user_id = $1 AND id = $2";
+            Ok(tx.prepare_cached(sql)?.execute(params![user, id])? > 0)
+        })
+    }
+
+    fn change_keys<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, MetaError>) -> Result<T, MetaError> {
+        let done = self.write(work)?;
+        self.keys.lock().forget();
+        Ok(done)
     }
 }
 
-const KEY_COLUMNS: &str = "k.id, k.user_id, k.label, k.mask_value, k.created_at, k.last_used_at, k.scopes, k.scoped_teams, k.scoped_organizations";
-const KEY_COLUMN_COUNT: usize = 9;
+fn find_key(connection: &Connection, user: i64, id: &str) -> Result<Option<PersonalKey>, MetaError> {
+    let sql = format!("SELECT {KEY_COLUMNS} FROM personal_api_keys k WHERE k.user_id = $1 AND k.id = $2");
+    Ok(connection.prepare_cached(&sql)?.query_row(params![user, id], key).optional()?)
+}
+
+fn joined<T: ToString>(words: &[T]) -> String {
+    words.iter().map(T::to_string).collect::<Vec<_>>().join(" ")
+}
+
+const KEY_COLUMNS: &str = "k.id, k.user_id, k.label, k.mask_value, k.created_at, k.last_used_at, k.scopes, k.scoped_teams, k.scoped_organizations, k.last_rolled_at";
+const KEY_COLUMN_COUNT: usize = 10;
 
 fn key(row: &Row<'_>) -> rusqlite::Result<PersonalKey> {
     let scopes: Option<String> = row.get(6)?;
@@ -138,6 +225,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<PersonalKey> {
         mask_value: row.get(3)?,
         created_at: Timestamp::from_micros(row.get(4)?),
         last_used_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_micros),
+        last_rolled_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_micros),
         scopes: scopes.map(|scopes| words(&scopes)),
         scoped_teams: words(&teams).iter().filter_map(|id| id.parse().ok()).collect(),
         scoped_organizations: words(&organizations).iter().filter_map(|id| Uuid::parse_str(id).ok()).collect(),
@@ -151,24 +239,7 @@ fn find_caller(connection: &Connection, hash: &str) -> Result<Option<Caller>, Me
     );
     let mut statement = connection.prepare_cached(&sql)?;
     Ok(statement
-        .query_row(params![hash], |row| {
-            let user = |at: usize| KEY_COLUMN_COUNT + at;
-            Ok(Caller {
-                key: key(row)?,
-                user: User {
-                    id: row.get(user(0))?,
-                    uuid: row.get(user(1))?,
-                    distinct_id: row.get(user(2))?,
-                    first_name: row.get(user(3))?,
-                    last_name: row.get(user(4))?,
-                    email: row.get(user(5))?,
-                    is_staff: row.get(user(6))?,
-                    date_joined: Timestamp::from_micros(row.get(user(7))?),
-                    organization: row.get(user(8))?,
-                    current_project: row.get::<_, Option<i64>>(user(9))?.map(ProjectId),
-                },
-            })
-        })
+        .query_row(params![hash], |row| Ok(Caller { key: key(row)?, user: user_at(row, KEY_COLUMN_COUNT)? }))
         .optional()?)
 }
 
@@ -185,7 +256,6 @@ pub(crate) fn insert_key(
     if count >= KEYS_MAX {
         return Err(MetaError::TooManyKeys { limit: KEYS_MAX });
     }
-    let joined = |words: Vec<String>| words.join(" ");
     let stored = PersonalKey {
         id: tokens::generate("", random),
         user_id: user,
@@ -193,6 +263,7 @@ pub(crate) fn insert_key(
         mask_value: tokens::mask(secret),
         created_at: now,
         last_used_at: None,
+        last_rolled_at: None,
         scopes: Some(new.scopes.clone()),
         scoped_teams: new.scoped_teams.clone(),
         scoped_organizations: new.scoped_organizations.clone(),
@@ -207,9 +278,9 @@ pub(crate) fn insert_key(
             stored.label,
             stored.mask_value,
             now.as_micros(),
-            joined(new.scopes.clone()),
-            joined(new.scoped_teams.iter().map(i64::to_string).collect()),
-            joined(new.scoped_organizations.iter().map(Uuid::to_string).collect())
+            joined(&new.scopes),
+            joined(&new.scoped_teams),
+            joined(&new.scoped_organizations)
         ],
     )?;
     Ok(stored)

@@ -23,8 +23,19 @@ pub struct CapturedEvent<'a> {
     pub distinct_id: String,
     /// When it happened, by the rules for `timestamp`, `offset` and `sent_at`.
     pub timestamp: Timestamp,
+    /// Why that is not what the client said, if it is not.
+    pub time_doubt: Option<TimeDoubt>,
     /// The event's properties.
     pub properties: Properties<'a>,
+}
+
+/// Why a client's word on time was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeDoubt {
+    /// It cannot be read as a time.
+    Unreadable,
+    /// It lies too far in the future.
+    Future,
 }
 
 /// How an event relates to person profiles.

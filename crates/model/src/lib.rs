@@ -12,7 +12,7 @@ mod properties;
 mod segment;
 mod time;
 
-pub use event::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode};
+pub use event::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, TimeDoubt};
 pub use person::{MergeId, PERSON_NAMESPACE, PersonMerge, PersonNumber, person_uuid};
 pub use properties::{Properties, PropertiesError, is_plain, write_json_string};
 pub use segment::{DeletedRows, Level, SegmentEntry, SegmentId};

@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
 use model::{ProjectId, write_json_string};
 use parking_lot::Mutex;
-use store::{Chunk, Column, Part, Selection, Snapshot};
+use store::{Chunk, Column, Document, Part, Selection, Snapshot};
 use uuid::Uuid;
 
 use crate::QueryError;
@@ -33,14 +33,13 @@ const ROWS_AT_ONCE_MAX: usize = 32_768;
 const BYTES_AT_ONCE: usize = 48 << 20;
 
 /// What a line has besides the properties.
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 7] = [
     Column::Uuid,
     Column::Event,
     Column::DistinctId,
     Column::Timestamp,
     Column::CreatedAt,
     Column::PersonId,
-    Column::PersonProperties,
     Column::ElementsChain,
 ];
 
@@ -82,9 +81,9 @@ async fn export(core: &Core, snapshot: &Snapshot, query: ExportQuery, output: Ou
 
 fn write_lines(out: &mut String, chunk: &Chunk, rows: &Selection) -> Result<(), QueryError> {
     let columns = chunk.read(&COLUMNS, rows)?;
-    let properties = chunk.properties(rows)?;
-    let [uuids, events, distinct_ids, timestamps, created, persons, person_properties, chains] = columns.as_slice()
-    else {
+    let properties = chunk.properties(Document::Event, rows)?;
+    let person_properties = chunk.properties(Document::Person, rows)?;
+    let [uuids, events, distinct_ids, timestamps, created, persons, chains] = columns.as_slice() else {
         return Err(QueryError::Internal("columns are missing".into()));
     };
     let (uuids, persons) = (uuids.as_fixed_size_binary(), persons.as_fixed_size_binary());
@@ -92,8 +91,6 @@ fn write_lines(out: &mut String, chunk: &Chunk, rows: &Selection) -> Result<(), 
     let (timestamps, created) = (instants(timestamps), instants(created));
     let (events, distinct_ids) = (Quoted::new(events), Quoted::new(distinct_ids));
     let chains = Quoted::new(chains);
-    let person_properties = person_properties.as_dictionary::<Int32Type>();
-    let objects = person_properties.values().as_string::<i32>();
     let mut buffer = Uuid::encode_buffer();
     for row in 0..rows.len() {
         let mut id = |bytes: &[u8], out: &mut String| {
@@ -117,7 +114,7 @@ fn write_lines(out: &mut String, chunk: &Chunk, rows: &Selection) -> Result<(), 
         out.push_str(r#","person_id":""#);
         id(persons.value(row), out);
         out.push_str(r#"","person_properties":"#);
-        out.push_str(person_properties.key(row).map_or("{}", |key| objects.value(key)));
+        out.push_str(person_properties.value(row));
         out.push_str("}\n");
     }
     Ok(())

@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 pub use parse::Parsed;
 
-pub(crate) use leaf::{Leaf, NEEDLE_BYTES_MAX, Place, Source, Test};
+pub(crate) use leaf::{Leaf, NEEDLE_BYTES_MAX, Place, Test};
 pub(crate) use value::{Number, PropertyValue};
 
 use value::EqualSet;
 
 use model::json::{self, Elements};
+use store::Document;
 
 /// A condition on an event's properties and on its person's. The default holds for every event.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,7 @@ impl Filter {
             }
         }
         let test = Test::Equals { any, negated: false };
-        Self(Node::Leaf(Arc::new(Leaf::new(Source::Event, key, test, &format!("parameter {value}")))))
+        Self(Node::Leaf(Arc::new(Leaf::new(Document::Event, key, test, &format!("parameter {value}")))))
     }
 
     /// The condition of one leaf.
@@ -126,9 +127,9 @@ impl Filter {
     /// Whether the filter holds for an event with these properties and person properties, both JSON objects.
     #[must_use]
     pub fn matches(&self, properties: &str, person_properties: &str) -> bool {
-        self.0.matches(&|source| match source {
-            Source::Event => properties,
-            Source::Person => person_properties,
+        self.0.matches(&|document| match document {
+            Document::Event => properties,
+            Document::Person => person_properties,
         })
     }
 
@@ -155,12 +156,12 @@ impl Node {
         if nodes.len() == 1 { nodes.remove(0) } else { Self::Or(nodes) }
     }
 
-    fn matches<'a>(&self, properties: &impl Fn(Source) -> &'a str) -> bool {
+    fn matches<'a>(&self, properties: &impl Fn(Document) -> &'a str) -> bool {
         match self {
             Self::True => true,
             Self::And(nodes) => nodes.iter().all(|node| node.matches(properties)),
             Self::Or(nodes) => nodes.iter().any(|node| node.matches(properties)),
-            Self::Leaf(leaf) => leaf.matches(properties(leaf.source())),
+            Self::Leaf(leaf) => leaf.matches(properties(leaf.key().document())),
         }
     }
 }

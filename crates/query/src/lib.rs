@@ -16,6 +16,7 @@ mod filter;
 pub mod hogql;
 pub mod insight;
 mod list;
+mod persons;
 mod plan;
 mod scan;
 mod table;
@@ -31,5 +32,6 @@ pub use filter::{Filter, FilterError, Parsed};
 pub use store::TimeRange;
 
 pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
+pub use persons::PersonCounts;
 pub use scan::{Conditions, PersonKey};
 pub use values::{Subject, ValuesQuery};

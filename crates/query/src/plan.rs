@@ -9,8 +9,9 @@ mod quantile;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ident, lit};
 use model::Timestamp;
+use store::Document;
 
-use crate::filter::{Filter, Node, Source};
+use crate::filter::{Filter, Node};
 use crate::scan::{Conditions, PersonKey};
 use crate::table::PROPERTIES;
 
@@ -77,9 +78,9 @@ fn node(node: &Node) -> Option<Expr> {
         Node::Or(nodes) => any(nodes.iter().filter_map(self::node).collect()),
         Node::Leaf(leaf) => Some(leaf::holds(
             leaf,
-            match leaf.source() {
-                Source::Event => ident(PROPERTIES),
-                Source::Person => ident(column::PERSON_PROPERTIES),
+            match leaf.key().document() {
+                Document::Event => ident(PROPERTIES),
+                Document::Person => ident(column::PERSON_PROPERTIES),
             },
         )),
     }

@@ -19,9 +19,9 @@ use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use model::json::Key;
-use store::{Column, Snapshot};
+use store::{Column, Document, PropertyKey, Snapshot};
 
+use crate::plan;
 use crate::scan::Narrowed;
 
 /// The column of all properties, as JSON.
@@ -30,7 +30,7 @@ pub(crate) const PROPERTIES: &str = "properties";
 /// A property that a plan asks for.
 #[derive(Debug, Clone)]
 pub(crate) struct Property {
-    pub(crate) key: Key,
+    pub(crate) key: PropertyKey,
     pub(crate) form: Form,
 }
 
@@ -69,18 +69,23 @@ pub(crate) enum Source {
 }
 
 impl Property {
+    /// The event's property `key`.
     pub(crate) fn new(key: &str, form: Form) -> Self {
-        Self { key: Key::new(key), form }
+        Self { key: PropertyKey::of_event(key), form }
     }
 
     /// What the column of this property is called.
     pub(crate) fn name(&self) -> String {
+        let document = match self.key.document() {
+            Document::Event => PROPERTIES,
+            Document::Person => plan::column::PERSON_PROPERTIES,
+        };
         match self.form {
-            Form::Text => format!("properties.{}", self.key.text()),
-            Form::Number => format!("number(properties.{})", self.key.text()),
-            Form::Shown => format!("shown(properties.{})", self.key.text()),
-            Form::Real => format!("real(properties.{})", self.key.text()),
-            Form::Json => format!("json(properties.{})", self.key.text()),
+            Form::Text => format!("{document}.{}", self.key.text()),
+            Form::Number => format!("number({document}.{})", self.key.text()),
+            Form::Shown => format!("shown({document}.{})", self.key.text()),
+            Form::Real => format!("real({document}.{})", self.key.text()),
+            Form::Json => format!("json({document}.{})", self.key.text()),
         }
     }
 }
@@ -100,9 +105,7 @@ impl Source {
         match self {
             Self::Stored(column) => column.field(),
             Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
-            Self::Property(property) => {
-                Arc::new(Field::new(property.name(), property.form.data_type(), true))
-            }
+            Self::Property(property) => Arc::new(Field::new(property.name(), property.form.data_type(), true)),
         }
     }
 }

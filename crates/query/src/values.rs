@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
 use arrow::datatypes::Int32Type;
-use model::json::Key;
 use model::{ProjectId, Timestamp};
-use store::{Chunk, Column, Part, Selection, Snapshot, TimeRange};
+use store::{Chunk, Column, Part, PropertyKey, Selection, Snapshot, TimeRange};
 use uuid::Uuid;
 
 use crate::QueryError;
@@ -116,7 +115,7 @@ impl Engine {
 
 async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result<Vec<String>, QueryError> {
     let of = match &query.subject {
-        Subject::Property(key) => Of::Property(Box::new(Key::new(key))),
+        Subject::Property(key) => Of::Property(Box::new(PropertyKey::of_event(key))),
         Subject::Column(name) => Of::Column(column_of(name).ok_or_else(|| QueryError::UnknownColumn(name.clone()))?),
     };
     let contains = match query.contains.as_deref() {
@@ -141,7 +140,7 @@ async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result
         move |best: &mut Option<Best>, part: &Part| {
             let best = best.get_or_insert_with(|| Best::new(contains.clone()));
             let may_have = match &of {
-                Of::Property(key) => part.may_hold_property(key.text())?,
+                Of::Property(key) => part.may_hold_property(key)?,
                 Of::Column(_) => true,
             };
             if !may_have || !asked.may_be_in(part)? {
@@ -201,7 +200,7 @@ impl Names {
 
 /// Whose texts are listed.
 enum Of {
-    Property(Box<Key>),
+    Property(Box<PropertyKey>),
     Column(Column),
 }
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use api::{App, Parts};
-use env::{Files, Lock, Random, RealFiles};
+use api::{App, HidePersons, Parts};
+use env::{Clock, Files, Lock, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
-use ingest::{Compactor, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
+use ingest::{Compactor, GeoIp, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
 use model::Timestamp;
 use parking_lot::Mutex;
@@ -42,6 +42,7 @@ const LOG_THREAD: &str = "hedgerow-log";
 const INGEST_THREAD: &str = "hedgerow-ingest";
 const SEAL_THREAD: &str = "hedgerow-seal";
 const COMPACT_THREAD: &str = "hedgerow-compact";
+const COHORT_THREAD: &str = "hedgerow-cohorts";
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(settings: ServeSettings) -> Result<(), Stop> {
@@ -78,7 +79,8 @@ impl Data {
         }
         let meta = Meta::open(&dir.join("meta.sqlite")).context(at(dir)).map_err(Stop::DataDirectory)?;
         let created = bootstrap(&meta, settings)?;
-        Self::open_events(settings, files, meta, lock, created).map_err(Stop::DataDirectory)
+        let geoip = geoip(settings).map_err(Stop::Settings)?;
+        Self::open_events(settings, files, meta, lock, created, geoip).map_err(Stop::DataDirectory)
     }
 
     fn open_events(
@@ -87,13 +89,19 @@ impl Data {
         meta: Meta,
         lock: Box<dyn Lock>,
         created: Option<Created>,
+        geoip: Option<Arc<GeoIp>>,
     ) -> anyhow::Result<Self> {
         let dir = settings.data_dir.as_path();
         let opened = eventlog::open(Arc::clone(&files), &dir.join("log"), log_settings(settings)).context(at(dir))?;
         tracing::info!(recovery = ?opened.recovery, "event log opened");
         let meta = Arc::new(meta);
         let catalog = meta.catalog().context(at(dir))?;
-        let contents = Contents { segments: catalog.segments, deleted: catalog.deleted, merges: catalog.merges };
+        let contents = Contents {
+            segments: catalog.segments,
+            deleted: catalog.deleted,
+            merges: catalog.merges,
+            hidden: meta.deleted_persons().context(at(dir))?,
+        };
         let store = Store::open(files, dir.join("segments"), store_settings(settings), contents).context(at(dir))?;
         let store = Arc::new(store);
         let (mut ingest, sealer) = Ingest::open(
@@ -101,7 +109,8 @@ impl Data {
             opened.log.clone(),
             Arc::clone(&store),
             settings.clock,
-            ingest::Settings { seal_interval: settings.seal_interval, ..ingest::Settings::default() },
+            Random::system(),
+            ingest::Settings { seal_interval: settings.seal_interval, geoip, ..ingest::Settings::default() },
         )
         .context(at(dir))?;
         ingest.recover().context(at(dir))?;
@@ -133,6 +142,15 @@ fn bootstrap(meta: &Meta, settings: &ServeSettings) -> Result<Option<Created>, S
         meta::MetaError::InvalidKey { .. } => Stop::Settings(error.into()),
         error => Stop::DataDirectory(error.into()),
     })
+}
+
+/// The city database, read whole: it is asked for nearly every event.
+#[expect(clippy::disallowed_methods, reason = "a file the operator names, outside of the data directory")]
+fn geoip(settings: &ServeSettings) -> anyhow::Result<Option<Arc<GeoIp>>> {
+    let Some(path) = &settings.geoip_database else { return Ok(None) };
+    let file = std::fs::read(path).with_context(|| format!("geoip-database {} cannot be read", path.display()))?;
+    let database = GeoIp::new(file).with_context(|| format!("geoip-database {} is not valid", path.display()))?;
+    Ok(Some(Arc::new(database)))
 }
 
 fn log_settings(settings: &ServeSettings) -> eventlog::Settings {
@@ -180,6 +198,7 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     let compactor = Compactor::new(Arc::clone(&data.meta), Arc::clone(&data.store), settings.clock);
     let mut workers =
         Workers::start(data.log.clone(), data.writer, data.ingest, data.sealer, compactor).map_err(Stop::Failed)?;
+    let meta = Arc::clone(&data.meta);
     let app = App::new(Parts {
         meta: data.meta,
         log: data.log.clone(),
@@ -187,8 +206,10 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         clock: settings.clock,
         random: Random::system(),
         samples: samples::of(data.log.clone(), Arc::clone(&data.store), workers.ingest_stats.clone()),
+        hide_persons: hide_persons(Arc::clone(&data.store)),
         settings: api_settings(&settings),
     });
+    workers.refresh_cohorts(app.clone(), settings.clock, settings.cohort_refresh).map_err(Stop::Failed)?;
     // Before anybody can know that we run, so that being asked to stop never just kills.
     let asked = Signals::register().context("signals cannot be received").map_err(Stop::Failed)?;
     if let Err(error) = banner::write(&mut std::io::stdout(), address, data.created.as_ref()) {
@@ -203,21 +224,29 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         }
     })
     .await;
-    tokio::task::block_in_place(|| workers.stop(died))
+    tokio::task::block_in_place(|| {
+        if let Err(error) = meta.flush_warnings() {
+            tracing::warn!(%error, "the last ingestion warnings are lost");
+        }
+        workers.stop(died)
+    })
+}
+
+fn hide_persons(store: Arc<Store>) -> HidePersons {
+    Arc::new(move |project, persons| store.hide_persons(project, persons))
 }
 
 fn api_settings(settings: &ServeSettings) -> api::Settings {
     api::Settings {
-        capture: capture::Limits {
-            // A body that fits no log segment could never be acknowledged.
-            payload_bytes: capture::Limits::DEFAULT.payload_bytes,
-            ..capture::Limits::DEFAULT
-        },
+        capture: capture::Limits::DEFAULT,
+        capture_ai: capture::Limits::AI,
+        capture_v1: capture::Limits::V1,
         capture_in_flight_bytes: 256 << 20,
         body_stall: Duration::from_secs(30),
         unknown_token: settings.unknown_token,
         trusted_proxies: settings.trusted_proxies.clone(),
         rest_body_bytes: 1 << 20,
+        rate_limits: settings.rate_limits.clone(),
     }
 }
 
@@ -248,6 +277,7 @@ struct Workers {
     ingest_stop: StopHandle,
     sealer_stop: SealerStop,
     compactor_stop: StopHandle,
+    cohort_stop: StopHandle,
     ingest_stats: StatsHandle,
     log_end: Arc<Mutex<Option<WriterEnd>>>,
 }
@@ -266,6 +296,7 @@ impl Workers {
             ingest_stop: StopHandle::default(),
             sealer_stop: sealer.stop_handle(),
             compactor_stop: StopHandle::default(),
+            cohort_stop: StopHandle::default(),
             ingest_stats: ingest.stats(),
             log_end: Arc::default(),
         };
@@ -281,9 +312,30 @@ impl Workers {
         let compactor_stop = workers.compactor_stop.clone();
         workers
             .tasks
-            .start(COMPACT_THREAD, move || compactor.run(&compactor_stop))
+            .start(COMPACT_THREAD, move || {
+                env::give_way();
+                compactor.run(&compactor_stop);
+            })
             .with_context(|| thread(COMPACT_THREAD))?;
         Ok(workers)
+    }
+
+    /// Keeps the members of cohorts up to date, for a tenth of the time at the most.
+    fn refresh_cohorts(&mut self, app: App, clock: Clock, pause: Duration) -> anyhow::Result<()> {
+        let (runtime, stop) = (tokio::runtime::Handle::current(), self.cohort_stop.clone());
+        let work = move || {
+            let mut took = Duration::ZERO;
+            loop {
+                stop.wait(pause.max(took * 9));
+                if stop.is_set() {
+                    return;
+                }
+                let start = clock.instant();
+                runtime.block_on(api::refresh_cohorts(&app));
+                took = clock.elapsed(start);
+            }
+        };
+        self.tasks.start(COHORT_THREAD, work).with_context(|| format!("the thread {COHORT_THREAD} cannot be started"))
     }
 
     /// Takes the threads down in the order of the data: log, ingestion, sealing. `died` ended before it was asked to.
@@ -291,6 +343,7 @@ impl Workers {
         self.log.close();
         // Not waited for: a compaction that is not committed has changed nothing.
         self.compactor_stop.set();
+        self.cohort_stop.set();
         let mut sound = self.tasks.join(LOG_THREAD);
         if let Some(WriterEnd::Poisoned(error)) = self.log_end.lock().take() {
             // Nothing in memory may be sealed on top of a log that lies: the next start recovers from disk.

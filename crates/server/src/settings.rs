@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use api::UnknownToken;
+use api::{RateLimits, UnknownToken};
 use clap::{Args, Parser, Subcommand};
 use env::Clock;
 use ipnet::IpNet;
@@ -63,6 +63,10 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_UNKNOWN_TOKEN", value_name = "ANSWER")]
     unknown_token: Option<String>,
 
+    /// City database in MaxMind's format, to add the place of client addresses to events (default: none)
+    #[arg(long, env = "HEDGEROW_GEOIP_DATABASE", value_name = "FILE")]
+    geoip_database: Option<PathBuf>,
+
     /// Bytes of recent events kept in memory before they are sealed to Parquet (default: 33554432)
     #[arg(long, env = "HEDGEROW_MEMORY_BYTES", value_name = "BYTES")]
     memory_bytes: Option<usize>,
@@ -103,6 +107,14 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_QUERY_TIMEOUT_MS", value_name = "MS")]
     query_timeout_ms: Option<u64>,
 
+    /// Requests each personal API key may make: off (default), posthog, or e.g. events=240/min+1200/h,other=480/min
+    #[arg(long, env = "HEDGEROW_RATE_LIMITS", value_name = "LIMITS")]
+    rate_limits: Option<String>,
+
+    /// Time between two updates of the members of cohorts in the background, in milliseconds (default: 60000)
+    #[arg(long, env = "HEDGEROW_COHORT_REFRESH_MS", value_name = "MS")]
+    cohort_refresh_ms: Option<u64>,
+
     /// Log filter, such as info or api=debug (default: info)
     #[arg(long, env = "HEDGEROW_LOG", value_name = "FILTER")]
     log: Option<String>,
@@ -118,6 +130,7 @@ pub(crate) struct ServeSettings {
     pub(crate) clock: Clock,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) unknown_token: UnknownToken,
+    pub(crate) geoip_database: Option<PathBuf>,
     pub(crate) memory_bytes: usize,
     pub(crate) seal_interval: Duration,
     pub(crate) log_segment_bytes: u64,
@@ -128,6 +141,8 @@ pub(crate) struct ServeSettings {
     pub(crate) query_memory_bytes: usize,
     pub(crate) query_spill_bytes: u64,
     pub(crate) query_timeout: Duration,
+    pub(crate) rate_limits: RateLimits,
+    pub(crate) cohort_refresh: Duration,
     pub(crate) log: String,
 }
 
@@ -168,6 +183,7 @@ impl ServeSettings {
             clock,
             trusted_proxies: trusted.iter().map(|text| read_network(text)).collect::<anyhow::Result<_>>()?,
             unknown_token,
+            geoip_database: flags.geoip_database.or(file.geoip_database),
             memory_bytes: flags.memory_bytes.or(file.memory_bytes).unwrap_or(32 << 20),
             seal_interval: millis(flags.seal_interval_ms.or(file.seal_interval_ms), 600_000),
             log_segment_bytes: flags.log_segment_bytes.or(file.log_segment_bytes).unwrap_or(64 << 20),
@@ -178,6 +194,9 @@ impl ServeSettings {
             query_memory_bytes: flags.query_memory_bytes.or(file.query_memory_bytes).unwrap_or(512 << 20),
             query_spill_bytes: flags.query_spill_bytes.or(file.query_spill_bytes).unwrap_or(1 << 30),
             query_timeout: millis(flags.query_timeout_ms.or(file.query_timeout_ms), 60_000),
+            rate_limits: RateLimits::parse(&flags.rate_limits.or(file.rate_limits).unwrap_or_default())
+                .context("rate-limits")?,
+            cohort_refresh: millis(flags.cohort_refresh_ms.or(file.cohort_refresh_ms), 60_000),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         };
         settings.check()?;
@@ -267,6 +286,7 @@ mod tests {
             "unknown-token = \"x\"",
             "trusted-proxies = [\"x\"]",
             "listen = \"x\"",
+            "rate-limits = \"x\"",
         ] {
             assert!(merged(ServeFlags::default(), file).is_err(), "{file}");
         }

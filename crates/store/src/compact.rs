@@ -19,6 +19,7 @@ use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Timestamp};
 
 use crate::error::StoreError;
 use crate::limits::Limits;
+use crate::property::key::parted;
 use crate::property::{Census, Plan};
 use crate::schema::{Column, REST};
 use crate::seal::by_day;
@@ -144,7 +145,8 @@ fn planned(job: &Job, chunks: &[Chunk], limits: &Limits) -> Result<Plan, StoreEr
             census.add_column(column, opened.valued(REST + 1 + at).unwrap_or(segment.entry.rows));
         }
         for (key, values) in segment.tails(files)? {
-            values.iter().for_each(|(_, raw)| census.add_value(&key, raw));
+            let (document, key) = parted(&key);
+            values.iter().for_each(|(_, raw)| census.add_value(document, key, raw));
         }
     }
     Ok(census.plan(limits))

@@ -19,6 +19,8 @@ pub struct Limits {
     pub compacted_segments_max: usize,
     /// Rows that one compaction reads at most, unless a single segment has more. Default 1,048,576.
     pub job_rows_max: u64,
+    /// Bytes of files that one compaction reads at most, unless a single file has more. Default 96 MiB.
+    pub job_bytes_max: u64,
     /// So many merged persons may be looked up on reading before segments are rewritten for them. Default 1,000.
     pub merges_max: usize,
 }
@@ -34,6 +36,7 @@ impl Default for Limits {
             fresh_segments_max: 8,
             compacted_segments_max: 3,
             job_rows_max: 1 << 20,
+            job_bytes_max: 96 << 20,
             merges_max: 1_000,
         }
     }

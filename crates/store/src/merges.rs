@@ -88,6 +88,14 @@ impl Merges {
         sources.chain([number]).collect()
     }
 
+    /// Every number that reads as one of `numbers`, these included.
+    pub(crate) fn all_numbers_of(&self, numbers: &RoaringBitmap) -> RoaringBitmap {
+        let sources = self.by_number.iter().filter(|(_, target)| numbers.contains(**target)).map(|(source, _)| *source);
+        let mut all: RoaringBitmap = sources.collect();
+        all |= numbers;
+        all
+    }
+
     /// Who each number reads as; a number beyond the end reads as itself.
     pub(crate) fn dense(&self) -> &[u32] {
         self.dense.get_or_init(|| {

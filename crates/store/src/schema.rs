@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use model::{EventRow, GROUP_TYPES_MAX};
 
-use crate::property::{Kind, PlannedColumn};
+use crate::property::{Document, Kind, PlannedColumn};
 
 /// A column that every event has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub enum Column {
     PersonNumber,
     /// `full`, `propertyless` or `force_upgrade`.
     PersonMode,
-    /// JSON object.
+    /// JSON object, put together from columns where it is sealed.
     PersonProperties,
     /// Element chain, or empty.
     ElementsChain,
@@ -42,10 +42,10 @@ pub enum Column {
 pub(crate) const COLUMNS: usize = 10 + GROUP_TYPES_MAX;
 /// In memory: the properties as they were sent.
 pub(crate) const PROPERTIES: usize = COLUMNS;
-/// In segments: the properties that have no column.
+/// In segments: the event's properties that have no column.
 pub(crate) const REST: usize = COLUMNS;
-/// What the names of property columns begin with, in files.
-const PROPERTY_PREFIX: &str = "properties.";
+/// In segments: the person's properties that have no column. The place where memory has all of them.
+pub(crate) const PERSON_REST: usize = 8;
 
 impl Column {
     /// Its place among the columns of an event.
@@ -60,7 +60,7 @@ impl Column {
             Self::PersonId => 5,
             Self::PersonNumber => 6,
             Self::PersonMode => 7,
-            Self::PersonProperties => 8,
+            Self::PersonProperties => PERSON_REST,
             Self::ElementsChain => 9,
             Self::Group(index) => 10 + index.min(GROUP_TYPES_MAX - 1),
         }
@@ -104,7 +104,15 @@ impl Column {
 
     /// Whether values repeat so much that they are handed out by dictionary.
     pub(crate) fn is_dictionary(self) -> bool {
-        !matches!(self, Self::Uuid | Self::Timestamp | Self::CreatedAt | Self::PersonId | Self::PersonNumber)
+        !matches!(
+            self,
+            Self::Uuid
+                | Self::Timestamp
+                | Self::CreatedAt
+                | Self::PersonId
+                | Self::PersonNumber
+                | Self::PersonProperties
+        )
     }
 }
 
@@ -141,6 +149,7 @@ pub(crate) fn memory_schema() -> SchemaRef {
 /// The columns of a segment whose properties have `columns`.
 pub(crate) fn segment_schema(columns: &[PlannedColumn]) -> SchemaRef {
     let mut fields: Vec<Arc<Field>> = SCHEMA.fields().iter().take(COLUMNS).map(Arc::clone).collect();
+    fields[PERSON_REST] = Arc::new(Field::new("person_properties_rest", DataType::Utf8, true));
     fields.push(Arc::new(Field::new("properties_rest", DataType::Utf8, true)));
     fields.extend(columns.iter().map(|column| {
         let kind = match column.kind {
@@ -150,7 +159,11 @@ pub(crate) fn segment_schema(columns: &[PlannedColumn]) -> SchemaRef {
             Kind::Float => DataType::Float64,
             Kind::Bool => DataType::Boolean,
         };
-        Arc::new(Field::new(format!("{PROPERTY_PREFIX}{}", column.key), kind, true))
+        let document = match column.document {
+            Document::Event => "properties",
+            Document::Person => "person_properties",
+        };
+        Arc::new(Field::new(format!("{document}.{}", column.key), kind, true))
     }));
     Arc::new(Schema::new(fields))
 }

@@ -105,13 +105,13 @@ pub(crate) fn write(
     limits: &Limits,
 ) -> Result<SegmentEntry, StoreError> {
     let places = file.places();
-    let texts = file.properties(&places);
+    let texts = file.objects(&places);
     let mut census = Census::default();
     let stride = texts.len().div_ceil(SAMPLE_ROWS).max(1);
-    texts.iter().step_by(stride).for_each(|object| census.add(object));
+    texts.iter().step_by(stride).for_each(|objects| census.add(*objects));
     let plan = census.plan(limits);
     let mut shredder = Shredder::new(&plan);
-    texts.iter().for_each(|object| shredder.push(object));
+    texts.iter().for_each(|objects| shredder.push(*objects));
     let (columns, rest) = shredder.finish();
     let mut source = Shredded {
         file,
@@ -149,10 +149,13 @@ impl<'a> FilePlan<'a> {
         self.rows.iter().map(place).collect()
     }
 
-    fn properties(&self, places: &[(usize, usize)]) -> Vec<&'a str> {
-        let texts: Vec<&StringArray> =
-            self.memory.batches.iter().map(|(_, batch)| batch.column(PROPERTIES).as_string::<i32>()).collect();
-        places.iter().map(|(batch, row)| texts[*batch].value(*row)).collect()
+    /// The event's properties and the person's, of each row.
+    fn objects(&self, places: &[(usize, usize)]) -> Vec<[&'a str; 2]> {
+        let texts = |place: usize| -> Vec<&'a StringArray> {
+            self.memory.batches.iter().map(|(_, batch)| batch.column(place).as_string::<i32>()).collect()
+        };
+        let (events, persons) = (texts(PROPERTIES), texts(Column::PersonProperties.place()));
+        places.iter().map(|(batch, row)| [events[*batch].value(*row), persons[*batch].value(*row)]).collect()
     }
 
     /// A column of the file's rows; persons that were merged away are replaced by the surviving ones.

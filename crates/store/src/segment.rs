@@ -25,8 +25,9 @@ use crate::identity::{Identity, Probe, uuid_hash};
 use crate::index::tails::Tail;
 use crate::index::{self, Facts, Index, NewIndex, tails};
 use crate::limits::Limits;
-use crate::property::{Kind, PlannedColumn, Rest, RestBuilder};
-use crate::schema::{Column, REST, dictionary};
+use crate::property::key::address;
+use crate::property::{Document, Kind, PlannedColumn, Rest, RestBuilder};
+use crate::schema::{Column, PERSON_REST, REST, dictionary, segment_schema};
 use crate::selection::Selection;
 use crate::snapshot::TimeRange;
 use crate::write::{FACT_COLUMNS, PLAN_KEY, Validity, collect_facts, columns_with_values};
@@ -254,10 +255,12 @@ impl Segment {
             for (at, validity) in validity.iter_mut().enumerate() {
                 validity.push(&opened.read(group, &[REST + 1 + at], &all, self)?.remove(0));
             }
-            let objects = opened.read(group, &[REST], &all, self)?.remove(0);
-            for (row, object) in (first..).zip(objects.as_string::<i32>()) {
-                for (key, raw) in object.into_iter().flat_map(model::json::Members::of) {
-                    rest.push(row, &model::json::unescape(key), raw);
+            for (document, place) in [(Document::Event, REST), (Document::Person, PERSON_REST)] {
+                let objects = opened.read(group, &[place], &all, self)?.remove(0);
+                for (row, object) in (first..).zip(objects.as_string::<i32>()) {
+                    for (key, raw) in object.into_iter().flat_map(model::json::Members::of) {
+                        rest.push(row, &address(document, &model::json::unescape(key)), raw);
+                    }
                 }
             }
             first += opened.group_rows(group);
@@ -356,6 +359,11 @@ impl Opened {
             Some(Ok(columns)) => columns,
             _ => return Err("its metadata does not name its property columns".to_owned()),
         };
+        let names =
+            |schema: &Schema| -> Vec<String> { schema.fields().iter().map(|field| field.name().clone()).collect() };
+        if names(plain.schema()) != names(&segment_schema(&columns)) {
+            return Err("it has other columns than a segment of this version".to_owned());
+        }
         let schema = Schema::new(
             plain
                 .schema()
@@ -368,7 +376,7 @@ impl Opened {
         let metadata =
             ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options().with_schema(Arc::new(schema)))
                 .map_err(|error| error.to_string())?;
-        let places = columns.iter().enumerate().map(|(at, column)| (column.key.clone(), at)).collect();
+        let places = columns.iter().enumerate().map(|(at, column)| (column.address().into_owned(), at)).collect();
         Ok(Self { file, metadata, columns, places })
     }
 
@@ -390,7 +398,7 @@ impl Opened {
         usize::try_from(total / group.num_rows().max(1)).unwrap_or(usize::MAX)
     }
 
-    /// Place of the column of property `key`.
+    /// Place of the column of the property with this address.
     pub(crate) fn property(&self, key: &str) -> Option<usize> {
         self.places.get(key).copied()
     }

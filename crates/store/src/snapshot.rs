@@ -4,6 +4,7 @@
 //! narrows down a chunk's rows step by step, cheapest column first, and reads wide columns for what is left.
 
 mod chunk;
+mod hidden;
 
 use std::sync::Arc;
 
@@ -18,11 +19,14 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::index::Facts;
 use crate::merges::Merges;
+use crate::property::PropertyKey;
 use crate::schema::Column;
 use crate::segment::Segment;
 use crate::state::ProjectState;
 
 pub use chunk::Chunk;
+
+use hidden::Hidden;
 
 /// Event timestamps from `first` to `last`, both included, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,7 @@ pub struct Snapshot {
 pub(crate) struct Context {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) merges: Arc<Merges>,
+    pub(crate) hidden: Hidden,
 }
 
 /// Some of a snapshot's rows, readable independently of the others.
@@ -102,7 +107,7 @@ pub struct HourCount<'a> {
 
 impl Snapshot {
     pub(crate) fn of(state: &ProjectState, files: Arc<dyn Files>) -> Self {
-        let context = Context { files, merges: Arc::clone(&state.merges) };
+        let context = Context::of(state, files);
         let mut parts = Vec::new();
         for memory in [&state.active, &state.sealing] {
             for (first, batch) in &memory.batches {
@@ -131,7 +136,7 @@ impl Snapshot {
         &self.parts
     }
 
-    /// Number of events.
+    /// Number of events, those of deleted persons that are still stored included.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(Part::rows).sum()
@@ -190,7 +195,8 @@ impl Part {
         }
     }
 
-    /// Number of rows that are not deleted.
+    /// Number of rows that are not deleted. Those of deleted persons count for as long as they are stored: only a chunk
+    /// knows which they are.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.live
@@ -253,14 +259,15 @@ impl Part {
     /// # Errors
     ///
     /// As [`Part::may_hold_event`].
-    pub fn may_hold_property(&self, key: &str) -> Result<bool, StoreError> {
+    pub fn may_hold_property(&self, key: &PropertyKey) -> Result<bool, StoreError> {
         let (Some(facts), Rows::Segment(segment)) = (self.facts()?, &self.rows) else { return Ok(true) };
-        let rare = facts.tails.keys.get(key).map_or_else(|| facts.tails.others.is_some(), |place| place.valued > 0);
-        Ok(rare || segment.opened(self.context.files.as_ref())?.property(key).is_some())
+        let rare =
+            facts.tails.keys.get(key.address()).map_or_else(|| facts.tails.others.is_some(), |place| place.valued > 0);
+        Ok(rare || segment.opened(self.context.files.as_ref())?.property(key.address()).is_some())
     }
 
     /// Rows of each event in each hour: exact, and known without reading rows. None for memory, and where rows are
-    /// deleted.
+    /// deleted or hidden.
     ///
     /// # Errors
     ///
@@ -270,6 +277,9 @@ impl Part {
             return Ok(None);
         }
         let Some(facts) = self.facts()? else { return Ok(None) };
+        if self.context.hidden.may_be_among(&facts.persons) {
+            return Ok(None);
+        }
         Ok(Some(facts.hours.iter().map(|(event, hour, rows)| HourCount {
             event: facts.events.get(*event as usize).map_or("", AsRef::as_ref),
             hour: hour * 3_600_000_000,
@@ -294,21 +304,34 @@ impl Part {
     pub fn chunks(&self) -> Result<Vec<Chunk>, StoreError> {
         match &self.rows {
             Rows::Memory { first, batch } => {
-                Ok(vec![Chunk::memory(batch.clone(), *first, &self.deleted, self.context.clone())])
+                let chunk = Chunk::memory(batch.clone(), *first, &self.deleted, self.context.clone());
+                Ok(vec![self.context.hidden.leave_out(chunk)?])
             }
             Rows::Segment(segment) => {
                 let opened = segment.opened(self.context.files.as_ref())?;
+                let hides = match self.facts()? {
+                    Some(facts) => self.context.hidden.may_be_among(&facts.persons),
+                    None => false,
+                };
                 let mut first = 0;
                 let mut chunks = Vec::with_capacity(opened.groups());
                 for group in 0..opened.groups() {
                     let rows = opened.group_rows(group);
                     let range = first..first + rows;
-                    chunks.push(Chunk::group(Arc::clone(segment), group, range, &self.deleted, self.context.clone()));
+                    let chunk = Chunk::group(Arc::clone(segment), group, range, &self.deleted, self.context.clone());
+                    chunks.push(if hides { self.context.hidden.leave_out(chunk)? } else { chunk });
                     first += rows;
                 }
                 Ok(chunks)
             }
         }
+    }
+}
+
+impl Context {
+    pub(crate) fn of(state: &ProjectState, files: Arc<dyn Files>) -> Self {
+        let merges = Arc::clone(&state.merges);
+        Self { files, hidden: Hidden::of(&state.hidden, &merges), merges }
     }
 }
 

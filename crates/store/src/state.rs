@@ -26,6 +26,8 @@ pub(crate) struct ProjectState {
     pub(crate) deleted: HashMap<SegmentId, Arc<RoaringBitmap>>,
     /// Person ids that read as others.
     pub(crate) merges: Arc<Merges>,
+    /// Numbers of deleted persons, whose rows nobody sees although they are still there.
+    pub(crate) hidden: Arc<RoaringBitmap>,
 }
 
 impl ProjectState {

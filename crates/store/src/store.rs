@@ -5,6 +5,11 @@
 //! catalog learns and what readers see one step: a seal and a compaction never commit across each other, so a deletion
 //! is recorded against the segment that holds the row at that moment.
 
+mod compacting;
+mod hiding;
+mod publishing;
+mod sealing;
+
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,23 +17,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use env::Files;
 use model::{
-    DeletedRows, EventRow, MergeId, PersonMerge, PersonNumber, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp,
+    DeletedRows, EventRow, PersonMerge, PersonNumber, ProjectId, SegmentEntry, SegmentId, Sequence, Timestamp,
 };
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
-use uuid::Uuid;
 
-use crate::codec::encode_bitmap;
-use crate::compact::choose::{self, Candidate};
-use crate::compact::{self, Compacted, Job};
 use crate::error::StoreError;
-use crate::identity::{Identity, Probe};
 use crate::limits::Limits;
-use crate::memory::{Memory, MemoryIndex};
-use crate::schema::batch_of;
-use crate::seal::{self, Sealed, SealedProject};
+use crate::memory::MemoryIndex;
 use crate::segment::{Segment, directory};
-use crate::snapshot::{Context, Part, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::state::{ProjectState, State};
 
 /// Sizes of the store.
@@ -57,6 +55,8 @@ pub struct Contents {
     pub deleted: Vec<DeletedRows>,
     /// Person ids that read as others.
     pub merges: Vec<PersonMerge>,
+    /// Deleted persons of whom events may still be stored.
+    pub hidden: Vec<(ProjectId, PersonNumber)>,
 }
 
 /// What has to go from one project's segments when they are compacted.
@@ -184,13 +184,6 @@ struct Generation {
     frozen: bool,
 }
 
-/// Rows of one project, ready to be made visible.
-struct Prepared<'a> {
-    project: ProjectId,
-    rows: Vec<(Identity, &'a EventRow)>,
-    replaced_in_segments: Vec<(SegmentId, Vec<u32>)>,
-}
-
 impl Store {
     /// Opens the segments of the catalog and removes files that are not in it.
     ///
@@ -235,6 +228,9 @@ impl Store {
         for merge in contents.merges {
             Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(&merge);
         }
+        for (project, person) in contents.hidden {
+            Arc::make_mut(&mut state.projects.entry(project).or_default().hidden).insert(person.0);
+        }
         let store = Self {
             files,
             root,
@@ -273,55 +269,6 @@ impl Store {
         }
     }
 
-    /// Makes the rows and merges of `batch` visible in one step, and earlier copies of the same events invisible.
-    ///
-    /// # Errors
-    ///
-    /// Nothing is visible then; publish the same batch again.
-    pub fn publish(&self, batch: &Batch) -> Result<Published, StoreError> {
-        let mut turn = self.turn.lock();
-        let prepared = self.prepare(&batch.rows)?;
-        let mut published = Published::default();
-        let mut columns = Vec::with_capacity(prepared.len());
-        for project in &prepared {
-            columns.push(batch_of(project.rows.iter().map(|(_, row)| *row))?);
-        }
-        let mut state = self.state.write();
-        for (project, columns) in prepared.into_iter().zip(columns) {
-            published.rows += project.rows.len();
-            let visible = state.projects.entry(project.project).or_default();
-            published.replaced += turn.show(visible, project, columns)?;
-        }
-        for merge in &batch.merges {
-            Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(merge);
-        }
-        drop(state);
-        turn.active.through = turn.active.through.max(batch.through);
-        self.counters.replaced.fetch_add(published.replaced as u64, Ordering::Relaxed);
-        Ok(published)
-    }
-
-    /// Groups rows by project, keeps the last of each identity, and looks for earlier copies in segments.
-    fn prepare<'a>(&self, rows: &'a [EventRow]) -> Result<Vec<Prepared<'a>>, StoreError> {
-        let mut projects: HashMap<ProjectId, Vec<(Identity, &'a EventRow)>> = HashMap::new();
-        for row in rows {
-            let identity = self.identity_of(row);
-            projects.entry(row.project).or_default().push((identity, row));
-        }
-        let mut prepared = Vec::with_capacity(projects.len());
-        for (project, mut rows) in projects {
-            let mut seen = HashSet::with_capacity(rows.len());
-            rows.reverse();
-            rows.retain(|(identity, _)| seen.insert(*identity));
-            rows.reverse();
-            let segments =
-                self.state.read().projects.get(&project).map(|state| state.segments.clone()).unwrap_or_default();
-            let replaced_in_segments = self.find_in_segments(&segments, &rows)?;
-            prepared.push(Prepared { project, rows, replaced_in_segments });
-        }
-        Ok(prepared)
-    }
-
     #[cfg(test)]
     fn is(&self, mutant: Mutant) -> bool {
         self.mutant.get() == Some(&mutant)
@@ -333,353 +280,10 @@ impl Store {
         false
     }
 
-    fn identity_of(&self, row: &EventRow) -> Identity {
-        if self.is(Mutant::Blind) {
-            return Identity(std::ptr::from_ref(row).addr() as u128);
-        }
-        Identity::of(&row.distinct_id, &row.event, row.uuid)
-    }
-
-    fn find_in_segments(
-        &self,
-        segments: &[Arc<Segment>],
-        rows: &[(Identity, &EventRow)],
-    ) -> Result<Vec<(SegmentId, Vec<u32>)>, StoreError> {
-        let files = self.files.as_ref();
-        let probes: Vec<Probe> = rows.iter().map(|(identity, row)| identity.probe(row.uuid)).collect();
-        let mut found = Vec::new();
-        let mut cached_bytes = 0;
-        for segment in segments.iter().rev() {
-            let may_hold = segment.may_hold(files, &probes)?;
-            let wanted: Vec<(Identity, Uuid)> = rows
-                .iter()
-                .zip(may_hold)
-                .filter(|(_, may_hold)| *may_hold)
-                .map(|((identity, row), _)| (*identity, row.uuid))
-                .collect();
-            cached_bytes += segment.filter_bytes();
-            if cached_bytes > self.settings.filter_cache_bytes {
-                segment.forget_filter();
-            }
-            if !wanted.is_empty() {
-                self.counters.confirmations.fetch_add(1, Ordering::Relaxed);
-                found.push((segment.entry.id, segment.rows_of(files, &wanted)?));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether it is time to seal, or to wait for a seal.
-    #[must_use]
-    pub fn pressure(&self) -> Pressure {
-        let state = self.state.read();
-        let active: usize = state.projects.values().map(|project| project.active.bytes()).sum();
-        if active < self.settings.memory_bytes {
-            return Pressure::None;
-        }
-        let sealing = state.projects.values().any(|project| project.sealing.rows > 0);
-        if sealing { Pressure::Wait } else { Pressure::Seal }
-    }
-
-    /// Sets the present rows apart to be sealed; later ones go to a new generation. None when there are no rows.
-    ///
-    /// Freezing again before the seal is installed changes nothing.
-    pub fn freeze(&self) -> Option<Sequence> {
-        let mut turn = self.turn.lock();
-        if !turn.sealing.frozen {
-            if turn.active.through == Sequence::default() || turn.active.through <= turn.sealing.through {
-                return None;
-            }
-            let mut state = self.state.write();
-            for project in state.projects.values_mut() {
-                project.sealing = std::mem::take(&mut project.active);
-            }
-            let through = turn.active.through;
-            turn.sealing = std::mem::take(&mut turn.active);
-            turn.sealing.frozen = true;
-            turn.active.through = through;
-        }
-        Some(turn.sealing.through)
-    }
-
-    /// Writes the frozen rows to segment files and syncs them. `reserve` gives that many new, consecutive segment ids.
-    ///
-    /// # Errors
-    ///
-    /// The rows stay where they are; seal again. Files written so far are removed at the next start.
-    pub fn seal<E: From<StoreError>>(&self, reserve: impl FnOnce(u64) -> Result<SegmentId, E>) -> Result<Sealed, E> {
-        let (through, frozen) = {
-            let turn = self.turn.lock();
-            let state = self.state.read();
-            let frozen: Vec<_> = state
-                .projects
-                .iter()
-                .filter(|(_, project)| project.sealing.live_rows() > 0)
-                .map(|(id, project)| (*id, project.sealing.clone(), Arc::clone(&project.merges)))
-                .collect();
-            (turn.sealing.through, frozen)
-        };
-        let mut plans = Vec::new();
-        for (project, memory, merges) in &frozen {
-            plans.extend(seal::plan(*project, memory, merges, &self.settings.limits));
-        }
-        let mut next = if plans.is_empty() { SegmentId(0) } else { reserve(plans.len() as u64)? };
-        let mut sealed = Sealed { segments: Vec::with_capacity(plans.len()), through, projects: HashMap::new() };
-        for plan in &plans {
-            let project: &mut SealedProject = sealed.projects.entry(plan.project).or_default();
-            sealed.segments.push(seal::write(
-                self.files.as_ref(),
-                &self.root,
-                next,
-                plan,
-                project,
-                &self.settings.limits,
-            )?);
-            next = SegmentId(next.0 + 1);
-        }
-        Ok(sealed)
-    }
-
-    /// Shows the sealed segments instead of the rows they were written from, once `commit` has put into the catalog, in
-    /// one transaction: the new segments, the deleted rows of segments (complete for each), and the flushed position.
-    ///
-    /// # Errors
-    ///
-    /// As `commit`; nothing changes then, seal again.
-    pub fn commit_seal<E>(
-        &self,
-        sealed: Sealed,
-        commit: impl FnOnce(&[SegmentEntry], &[DeletedRows], Sequence) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let _committing = self.committing.lock();
-        let deleted: Vec<(ProjectId, SegmentId, Arc<RoaringBitmap>)> = {
-            let turn = self.turn.lock();
-            let state = self.state.read();
-            let dirty = turn.dirty.iter().filter_map(|(project, segment)| {
-                Some((*project, *segment, state.projects.get(project)?.deleted_of(*segment)))
-            });
-            dirty.collect()
-        };
-        let rows: Vec<DeletedRows> = deleted
-            .iter()
-            .map(|(_, segment, bitmap)| DeletedRows { segment: *segment, bitmap: encode_bitmap(bitmap) })
-            .collect();
-        commit(&sealed.segments, &rows, sealed.through)?;
-        let bytes: u64 = sealed.segments.iter().map(|segment| segment.file_bytes).sum();
-        self.counters.sealed_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.install(sealed, &deleted);
-        Ok(())
-    }
-
-    fn install(&self, sealed: Sealed, committed: &[(ProjectId, SegmentId, Arc<RoaringBitmap>)]) {
-        let mut turn = self.turn.lock();
-        let mut state = self.state.write();
-        turn.forget_committed(&state, committed);
-        for (id, project) in sealed.projects {
-            let Some(visible) = state.projects.get_mut(&id) else { continue };
-            visible.segments.extend(project.segments);
-            // Rows replaced while the files were being written.
-            for row in visible.sealing.deleted.iter() {
-                if let Some((segment, row)) = project.places.get(&row) {
-                    Arc::make_mut(visible.deleted.entry(*segment).or_default()).insert(*row);
-                    turn.dirty.insert((id, *segment));
-                }
-            }
-        }
-        for project in state.projects.values_mut() {
-            project.sealing = Memory::default();
-        }
-        let through = turn.sealing.through;
-        turn.sealing = Generation { through, ..Generation::default() };
-    }
-
-    /// The next segments worth merging, of any project; none when all is as it should be. `removals` says what has to go.
-    ///
-    /// # Errors
-    ///
-    /// When a segment's index cannot be read.
-    pub fn next_compaction(&self, removals: &HashMap<ProjectId, Removals>) -> Result<Option<Job>, StoreError> {
-        let projects: Vec<(ProjectId, ProjectState)> =
-            self.state.read().projects.iter().map(|(id, project)| (*id, project.clone())).collect();
-        let none = Removals::default();
-        for (id, project) in projects {
-            let removals = removals.get(&id).unwrap_or(&none);
-            let expired_before = removals.expired_before.map_or(i64::MIN, Timestamp::as_micros);
-            let persons: RoaringBitmap =
-                removals.persons.iter().flat_map(|person| project.merges.numbers_of(person)).collect();
-            let mut candidates = Vec::with_capacity(project.segments.len());
-            for segment in &project.segments {
-                let facts = segment.facts(self.files.as_ref())?;
-                candidates.push(Candidate {
-                    segment: Arc::clone(segment),
-                    deleted: project.deleted_of(segment.entry.id).len(),
-                    must_go: segment.time_range().first < expired_before || !facts.persons.is_disjoint(&persons),
-                    holds_merged: project.merges.sources().any(|(number, _)| facts.persons.contains(number)),
-                });
-            }
-            let newest = project.newest().unwrap_or(Timestamp::from_micros(i64::MIN));
-            let Some(chosen) = choose::next(&candidates, newest, &project.merges, &self.settings.limits) else {
-                continue;
-            };
-            let context = Context { files: Arc::clone(&self.files), merges: Arc::clone(&project.merges) };
-            let inputs = chosen
-                .into_iter()
-                .map(|segment| {
-                    let deleted = project.deleted_of(segment.entry.id);
-                    Part::of_segment(segment, deleted, context.clone())
-                })
-                .collect();
-            return Ok(Some(Job {
-                project: id,
-                inputs,
-                merges_through: project.merges.through,
-                context,
-                expired_before,
-                deleted_persons: Arc::clone(&removals.persons),
-            }));
-        }
-        Ok(None)
-    }
-
-    /// Writes the segments that `job` makes and syncs them. `reserve` gives that many new, consecutive segment ids.
-    ///
-    /// # Errors
-    ///
-    /// Nothing changed. Files written so far are removed at the next start.
-    #[expect(clippy::needless_pass_by_value, reason = "a job is done once")]
-    pub fn compact<E: From<StoreError>>(
-        &self,
-        job: Job,
-        reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
-    ) -> Result<Compacted, E> {
-        compact::run(&self.root, &job, &self.settings.limits, reserve)
-    }
-
-    /// Shows the compacted segments instead of those they were made of, once `commit` has put into the catalog, in one
-    /// transaction: which segments are gone, which are new, and the deleted rows of the new ones.
-    ///
-    /// # Errors
-    ///
-    /// As `commit`; nothing changes then.
-    pub fn commit_compaction<E>(
-        &self,
-        compacted: Compacted,
-        commit: impl FnOnce(&[SegmentId], &[SegmentEntry], &[DeletedRows]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let _committing = self.committing.lock();
-        let deleted = {
-            let state = self.state.read();
-            state.projects.get(&compacted.project).map(|project| self.moved(&compacted, project)).unwrap_or_default()
-        };
-        let rows: Vec<DeletedRows> = deleted
-            .iter()
-            .map(|(segment, bitmap)| DeletedRows { segment: *segment, bitmap: encode_bitmap(bitmap) })
-            .collect();
-        commit(&compacted.removed, &compacted.added, &rows)?;
-        let (read, written) = compacted.bytes;
-        self.counters.compaction_read_bytes.fetch_add(read, Ordering::Relaxed);
-        self.counters.compaction_written_bytes.fetch_add(written, Ordering::Relaxed);
-        self.counters.compactions.fetch_add(1, Ordering::Relaxed);
-        self.replace(compacted, &deleted);
-        Ok(())
-    }
-
-    fn replace(&self, compacted: Compacted, committed: &HashMap<SegmentId, RoaringBitmap>) {
-        let mut turn = self.turn.lock();
-        let mut state = self.state.write();
-        let Some(project) = state.projects.get_mut(&compacted.project) else { return };
-        // Rows replaced since the catalog was told.
-        for (segment, bitmap) in self.moved(&compacted, project) {
-            if committed.get(&segment) != Some(&bitmap) {
-                turn.dirty.insert((compacted.project, segment));
-            }
-            project.deleted.insert(segment, Arc::new(bitmap));
-        }
-        let (gone, mut left): (Vec<_>, Vec<_>) =
-            project.segments.drain(..).partition(|segment| compacted.removed.contains(&segment.entry.id));
-        left.extend(compacted.segments);
-        project.segments = left;
-        for segment in gone {
-            segment.retire(Arc::clone(&self.files));
-            project.deleted.remove(&segment.entry.id);
-            turn.dirty.remove(&(compacted.project, segment.entry.id));
-        }
-    }
-
-    /// Rows of the compacted segments that were deleted from their inputs since the compaction began.
-    fn moved(&self, compacted: &Compacted, project: &ProjectState) -> HashMap<SegmentId, RoaringBitmap> {
-        let mut moved: HashMap<SegmentId, RoaringBitmap> = HashMap::new();
-        if self.is(Mutant::ForgetsDeletions) {
-            return moved;
-        }
-        for (input, places) in &compacted.places {
-            for row in project.deleted_of(*input).iter() {
-                if let Some(Some((segment, row))) = places.get(row as usize) {
-                    moved.entry(*segment).or_default().insert(*row);
-                }
-            }
-        }
-        moved
-    }
-
-    /// Up to which merge no stored row of `project` carries a person that was merged away; none when there are none.
-    /// Such merges may be forgotten once the rows that were in the log when they happened are sealed.
-    ///
-    /// # Errors
-    ///
-    /// When a segment's index cannot be read.
-    pub fn merges_settled(&self, project: ProjectId) -> Result<Option<MergeId>, StoreError> {
-        let visible = {
-            let turn = self.turn.lock();
-            // A seal under way may hold rows that no segment shows yet.
-            if turn.sealing.frozen {
-                return Ok(None);
-            }
-            self.state.read().projects.get(&project).cloned().unwrap_or_default()
-        };
-        let mut settled = visible.merges.through;
-        for (number, id) in visible.merges.sources() {
-            for segment in &visible.segments {
-                let is_older = segment.entry.merges_through < id && !self.is(Mutant::SettlesEarly);
-                if is_older && segment.facts(self.files.as_ref())?.persons.contains(number) {
-                    settled = settled.min(MergeId(id.0.saturating_sub(1)));
-                }
-            }
-        }
-        Ok((!visible.merges.is_empty() && settled > MergeId::default()).then_some(settled))
-    }
-
-    /// Whether no segment holds events of a person. False while a seal is under way.
-    ///
-    /// # Errors
-    ///
-    /// When a segment's index cannot be read.
-    pub fn is_gone(&self, project: ProjectId, person: PersonNumber) -> Result<bool, StoreError> {
-        if self.turn.lock().sealing.frozen {
-            return Ok(false);
-        }
-        let visible = self.state.read().projects.get(&project).cloned().unwrap_or_default();
-        let numbers = visible.merges.numbers_of(person.0);
-        for segment in &visible.segments {
-            if !segment.facts(self.files.as_ref())?.persons.is_disjoint(&numbers) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// The project's newest event by its own time.
     #[must_use]
     pub fn newest(&self, project: ProjectId) -> Option<Timestamp> {
         self.state.read().projects.get(&project).and_then(ProjectState::newest)
-    }
-
-    /// Forgets merges that the catalog has forgotten.
-    pub fn forget_merges(&self, project: ProjectId, gone: &[PersonMerge]) {
-        let mut state = self.state.write();
-        if let Some(project) = state.projects.get_mut(&project) {
-            Arc::make_mut(&mut project.merges).retire(gone);
-        }
     }
 
     /// Projects with stored events.
@@ -720,54 +324,6 @@ impl Store {
             stats.deleted_rows += project.deleted.values().map(|bitmap| bitmap.len()).sum::<u64>();
         }
         stats
-    }
-}
-
-impl Turn {
-    /// Adds prepared rows to what is visible and takes away what they replace; returns how many that were.
-    fn show(
-        &mut self,
-        visible: &mut ProjectState,
-        prepared: Prepared<'_>,
-        columns: arrow::array::RecordBatch,
-    ) -> Result<usize, StoreError> {
-        let mut replaced = 0;
-        let first = visible.active.push(columns)?;
-        let index = self.active.index.entry(prepared.project).or_default();
-        let sealing = self.sealing.index.get(&prepared.project);
-        for ((identity, _), row) in prepared.rows.iter().zip(first..) {
-            if let Some(before) = index.note(*identity, row) {
-                visible.active.delete(before);
-                replaced += 1;
-            }
-            if let Some(before) = sealing.and_then(|index| index.get(*identity))
-                && !visible.sealing.deleted.contains(before)
-            {
-                visible.sealing.delete(before);
-                replaced += 1;
-            }
-        }
-        for (segment, rows) in prepared.replaced_in_segments {
-            let deleted = visible.deleted.entry(segment).or_default();
-            for row in rows.into_iter().filter(|row| !deleted.contains(*row)).collect::<Vec<_>>() {
-                Arc::make_mut(deleted).insert(row);
-                self.dirty.insert((prepared.project, segment));
-                replaced += 1;
-            }
-        }
-        Ok(replaced)
-    }
-}
-
-impl Turn {
-    /// Deletions that the catalog has now, unless more came since.
-    fn forget_committed(&mut self, state: &State, committed: &[(ProjectId, SegmentId, Arc<RoaringBitmap>)]) {
-        for (project, segment, bitmap) in committed {
-            let now = state.projects.get(project).map(|state| state.deleted_of(*segment));
-            if now.is_some_and(|now| Arc::ptr_eq(&now, bitmap)) {
-                self.dirty.remove(&(*project, *segment));
-            }
-        }
     }
 }
 

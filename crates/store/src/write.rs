@@ -28,15 +28,13 @@ use crate::identity::{Identity, Probe};
 use crate::index::facts::FactsBuilder;
 use crate::index::{self, NewIndex, tails};
 use crate::limits::Limits;
-use crate::property::{Kind, Plan, PlannedColumn, Rest};
-use crate::schema::{COLUMNS, Column, REST, segment_schema};
+use crate::property::{Document, Kind, Plan, PlannedColumn, Rest};
+use crate::schema::{Column, PERSON_REST, REST, segment_schema};
 use crate::segment::{Segment, directory, paths, uuid_at};
 
 /// Rows of a page: what has to be decoded to read one row.
 const PAGE_ROWS: usize = 4_096;
 const COMPACTED_ZSTD_LEVEL: i32 = 3;
-/// The same for person properties: large, and the same for all events of a visit.
-const PERSON_DICTIONARY_BYTES_MAX: usize = 64 << 20;
 /// A column whose dictionary outgrows this is written without one.
 const DICTIONARY_BYTES_MAX: usize = 8 << 20;
 /// The key of the property columns in the file's metadata.
@@ -56,7 +54,7 @@ pub(crate) struct NewSegment<'a> {
 /// Gives the columns of a segment, one at a time, each as one array per row group: all rows of a column can be more text
 /// than one array holds.
 pub(crate) trait Source {
-    /// A column that every event has.
+    /// A column that every event has, the person's properties apart.
     fn column(&mut self, column: Column) -> Result<Vec<ArrayRef>, StoreError>;
 
     /// A property column of the plan, by place.
@@ -75,7 +73,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: &mut NewSegment<'_>) ->
     let timestamps = new.source.column(Column::Timestamp)?;
     let mut file = Encoder::new(FileWriter::new(files.create(&path)?), new, events.len())?;
     let mut facts = Vec::with_capacity(FACT_COLUMNS.len());
-    for column in Column::ALL {
+    for column in Column::ALL.into_iter().filter(|column| *column != Column::PersonProperties) {
         let arrays = match column {
             Column::Event => events.clone(),
             Column::Timestamp => timestamps.clone(),
@@ -94,15 +92,17 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: &mut NewSegment<'_>) ->
         validity.push(Validity::of(&arrays));
     }
     let rest = new.source.rest()?;
-    let mut objects: Vec<ArrayRef> = Vec::with_capacity(events.len());
     let mut first = 0;
-    for group in &events {
-        let end = first + u32::try_from(group.len()).unwrap_or(u32::MAX);
-        objects.push(Arc::new(rest.objects(first..end)));
-        first = end;
+    for (document, place) in [(Document::Event, REST), (Document::Person, PERSON_REST)] {
+        let mut objects: Vec<ArrayRef> = Vec::with_capacity(events.len());
+        first = 0;
+        for group in &events {
+            let end = first + u32::try_from(group.len()).unwrap_or(u32::MAX);
+            objects.push(Arc::new(rest.objects(document, first..end)));
+            first = end;
+        }
+        file.write(place, &objects)?;
     }
-    file.write(REST, &objects)?;
-    drop(objects);
     let written = file.finish()?;
     let (directory_of_tails, tails) = tails::encode(&rest, new.limits.rare_keys_max);
     let columns_of = |run: &Range<u32>| columns_with_values(&validity, run);
@@ -263,11 +263,11 @@ fn properties(level: Level, plan: &Plan, limits: &Limits) -> WriterProperties {
             .set_column_encoding(path(column.place()), Encoding::DELTA_BINARY_PACKED);
     }
     builder = builder
-        .set_column_dictionary_page_size_limit(path(Column::PersonProperties.place()), PERSON_DICTIONARY_BYTES_MAX)
         .set_column_statistics_enabled(path(Column::Timestamp.place()), EnabledStatistics::Page)
         .set_column_dictionary_enabled(path(Column::Uuid.place()), false)
         .set_column_encoding(path(Column::Uuid.place()), Encoding::BYTE_STREAM_SPLIT)
-        .set_column_dictionary_enabled(path(COLUMNS), false);
+        .set_column_dictionary_enabled(path(REST), false)
+        .set_column_dictionary_enabled(path(PERSON_REST), false);
     for (at, column) in plan.columns.iter().enumerate() {
         let path = path(REST + 1 + at);
         if !column.dictionary {

@@ -68,7 +68,9 @@ pub(crate) fn send(
         headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let headers = headers.collect();
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(1 << 30).read_to_string()?;
+    // What is not text, such as a compressed body, is for nobody to read.
+    let body = response.body_mut().with_config().limit(1 << 30).read_to_vec()?;
+    let body = String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
     Ok(Answer { status, headers, body })
 }
 

@@ -141,9 +141,27 @@ impl Server {
     /// A JSON POST with the owner's key.
     #[must_use]
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        let bearer = format!("Bearer {KEY}");
+        self.json_as(KEY, "POST", path, body)
+    }
+
+    /// A JSON PATCH with the owner's key.
+    #[must_use]
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.json_as(KEY, "PATCH", path, body)
+    }
+
+    /// A DELETE with the owner's key.
+    #[must_use]
+    pub fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[("authorization", &format!("Bearer {KEY}"))], b"")
+    }
+
+    /// A request with a JSON body and a key.
+    #[must_use]
+    pub fn json_as(&self, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {key}");
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        self.send("POST", path, &headers, body.to_string().as_bytes())
+        self.send(method, path, &headers, body.to_string().as_bytes())
     }
 
     /// A JSON POST to a capture path.
@@ -170,6 +188,15 @@ impl Server {
         while self.metric("hedgerow_ingest_lag_records") > 0.0 {
             assert!(start.elapsed() < PATIENCE, "events do not become visible: {}", self.log());
             std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Asks again and again until `holds`; `what` is said when it never does.
+    pub fn wait_until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < PATIENCE * 2, "never: {what}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 

@@ -27,13 +27,17 @@ const TABLE: &[Permit] = &[
     permit("capture", &["model"]),
     permit("eventlog", &["env"]),
     permit("hogql", &[]),
+    permit("functions", &[]),
     permit("meta", &["model", "env"]),
     permit("store", &["model", "env"]),
     // `capture`, because the log keeps bodies as received and ingestion reads them with the same code.
     permit("ingest", &["model", "env", "capture", "eventlog", "store", "meta"]),
-    permit("query", &["model", "hogql", "store"]),
+    permit("query", &["model", "hogql", "functions", "store"]),
     permit("api", &["model", "env", "capture", "eventlog", "hogql", "query", "meta"]),
-    permit("server", &["model", "env", "capture", "eventlog", "hogql", "meta", "store", "ingest", "query", "api"]),
+    permit(
+        "server",
+        &["model", "env", "capture", "eventlog", "hogql", "functions", "meta", "store", "ingest", "query", "api"],
+    ),
     permit("testkit", &["model", "env"]),
     permit("xtask", &[]),
     permit("bench", &["env", "eventlog"]),
@@ -55,7 +59,8 @@ const fn home(name: &'static str, crates: &'static [&'static str]) -> Home {
 const HOMES: &[Home] = &[
     home("datafusion", &["query", "bench-engine"]),
     home("parquet", &["store", "bench-engine"]),
-    home("arrow", &["store", "query", "bench-engine"]),
+    home("arrow", &["functions", "store", "query", "bench-engine"]),
+    home("psl", &["functions"]),
     home("rusqlite", &["meta"]),
     home("libsqlite3", &["meta"]),
     home("axum", &["api", "server", "bench"]),
@@ -63,7 +68,9 @@ const HOMES: &[Home] = &[
     home("clap", &["server"]),
     home("libdeflater", &["capture", "bench"]),
     home("flate2", &["capture"]),
+    home("brotli", &["capture"]),
     home("lz-str", &["capture"]),
+    home("maxminddb", &["ingest"]),
     // Request bodies, and what ingestion resolved for replay; Parquet brings its own.
     home("zstd", &["capture", "ingest", "store"]),
 ];

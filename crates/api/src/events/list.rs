@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, OriginalUri, Path, State};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue};
 use jiff::tz::TimeZone;
 use meta::Project;
 use model::Timestamp;
@@ -31,7 +31,7 @@ const FUTURE_TOLERANCE: i64 = 5_000_000;
 pub(crate) async fn list(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    uri: Uri,
+    OriginalUri(uri): OriginalUri,
     Path(project): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -65,7 +65,7 @@ pub(crate) async fn list(
     Ok(warned(json_text(body), &warnings))
 }
 
-fn warned(mut response: Response, warnings: &[String]) -> Response {
+pub(crate) fn warned(mut response: Response, warnings: &[String]) -> Response {
     if !warnings.is_empty() {
         let text: String =
             warnings.join("; ").chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();

@@ -19,18 +19,17 @@ fn example(body: &[u8]) -> Envelope<'_> {
             query: "_=1",
             content_type: Some("text/plain"),
             content_encoding: None,
+            sender: None,
             body,
         },
     }
 }
 
-/// Records written by version 1 must stay readable: this is one, byte by byte.
-#[test]
-fn version_1_is_fixed() {
-    let envelope = example(b"{}");
+/// Records must stay readable: this is one of an older version, byte by byte, but for its first.
+fn bytes(version: u8) -> Vec<u8> {
     #[rustfmt::skip]
     let bytes = [
-        &[1][..],
+        &[version][..],
         &[7, 0, 0, 0, 0, 0, 0, 0],
         &[0x01, 0xf0, 0x0b, 0x55, 0x52, 0x47, 0x06, 0x00],
         &[4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -41,15 +40,37 @@ fn version_1_is_fixed() {
         &[0],
         b"{}",
     ].concat();
-    assert_eq!(record(&envelope), bytes);
-    assert_eq!(Envelope::decode(&bytes), Ok(envelope));
+    bytes
+}
+
+#[test]
+fn version_1_is_read_and_version_2_is_fixed() {
+    let envelope = example(b"{}");
+    assert_eq!(record(&envelope), bytes(2));
+    assert_eq!(Envelope::decode(&bytes(2)), Ok(envelope));
+    assert_eq!(Envelope::decode(&bytes(1)), Ok(envelope));
+}
+
+#[test]
+fn a_v1_request_keeps_its_sender() {
+    let mut envelope = example(b"{}");
+    envelope.request.endpoint = Endpoint::V1;
+    envelope.request.sender = Some(Sender { sdk: "p/1", sent_at: "now" });
+    let record = record(&envelope);
+    assert!(record.ends_with(b"\0\x03\0\0\0p/1\x03\0\0\0now{}"), "{record:?}");
+    assert_eq!(Envelope::decode(&record), Ok(envelope));
+    assert_eq!(
+        Envelope::decode(&[&[1], &record[1..]].concat()),
+        Err(EnvelopeError::Damaged { what: "endpoint" }),
+        "version 1 had none of them"
+    );
 }
 
 #[test]
 fn a_newer_version_is_told_from_damage() {
     let mut bytes = record(&example(b""));
-    bytes[0] = 2;
-    assert_eq!(Envelope::decode(&bytes), Err(EnvelopeError::Newer { version: 2 }));
+    bytes[0] = 3;
+    assert_eq!(Envelope::decode(&bytes), Err(EnvelopeError::Newer { version: 3 }));
     bytes[0] = 0;
     assert_eq!(Envelope::decode(&bytes), Err(EnvelopeError::Damaged { what: "version" }));
 }
@@ -84,6 +105,7 @@ proptest! {
                 query: &query,
                 content_type: content_type.as_deref(),
                 content_encoding: content_encoding.as_deref(),
+                sender: None,
                 body: &body,
             },
         };

@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::uuid_for;
 use crate::shape::WireEvent;
 use crate::timestamp::{self, Claims};
-use crate::{Received, Request, form, json};
+use crate::{Endpoint, Received, Request, form, json};
 
 /// What is the same for all events of a request.
-pub(super) struct Sender<'r> {
+pub(crate) struct Sender<'r> {
     received: &'r Received,
+    is_v1: bool,
     sent_at: Option<Timestamp>,
     /// `sent_at` as the property that events get.
     sent_at_property: Option<Box<RawValue>>,
@@ -23,11 +24,12 @@ pub(super) struct Sender<'r> {
 
 impl<'r> Sender<'r> {
     /// `sent_at` is that of a batch object; without a readable one the query parameter `_` counts.
-    pub(super) fn new(request: &Request<'_>, received: &'r Received, sent_at: Option<&str>) -> Self {
+    pub(crate) fn new(request: &Request<'_>, received: &'r Received, sent_at: Option<&str>) -> Self {
         let of_query = || form::integer(request.query, "_").and_then(timestamp::sent_at_millis);
         let sent_at = sent_at.and_then(timestamp::sent_at).or_else(of_query);
         Self {
             received,
+            is_v1: request.endpoint == Endpoint::V1,
             sent_at,
             sent_at_property: sent_at.and_then(timestamp::to_iso).map(|iso| raw_string(&iso)),
             ip_property: raw_string(&received.ip.to_canonical().to_string()),
@@ -35,7 +37,7 @@ impl<'r> Sender<'r> {
     }
 
     /// The event as captured. `index` counts the events of the request.
-    pub(super) fn captured<'a>(
+    pub(crate) fn captured<'a>(
         &self,
         event: WireEvent<'a>,
         mut properties: Properties<'a>,
@@ -48,8 +50,10 @@ impl<'r> Sender<'r> {
             sent_at: self.sent_at.filter(|_| !ignore_sent_at),
             timestamp: event.timestamp.as_deref(),
             offset_millis: event.offset_millis,
+            // There it is part of what the option asks for.
+            even_future: ignore_sent_at && self.is_v1,
         };
-        let timestamp = claims.time();
+        let (timestamp, time_doubt) = claims.time();
         merge_into(&mut properties, "$set", event.set);
         merge_into(&mut properties, "$set_once", event.set_once);
         self.set_ip(&mut properties);
@@ -58,7 +62,7 @@ impl<'r> Sender<'r> {
         }
         lower_case_session_id(&mut properties);
         let uuid = event.uuid.unwrap_or_else(|| uuid_for(self.received, index));
-        CapturedEvent { uuid, name: event.name, distinct_id, timestamp, properties }
+        CapturedEvent { uuid, name: event.name, distinct_id, timestamp, time_doubt, properties }
     }
 
     fn set_ip(&self, properties: &mut Properties<'_>) {

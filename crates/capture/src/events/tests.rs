@@ -17,7 +17,7 @@ fn received() -> Received {
 }
 
 fn request(endpoint: Endpoint, body: &str) -> Request<'_> {
-    Request { endpoint, query: "", content_type: None, content_encoding: None, body: body.as_bytes() }
+    Request { endpoint, query: "", content_type: None, content_encoding: None, sender: None, body: body.as_bytes() }
 }
 
 /// The one place that knows the API: what capture makes of `request`, with the verdict of validation compared.
@@ -35,6 +35,7 @@ fn captured(request: &Request<'_>, limits: Limits) -> Result<Batch<'static>, Str
         uuid: event.uuid,
         distinct_id: event.distinct_id,
         timestamp: event.timestamp,
+        time_doubt: event.time_doubt,
     };
     Ok(Batch { token, events: events.into_iter().map(owned).collect(), historical_migration })
 }

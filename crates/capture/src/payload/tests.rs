@@ -10,7 +10,14 @@ use crate::Endpoint;
 const TEXT: &str = r#"{"event":"a","distinct_id":"u1","properties":{"k":">>>???~~~ <b> & 100% a+b=c \ud83d\ude00"},"api_key":"phc_test","pad":"pad pad pad"}"#;
 
 fn request() -> Request<'static> {
-    Request { endpoint: Endpoint::Legacy, query: "", content_type: None, content_encoding: None, body: b"" }
+    Request {
+        endpoint: Endpoint::Legacy,
+        query: "",
+        content_type: None,
+        content_encoding: None,
+        sender: None,
+        body: b"",
+    }
 }
 
 fn form(body: &[u8]) -> Request<'_> {

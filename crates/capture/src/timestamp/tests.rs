@@ -97,7 +97,8 @@ fn sent_at_needs_an_offset() {
 #[test]
 fn years_that_four_digits_cannot_write_become_the_epoch() {
     let time = |timestamp, offset_millis, sent_at| {
-        to_iso(Claims { now: NOW, sent_at, timestamp: Some(timestamp), offset_millis }.time()).unwrap()
+        to_iso(Claims { now: NOW, sent_at, timestamp: Some(timestamp), offset_millis, even_future: false }.time().0)
+            .unwrap()
     };
     let epoch = "1970-01-01T00:00:00.000Z";
     let far = sent_at("9999-01-01T00:00:00Z");

@@ -1,6 +1,7 @@
 //! Whatever a client sends, capture answers: it never panics, and its two verdicts agree.
 //!
-//! That validation and parsing agree is checked where requests are sent, in [`crate::sample::captured`].
+//! That validation and parsing agree is checked where requests are sent, in [`crate::sample::captured`]. All properties
+//! together see more than twenty thousand bodies.
 
 use capture::Endpoint;
 use proptest::prelude::*;
@@ -9,6 +10,10 @@ use proptest::strategy::ValueTree;
 
 use crate::recorded::recorded;
 use crate::sample::{Sample, base64_form, captured, gzip};
+
+/// As many bodies as each property sees, for those that are cheap to make and for the others.
+const MANY: u32 = 8_000;
+const SOME: u32 = 3_000;
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
     select(vec![Endpoint::Event, Endpoint::Legacy, Endpoint::Engage])
@@ -20,14 +25,23 @@ fn noise() -> impl Strategy<Value = Sample> {
         select(vec![&b""[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x78\x9c", b"data=", b"{", b"[", b"eyJ"]);
     let query = select(vec!["", "compression=lz64", "compression=gzip-js&_=1767268810000", "data=%7B", "beacon=1"]);
     let content_type = select(vec![None, Some("text/plain"), Some("application/x-www-form-urlencoded")]);
+    let encoding = select(vec![None, Some("gzip"), Some("deflate"), Some("br"), Some("zstd"), Some("lz64")]);
     let bytes = prop::collection::vec(any::<u8>(), 0..512);
-    (endpoint(), prefix, bytes, query, content_type).prop_map(|(endpoint, prefix, bytes, query, content_type)| Sample {
-        endpoint,
-        query: query.to_owned(),
-        content_type: content_type.map(str::to_owned),
-        content_encoding: None,
-        body: [prefix, &bytes].concat(),
-    })
+    let endpoint = prop_oneof![3 => endpoint(), 2 => Just(Endpoint::V1)];
+    (endpoint, prefix, bytes, query, content_type, encoding).prop_map(
+        |(endpoint, prefix, bytes, query, content_type, encoding)| Sample {
+            endpoint,
+            query: query.to_owned(),
+            content_type: content_type.map(str::to_owned),
+            content_encoding: encoding.map(str::to_owned),
+            sender: (endpoint == Endpoint::V1).then(v1_sender),
+            body: [prefix, &bytes].concat(),
+        },
+    )
+}
+
+fn v1_sender() -> (String, String) {
+    ("posthog-test/1.0".to_owned(), "2026-01-01T12:00:10Z".to_owned())
 }
 
 /// A field of an event: its names, values that are right, values that are not.
@@ -70,6 +84,50 @@ fn field((names, right, wrong): Field) -> impl Strategy<Value = String> {
 fn some_of(fields: &[Field], probability: f64) -> impl Strategy<Value = String> {
     let fields: Vec<_> = fields.iter().map(|one| prop::option::weighted(probability, field(*one))).collect();
     fields.prop_map(|fields| fields.into_iter().flatten().collect::<Vec<_>>().join(","))
+}
+
+const V1_NEEDED: &[Field] = &[
+    (&["event"], &[r#""a""#, r#""""#, r#""$performance_event""#], &["5"]),
+    (
+        &["uuid"],
+        &[
+            r#""31e4cb73-8d99-4397-8676-81bdffd0cee1""#,
+            r#"" 11111111111141118111111111111111 ""#,
+            r#""018F0000-0000-7000-8000-000000000001""#,
+            r#""018f0000-0000-7000-8000-000000000002""#,
+            r#""018f0000-0000-7000-8000-000000000003""#,
+        ],
+        &[r#""x""#],
+    ),
+    (&["distinct_id"], &[r#""u1""#, r#"" ""#, r#""null""#, r#""\ud83d\u0000""#], &["23"]),
+    (&["timestamp"], &[r#""2026-01-01T11:00:00Z""#, r#""never""#], &["1"]),
+];
+
+const V1_OPTIONAL: &[Field] = &[
+    (&["session_id", "window_id"], &[r#""S""#, "null"], &["5"]),
+    (
+        &["options"],
+        &["{}", "null", r#"{"cookieless_mode":"1","product_tour_id":7}"#, r#"{"disable_skew_correction":true}"#],
+        &["[]", r#"{"process_person_profile":[]}"#],
+    ),
+    (&["properties"], &["{}", r#"{"$lib":"x","k":[1]}"#, r#"{"$session_id":5}"#], &["null", "[]"]),
+    (&["type"], &["1"], &["1"]),
+];
+
+/// JSON text of a v1 request.
+fn v1_text() -> impl Strategy<Value = String> {
+    let event = (some_of(V1_NEEDED, 0.99), some_of(V1_OPTIONAL, 0.3)).prop_map(|(needed, optional)| {
+        let fields: Vec<_> = [needed, optional].into_iter().filter(|fields| !fields.is_empty()).collect();
+        format!("{{{}}}", fields.join(","))
+    });
+    let root = select(vec![
+        r#""created_at":"2026-01-01T12:00:00Z","#,
+        r#""created_at":"2026-01-01T12:00:00Z","capture_internal":true,"historical_migration":true,"#,
+        r#""created_at":"2026-01-01T12:00:00+01:00","#,
+        r#""created_at":"now","#,
+    ]);
+    (root, prop::collection::vec(event, 0..3))
+        .prop_map(|(root, events)| format!("{{{root}\"batch\":[{}]}}", events.join(",")))
 }
 
 /// JSON text of an event. What an event needs is mostly there, what it may have is mostly not.
@@ -155,11 +213,13 @@ fn broken() -> impl Strategy<Value = Sample> {
 
 fn answers(sample: &Sample) -> Result<(), TestCaseError> {
     let status = captured(sample, |answer| answer.map_or_else(|error| error.status(), |_| 200));
-    prop_assert!(matches!(status, 200 | 400 | 401 | 413), "{}", status);
+    prop_assert!(matches!(status, 200 | 400 | 401 | 413 | 415), "{}", status);
     Ok(())
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(MANY))]
+
     #[test]
     fn noise_is_answered(sample in noise()) {
         answers(&sample)?;
@@ -169,10 +229,19 @@ proptest! {
     fn damaged_requests_are_answered(sample in broken()) {
         answers(&sample)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(SOME))]
 
     #[test]
     fn validation_and_parsing_agree_on_every_shape(text in request_text(), endpoint in endpoint()) {
         answers(&Sample { endpoint, ..Sample::plain(text) })?;
+    }
+
+    #[test]
+    fn verdicts_and_parsing_agree_on_every_v1_request(text in v1_text()) {
+        answers(&Sample { endpoint: Endpoint::V1, sender: Some(v1_sender()), ..Sample::plain(text) })?;
     }
 }
 
@@ -186,4 +255,11 @@ fn generated_requests_are_often_accepted() {
     });
     let accepted = accepted.count();
     assert!((50..450).contains(&accepted), "{accepted} of 500 accepted");
+    let accepted = (0..500).filter(|_| {
+        let text = v1_text().new_tree(&mut runner).expect("a request can be made").current();
+        let sample = Sample { endpoint: Endpoint::V1, sender: Some(v1_sender()), ..Sample::plain(text) };
+        captured(&sample, |answer| answer.is_ok_and(|batch| !batch.events.is_empty()))
+    });
+    let accepted = accepted.count();
+    assert!((20..450).contains(&accepted), "{accepted} of 500 accepted by v1");
 }

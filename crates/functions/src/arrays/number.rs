@@ -23,7 +23,8 @@ pub(super) fn sum(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         }
         DataType::Decimal128(_, _) => {
             let values = digits(lists.values()).ok_or_else(|| call.illegal(0))?;
-            let sums = (0..call.rows).map(|row| lists.range(row).filter(present).map(|at| values.get(at)).sum::<i128>());
+            let sums =
+                (0..call.rows).map(|row| lists.range(row).filter(present).map(|at| values.get(at)).sum::<i128>());
             let sums = PrimitiveArray::<Decimal128Type>::from_iter_values(sums);
             Ok(Arc::new(sums.with_data_type(call.returns.clone())))
         }
@@ -34,8 +35,7 @@ pub(super) fn sum(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     }
 }
 
-/// NaN of nothing.
-pub(super) fn average(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
+pub(super) fn average(call: &Call<'_>, of_nothing: f64) -> Result<ArrayRef, FunctionError> {
     let lists = call.lists(0)?;
     let nulls = lists.values().logical_nulls();
     let values = floats(lists.values()).ok_or_else(|| call.illegal(0))?;
@@ -43,7 +43,7 @@ pub(super) fn average(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     call.float(|row| {
         let places = lists.range(row).filter(|at| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*at)));
         let (sum, count) = places.fold((0.0, 0usize), |(sum, count), at| (sum + values[at], count + 1));
-        sum / count as f64
+        if count == 0 { of_nothing } else { sum / count as f64 }
     })
 }
 
@@ -53,7 +53,8 @@ pub(super) fn product(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let values = floats(lists.values()).ok_or_else(|| call.illegal(0))?;
     call.float(|row| {
         let places = lists.range(row).filter(|at| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*at)));
-        places.map(|at| values[at]).product()
+        // Of nothing the product is 0 there.
+        places.map(|at| values[at]).reduce(|product, value| product * value).unwrap_or(0.0)
     })
 }
 
@@ -128,13 +129,18 @@ pub(super) fn range(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let (mut items, mut offsets) = (Vec::new(), vec![0]);
     for row in 0..call.rows {
         if !call.is_null(row) {
-            let (start, end) = end.as_ref().map_or((0, first.get(row)), |end| (first.get(row), end.get(row)));
+            let bound = first.get(row);
+            let (start, end) = end.as_ref().map_or((0, bound), |end| (bound, end.get(row)));
             let step = step.as_ref().map_or(1, |step| step.get(row));
             if step == 0 {
                 return Err(FunctionError::Argument("the step of range is zero".to_owned()));
             }
             let distance = i128::from(end) - i128::from(start);
-            let count = if (distance > 0) == (step > 0) { (distance.abs() + i128::from(step).abs() - 1) / i128::from(step).abs() } else { 0 };
+            let count = if (distance > 0) == (step > 0) {
+                (distance.abs() + i128::from(step).abs() - 1) / i128::from(step).abs()
+            } else {
+                0
+            };
             let count = checked_size(call, i64::try_from(count).unwrap_or(i64::MAX))?;
             checked_size(call, i64::try_from(items.len() + count).unwrap_or(i64::MAX))?;
             items.extend((0..count).map(|at| start.wrapping_add(i64::try_from(at).unwrap_or(0).wrapping_mul(step))));

@@ -5,12 +5,13 @@ use arrow::array::{Array, ArrayRef};
 use super::Direction;
 use crate::call::{Call, Value};
 use crate::error::FunctionError;
+use crate::table::Evaluate;
 
 pub(super) fn reduce(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let name = call.constant_text(0)?;
-    let (function, evaluate): (_, fn(&Call<'_>) -> Result<ArrayRef, FunctionError>) = match name {
+    let (function, evaluate): (_, Evaluate) = match name {
         "sum" => ("arraySum", super::number::sum),
-        "avg" => ("arrayAvg", super::number::average),
+        "avg" => ("arrayAvg", |call| super::number::average(call, f64::NAN)),
         "min" => ("arrayMin", |call| super::order::extreme(call, Direction::Ascending)),
         "max" => ("arrayMax", |call| super::order::extreme(call, Direction::Descending)),
         "count" => ("count", count),

@@ -187,13 +187,9 @@ fn tuple_at(keys: &[Keys], at: usize) -> Vec<&[u8]> {
 
 pub(super) fn uniq(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let (lists, keys) = tuples(call)?;
-    // NULL is not counted.
-    let nulls: Vec<_> = lists.values().iter().map(|values| values.logical_nulls()).collect();
-    let is_null = |at: usize| nulls.iter().any(|nulls| nulls.as_ref().is_some_and(|nulls| nulls.is_null(at)));
     call.number(|row| {
         let mut seen: HashMap<Vec<&[u8]>, (), RandomState> = HashMap::default();
-        let present = lists.range(row).filter(|at| keys.len() > 1 || !is_null(*at));
-        let count = present.filter(|at| seen.insert(tuple_at(&keys, *at), ()).is_none()).count();
+        let count = lists.range(row).filter(|at| seen.insert(tuple_at(&keys, *at), ()).is_none()).count();
         i64::try_from(count).unwrap_or(i64::MAX)
     })
 }

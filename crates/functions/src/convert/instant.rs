@@ -20,14 +20,18 @@ pub(crate) struct Instant {
     pub(crate) nano: i64,
 }
 
-/// Reads `text`, local to `zone` unless it says otherwise. A date without a year is in `this_year`.
-pub(crate) fn best_effort(text: &str, zone: &Zone, order: Order, this_year: i64) -> Option<Instant> {
+/// Reads `text`, local to `zone` unless it says otherwise. A date without a year is in `this_year`. Seconds since the epoch have
+/// a fraction only if instants have, that is, if there is more than one of `ticks` in a second.
+pub(crate) fn best_effort(text: &str, zone: &Zone, order: Order, this_year: i64, ticks: i64) -> Option<Instant> {
     if let Some(instant) = plain(text.as_bytes(), zone) {
         return Some(instant);
     }
     let mut reader = Reader { bytes: text.as_bytes(), at: 0, order, parts: Parts::default() };
     while reader.at < reader.bytes.len() {
         reader.step()?;
+    }
+    if ticks == 1 && reader.parts.unix_fraction {
+        return None;
     }
     reader.parts.instant(zone, this_year)
 }
@@ -85,6 +89,7 @@ struct Parts {
     afternoon: Option<bool>,
     /// Seconds since the epoch: then nothing else counts.
     unix: Option<i64>,
+    unix_fraction: bool,
 }
 
 impl Parts {
@@ -159,6 +164,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 let digits = self.digits(usize::MAX);
                 self.parts.nano = fraction(digits);
+                self.parts.unix_fraction = self.parts.unix.is_some();
                 Some(())
             }
             b'+' | b'-' if self.parts.time.is_some() => self.zone_offset(),
@@ -332,8 +338,20 @@ fn value(digits: &[u8]) -> i64 {
 
 /// The month that begins with these letters, at least three.
 fn month(word: &[u8]) -> Option<i64> {
-    const NAMES: [&str; 12] =
-        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    const NAMES: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     let word = word.to_ascii_lowercase();
     let at = NAMES.iter().position(|name| word.len() >= 3 && name.as_bytes().starts_with(&word))?;
     i64::try_from(at + 1).ok()

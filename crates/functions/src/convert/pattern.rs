@@ -107,8 +107,20 @@ impl Rest<'_> {
     }
 }
 
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 fn read(text: &str, pattern: &str) -> Option<Fields> {
@@ -160,7 +172,9 @@ fn field(rest: &mut Rest<'_>, fields: &mut Fields, part: char) -> Option<()> {
         }
         'p' => fields.afternoon = Some(rest.name(&["AM", "PM"], false)? == 2),
         'Y' => fields.year = Some(rest.number(4, 0..=9999)?),
-        'y' => fields.year = Some(rest.number(2, 0..=99).map(|year| if year >= 70 { 1900 + year } else { 2000 + year })?),
+        'y' => {
+            fields.year = Some(rest.number(2, 0..=99).map(|year| if year >= 70 { 1900 + year } else { 2000 + year })?)
+        }
         'z' => {
             let sign = if rest.literal("-").is_some() { -1 } else { rest.literal("+").map(|()| 1)? };
             let (hour, minute) = (rest.number(2, 0..=14)?, rest.number(2, 0..=59)?);

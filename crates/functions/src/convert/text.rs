@@ -57,8 +57,17 @@ pub(super) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let shift = i32::from(scale) + exponent - i32::try_from(fraction.len()).ok()?;
     let power = 10i128.checked_pow(shift.unsigned_abs());
     let value = if shift >= 0 { value.checked_mul(power?)? } else { power.map_or(0, |power| value / power) };
-    let limit = 10i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
+    let limit = decimal_limit(precision);
     (value < limit).then_some(if negative { -value } else { value })
+}
+
+/// Digits are limited by the integer that keeps them, not by the precision.
+pub(super) fn decimal_limit(precision: u8) -> i128 {
+    match precision {
+        ..=9 => i128::from(i32::MAX),
+        10..=18 => i128::from(i64::MAX),
+        _ => i128::MAX,
+    }
 }
 
 pub(super) fn boolean(text: &str) -> Option<bool> {

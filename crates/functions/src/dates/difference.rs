@@ -25,7 +25,7 @@ fn arguments<'a>(call: &Call<'a>) -> Result<(Unit, Times<'a>, Times<'a>), Functi
 /// How many starts of `unit` lie between: from 23:00 to 01:00 is one day.
 pub(super) fn crossings(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let (unit, from, to) = arguments(call)?;
-    call.number(|row| number(unit, &to, row) - number(unit, &from, row))
+    call.number(|row| number(unit, &to, row).saturating_sub(number(unit, &from, row)))
 }
 
 /// The number of the unit that the time lies in.

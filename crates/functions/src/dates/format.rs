@@ -9,7 +9,17 @@ use crate::show::{two, write_date, write_padded, write_time};
 use crate::zone::{civil, weekday};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -136,12 +146,6 @@ fn write_part(out: &mut String, part: char, local: Local, times: &Times<'_>, row
     let date = civil(local.day);
     let (hour, minute, second) = (local.second / 3600, local.second / 60 % 60, local.second % 60);
     let hour_of_12 = (hour + 11) % 12 + 1;
-    let spaced = |out: &mut String, value: i64| {
-        if value < 10 {
-            out.push(' ');
-        }
-        write_padded(out, value, 1);
-    };
     match part {
         'a' => out.extend(day_name(local.day).chars().take(3)),
         'b' => out.extend(month_name(date.month).chars().take(3)),
@@ -155,17 +159,15 @@ fn write_part(out: &mut String, part: char, local: Local, times: &Times<'_>, row
             out.push('/');
             two(out, date.year % 100);
         }
-        'e' => spaced(out, date.day),
+        'e' => write_padded(out, date.day, 1),
         'f' => write_fraction(out, times, row),
         'F' => write_date(out, local.day),
         'g' => two(out, parts::iso_year(local) % 100),
         'G' => write_padded(out, parts::iso_year(local), 4),
-        'h' | 'I' => two(out, hour_of_12),
-        'H' => two(out, hour),
+        'h' | 'I' | 'l' => two(out, hour_of_12),
+        'H' | 'k' => two(out, hour),
         'i' => two(out, minute),
         'j' => write_padded(out, parts::day_of_year(local), 3),
-        'k' => spaced(out, hour),
-        'l' => spaced(out, hour_of_12),
         'M' => out.push_str(month_name(date.month)),
         'p' => out.push_str(if hour < 12 { "AM" } else { "PM" }),
         'Q' => write_padded(out, parts::quarter(local), 1),

@@ -8,7 +8,7 @@ use crate::arithmetic::ticks;
 use crate::call::{Call, is_integer};
 use crate::convert;
 use crate::error::FunctionError;
-use crate::zone::{DAY, Zone, days, days_in_month};
+use crate::zone::{DAY, Zone, days};
 
 /// The zone of the type to answer.
 fn own_zone(call: &Call<'_>) -> Result<Zone, FunctionError> {
@@ -27,7 +27,10 @@ pub(super) fn in_zone(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         convert::coerce(value.array(), call.returns)?
     };
     own_zone(call)?;
-    crate::condition::expand(&if value.is_constant() { crate::Value::Constant(array) } else { crate::Value::Column(array) }, call.rows)
+    crate::condition::expand(
+        &if value.is_constant() { crate::Value::Constant(array) } else { crate::Value::Column(array) },
+        call.rows,
+    )
 }
 
 pub(super) fn from_seconds(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
@@ -47,11 +50,9 @@ pub(super) fn from_millis(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     })
 }
 
-/// The day, or the epoch if there is no such day.
+/// The day, or the epoch if there is no such day. Of a short month, the days up to 31 are those of the next.
 fn day_or_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let exists = (1970..=2149).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=days_in_month(year, month)).contains(&day);
+    let exists = (1970..=2149).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     if exists { days(year, month, day) } else { 0 }
 }
 

@@ -193,7 +193,7 @@ pub(super) fn unix_timestamp(call: &Call<'_>) -> Result<ArrayRef, FunctionError>
 
 pub(super) fn unix_millis(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let times = Times::of(call, 0, 1)?;
-    call.number(|row| times.second(row) * 1_000 + times.nanos(row) / 1_000_000)
+    call.number(|row| times.second(row).saturating_mul(1_000).saturating_add(times.nanos(row) / 1_000_000))
 }
 
 pub(super) fn zone_offset(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {

@@ -85,8 +85,8 @@ pub(super) fn of_interval(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     interval(call, &times, unit, |row| counts.get(row).max(1))
 }
 
-/// The start of `count` units. Months and longer count from year 0, weeks from the Monday after the epoch's start, days from
-/// the epoch, and shorter ones from local midnight when they divide it.
+/// The start of `count` units. Years count from year 0, months, days, minutes and shorter ones from the epoch, weeks from the
+/// first Monday after it, and hours from local midnight.
 fn interval(
     call: &Call<'_>,
     times: &Times<'_>,
@@ -112,7 +112,9 @@ fn interval(
         }
         Unit::Week => answer_days(call, times, |row| {
             let day = times.day(row);
-            day - (day + 3).rem_euclid(count(row).saturating_mul(7))
+            let weeks = count(row);
+            // Several weeks are counted from the first Monday after the epoch.
+            if weeks == 1 { monday(day) } else { day - (day - 4).rem_euclid(weeks.saturating_mul(7)) }
         }),
         Unit::Day => answer_days(call, times, |row| {
             let day = times.day(row);
@@ -122,23 +124,24 @@ fn interval(
             let nanos = unit.nanos().unwrap_or(1);
             call.number(|row| {
                 let length = count(row).saturating_mul(nanos);
-                let (second, nano) = start_of_span(times, row, length);
+                let (second, nano) = start_of_span(times, row, length, unit == Unit::Hour);
                 target.second(&times.zone, second, nano / (1_000_000_000 / target.ticks.unwrap_or(1)))
             })
         }
     }
 }
 
-/// The start of `length` nanoseconds: the second and the nanoseconds after it.
-fn start_of_span(times: &Times<'_>, row: usize, length: i64) -> (i64, i64) {
+/// The start of `length` nanoseconds, on the clock of the day or since the epoch: the second and the nanoseconds after it.
+fn start_of_span(times: &Times<'_>, row: usize, length: i64, on_clock: bool) -> (i64, i64) {
     const SECOND: i128 = 1_000_000_000;
     let second = times.second(row);
     let offset = times.zone.offset(second);
-    let local = second + offset;
-    let (midnight, of_day) = (local - local.rem_euclid(DAY), local.rem_euclid(DAY));
-    let nanos = i128::from(of_day) * SECOND + i128::from(times.nanos(row));
+    let origin = if on_clock { second - (second + offset).rem_euclid(DAY) } else { 0 };
+    let nanos = i128::from(second - origin) * SECOND + i128::from(times.nanos(row));
     let start = nanos - nanos.rem_euclid(i128::from(length));
-    let whole = i64::try_from(start.div_euclid(SECOND)).unwrap_or(0);
+    let whole = origin + i64::try_from(start.div_euclid(SECOND)).unwrap_or(0);
     let rest = i64::try_from(start.rem_euclid(SECOND)).unwrap_or(0);
-    (midnight + whole - offset, rest)
+    // Where the clock was changed in between, it showed the start at another instant.
+    let whole = if on_clock && times.zone.offset(whole) != offset { times.zone.instant(whole + offset) } else { whole };
+    (whole, rest)
 }

@@ -90,7 +90,8 @@ pub(super) fn keys_and_values(call: &Call<'_>) -> Result<ArrayRef, FunctionError
     let mut members = Vec::new();
     let mut counts = Vec::with_capacity(call.rows);
     for row in 0..call.rows {
-        let items = if call.is_null(row) { None } else { reader.find(row).and_then(Items::of).filter(Items::is_object) };
+        let items =
+            if call.is_null(row) { None } else { reader.find(row).and_then(Items::of).filter(Items::is_object) };
         let before = members.len();
         members.extend(items.into_iter().flatten());
         counts.push(members.len() - before);
@@ -130,7 +131,8 @@ fn build(
                 return Ok((array, fitted));
             }
             let default = default_value(ty)?;
-            let picks: Vec<_> = fitted.iter().enumerate().map(|(row, fits)| if *fits { (0, row) } else { (1, 0) }).collect();
+            let picks: Vec<_> =
+                fitted.iter().enumerate().map(|(row, fits)| if *fits { (0, row) } else { (1, 0) }).collect();
             Ok((interleave(&[array.as_ref(), default.as_ref()], &picks)?, fitted))
         }
     }
@@ -154,12 +156,13 @@ fn scalars(values: &[Option<&str>], ty: &DataType, now_micros: i64) -> Result<(A
             crate::convert::coerce(&(Arc::new(floats) as ArrayRef), ty)?
         }
         ty if ty.is_integer() || ty == &DataType::Boolean => {
-            let whole: Vec<Option<i64>> = values.iter().map(|value| value.and_then(|value| integer(value, ty))).collect();
+            let whole: Vec<Option<i64>> =
+                values.iter().map(|value| value.and_then(|value| integer(value, ty))).collect();
             let mut valid = BooleanBufferBuilder::new(whole.len());
             whole.iter().for_each(|value| valid.append(value.is_some()));
             let numbers = wrapped(whole.into_iter().map(Option::unwrap_or_default).collect(), ty);
             let numbers = numbers.ok_or_else(|| FunctionError::Range(ty.clone()))?;
-            with_nulls(&numbers, Some(NullBuffer::new(valid.finish())))?
+            with_nulls(&numbers, Some(&NullBuffer::new(valid.finish())))?
         }
         // Dates, uuids and decimals are read from text.
         _ => {
@@ -246,7 +249,8 @@ fn tuples(
     let mut columns = Vec::with_capacity(fields.len());
     for (place, field) in fields.iter().enumerate() {
         let name = shape.inner.get(place).and_then(|(name, _)| name.as_deref());
-        let parts: Vec<Option<&str>> = values.iter().map(|value| value.and_then(|value| place_of(value, name, place))).collect();
+        let parts: Vec<Option<&str>> =
+            values.iter().map(|value| value.and_then(|value| place_of(value, name, place))).collect();
         columns.push(build(&parts, inner(shape, place)?, field.data_type(), now_micros)?.0);
     }
     let fitted = values.iter().map(|value| value.and_then(Items::of).is_some()).collect();
@@ -270,7 +274,8 @@ fn maps(
 ) -> Result<(ArrayRef, Vec<bool>), FunctionError> {
     let DataType::Map(field, ordered) = ty else { return Err(FunctionError::Range(ty.clone())) };
     let DataType::Struct(fields) = field.data_type() else { return Err(FunctionError::Range(ty.clone())) };
-    let (mut names, mut items, mut offsets, mut fitted) = (TextBuilder::new("JSONExtract", 0), Vec::new(), vec![0], Vec::new());
+    let (mut names, mut items, mut offsets, mut fitted) =
+        (TextBuilder::new("JSONExtract", 0), Vec::new(), vec![0], Vec::new());
     for value in values {
         let found = value.and_then(Items::of).filter(Items::is_object);
         fitted.push(found.is_some());

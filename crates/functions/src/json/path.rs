@@ -25,7 +25,7 @@ pub(super) fn json_value(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
         if is_valid(document)
             && let Some(value) = find(document.trim_ascii(), &parts)
         {
-            out.push_str(&text_of(value).unwrap_or(value.into()));
+            out.push_str(&text_of(value).unwrap_or_else(|| value.into()));
         }
         Ok(())
     })

@@ -353,14 +353,11 @@ pub(crate) fn write_compact(out: &mut String, value: &str) {
 }
 
 pub(crate) fn write_number(out: &mut String, number: Number) {
-    let _ = match number {
-        Number::Int(value) => write!(out, "{value}"),
-        Number::UInt(value) => write!(out, "{value}"),
-        Number::Double(value) => {
-            write_double(out, value);
-            Ok(())
-        }
-    };
+    match number {
+        Number::Int(value) => write!(out, "{value}").unwrap_or_default(),
+        Number::UInt(value) => write!(out, "{value}").unwrap_or_default(),
+        Number::Double(value) => write_double(out, value),
+    }
 }
 
 /// Writes what is between the quotes of a string, with only the escapes that it needs.
@@ -379,7 +376,7 @@ pub(crate) fn write_inner(out: &mut String, inner: &str) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             c if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+                write!(out, "\\u{:04x}", u32::from(c)).unwrap_or_default();
             }
             c => out.push(c),
         }

@@ -22,7 +22,7 @@ enum Matcher {
     Equals(String),
     Starts(String),
     Ends(String),
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     Pattern(Regex),
 }
 
@@ -36,7 +36,7 @@ impl Matcher {
                     (false, false) => Self::Equals(inner.to_owned()),
                     (false, true) => Self::Starts(inner.to_owned()),
                     (true, false) => Self::Ends(inner.to_owned()),
-                    (true, true) => Self::Contains(Finder::new(inner.as_bytes()).into_owned()),
+                    (true, true) => Self::Contains(Box::new(Finder::new(inner.as_bytes()).into_owned())),
                 });
             }
         }

@@ -48,6 +48,11 @@ pub(super) fn replace(call: &Call<'_>, most: usize) -> Result<ArrayRef, Function
     let mut compiled = Patterns::default();
     let mut known: Option<(&str, usize, Vec<Piece>)> = None;
     call.write_texts(|row, out| {
+        // An empty pattern replaces nothing.
+        if patterns.get(row).is_empty() {
+            out.push_str(texts.get(row));
+            return Ok(());
+        }
         let regex = compiled.get(patterns.get(row))?;
         let (replacement, groups) = (replacements.get(row), regex.captures_len());
         let stale = known.as_ref().is_none_or(|(text, count, _)| *text != replacement || *count != groups);

@@ -55,11 +55,15 @@ fn escape(out: &mut String, c: char, inside: bool) {
         'C' if !inside => return out.push('.'),
         '<' | '>' => return out.push(c),
         c => {
-            let _ = write!(out, "\\{c}");
+            write!(out, "\\{c}").unwrap_or_default();
             return;
         }
     };
-    let _ = if inside { write!(out, "{class}") } else { write!(out, "[{class}]") };
+    if inside {
+        out.push_str(class);
+    } else {
+        write!(out, "[{class}]").unwrap_or_default();
+    }
 }
 
 /// The braces of `\p{Greek}`, as they are.

@@ -20,7 +20,7 @@ fn scaled(call: &Call<'_>, step: f64, units: &[&str]) -> Result<ArrayRef, Functi
         if value.is_nan() {
             out.push_str("nan");
         } else {
-            let _ = write!(out, "{value:.2}");
+            write!(out, "{value:.2}").unwrap_or_default();
         }
         out.push_str(units.get(unit).copied().unwrap_or_default());
         Ok(())
@@ -37,15 +37,22 @@ pub(super) fn decimal_size(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
 
 pub(super) fn quantity(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let units = [
-        "", " thousand", " million", " billion", " trillion", " quadrillion", " quintillion", " sextillion",
+        "",
+        " thousand",
+        " million",
+        " billion",
+        " trillion",
+        " quadrillion",
+        " quintillion",
+        " sextillion",
         " septillion",
     ];
     scaled(call, 1000.0, &units)
 }
 
 const UNITS: [(&str, f64); 9] = [
-    ("year", 31_556_952.0),
-    ("month", 2_629_746.0),
+    ("year", 31_536_000.0),
+    ("month", 2_635_200.0),
     ("day", 86_400.0),
     ("hour", 3_600.0),
     ("minute", 60.0),

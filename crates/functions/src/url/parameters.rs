@@ -13,7 +13,7 @@ fn find(url: &str, name: &str) -> Option<usize> {
         if rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')) {
             return Some(at + name.len() + 1);
         }
-        at += rest.find(['&', '?', '#', ';'])? + 1;
+        at += rest.find(['&', '?', '#'])? + 1;
     }
 }
 
@@ -23,22 +23,41 @@ pub(super) fn one(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     call.write_texts(|row, out| {
         let url = texts.get(row);
         let value = find(url, names.get(row)).and_then(|start| url.get(start..)).unwrap_or_default();
-        out.push_str(value.split(['&', '#', ';']).next().unwrap_or_default());
+        out.push_str(value.split(['&', '#']).next().unwrap_or_default());
         Ok(())
     })
 }
 
-pub(super) fn name(parameter: &str) -> &str {
-    parameter.split_once('=').map_or(parameter, |(name, _)| name)
+/// What to show of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Name,
 }
 
-/// All `name=value` of the query string.
-pub(super) fn all(call: &Call<'_>, part: fn(&str) -> &str) -> Result<ArrayRef, FunctionError> {
+/// All parameters after the first `?` or `#`; the last one needs a value.
+pub(super) fn all(call: &Call<'_>, part: Part) -> Result<ArrayRef, FunctionError> {
     let texts = call.texts(0)?;
     call.write_text_lists(|row, out| {
-        let query = super::after_question(texts.get(row), true);
-        let parameters = query.split(['&', ';']).filter(|parameter| parameter.contains('='));
-        parameters.map(part).try_for_each(|parameter| out.push(parameter))
+        let mut rest = texts.get(row).split_once(['?', '#']).map_or("", |(_, rest)| rest);
+        while let Some(at) = rest.find(['=', '&', '#', '?']) {
+            let (name, mark, after) = (rest.get(..at), rest.as_bytes().get(at), rest.get(at + 1..).unwrap_or_default());
+            let name = name.unwrap_or_default();
+            match mark {
+                Some(b'?') => rest = after,
+                Some(b'=') => {
+                    let length = after.find(['&', '#']).unwrap_or(after.len());
+                    let whole = rest.get(..at + 1 + length).unwrap_or_default();
+                    out.push(if part == Part::Whole { whole } else { name })?;
+                    rest = after.get(length + 1..).unwrap_or_default();
+                }
+                _ => {
+                    out.push(name)?;
+                    rest = after;
+                }
+            }
+        }
+        Ok(())
     })
 }
 

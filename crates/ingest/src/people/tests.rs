@@ -376,12 +376,11 @@ fn what_is_remembered_of_persons_makes_no_difference() {
                 for world in &mut worlds {
                     if let Some(person) = world.persons().get(nth) {
                         let now = Timestamp::from_micros(NOW);
-                        assert!(
-                            world
-                                .meta
-                                .request_person_deletion(PROJECT, person.uuid, PersonEvents::Delete, now)
-                                .unwrap()
-                        );
+                        let gone = world
+                            .meta
+                            .delete_persons(PROJECT, &[person.uuid], PersonEvents::Delete, None, now)
+                            .unwrap();
+                        assert_eq!(gone.len(), 1);
                     }
                 }
             }
@@ -411,4 +410,64 @@ fn a_changed_email_is_one_to_be_found_by() {
     assert_eq!(found(&world, "b@x.test"), 0);
     world.send(&[event("v", "v", json!({"$set": {"email": "c@x.test"}})), identify("u", "v", json!({}))]);
     assert_eq!((found(&world, "c@x.test"), world.persons().len()), (1, 1));
+}
+
+#[test]
+fn a_person_that_would_grow_too_large_stays_as_it_was() {
+    let mut world = World::new();
+    let large = "x".repeat(400 << 10);
+    world.send(&[event("a", "u", json!({"$set": {"a": large, "k": 1}}))]);
+    world.send(&[event("b", "u", json!({"$set": {"b": large, "k": 2}}))]);
+    assert_eq!(world.warnings, [Warning::PersonTooLarge]);
+    let person = world.properties("u");
+    assert_eq!((&person["k"], person.get("b"), world.rows.len()), (&json!(1), None, 2));
+    world.send(&[event("c", "u", json!({"$set": {"k": 3}}))]);
+    assert_eq!(world.properties("u")["k"], json!(3));
+}
+
+#[test]
+fn events_older_than_their_project_takes_are_dropped() {
+    let mut world = World::new();
+    world.meta.set_ingestion_rules(PROJECT, Some(7_200), false).unwrap();
+    world.send(&[
+        event_at("2026-01-01T10:00:00Z", "kept", "u", json!({})),
+        event_at("2026-01-01T09:59:59Z", "dropped", "v", json!({})),
+    ]);
+    assert_eq!((world.warnings.as_slice(), world.rows.len()), (&[Warning::TooOld][..], 1));
+    assert_eq!(world.owner("v"), None);
+}
+
+#[test]
+fn what_is_odd_about_an_event_is_told_though_it_is_stored() {
+    let mut world = World::new();
+    let mut foreign = event("a", "u", json!({"$lib": "my-library"}));
+    foreign["uuid"] = json!("66e93ea9-a35f-4311-ac76-5892dc9cc515");
+    let mut own = event("a", "u", json!({"$lib": "posthog-python"}));
+    own["uuid"] = json!("4ced6cee-0455-40ac-93de-baf312a63009");
+    world.send(&[
+        foreign,
+        own,
+        event_at("never", "a", "u", json!({})),
+        event_at("2026-06-01T00:00:00Z", "a", "u", json!({})),
+    ]);
+    assert_eq!(world.warnings, [Warning::UuidNotV7, Warning::UnreadableTimestamp, Warning::FutureTimestamp]);
+    assert_eq!(world.rows.len(), 4);
+}
+
+#[test]
+fn warnings_are_kept_with_their_batch_and_say_what_they_are_about() {
+    let mut world = World::new();
+    world.send(&[identify("A", "anon", json!({})), event("b", "B", json!({})), identify("B", "A", json!({}))]);
+    let message = json!({"$$client_ingestion_warning_message": "too fast"});
+    let mut many: Vec<_> = (0..20).map(|_| event("$$client_ingestion_warning", "u", message.clone())).collect();
+    world.send(&many);
+    many.truncate(1);
+    world.fail(&many);
+    let groups = world.meta.warnings(PROJECT, Timestamp::from_micros(0)).unwrap();
+    let told: Vec<_> = groups.iter().map(|group| (group.kind.as_str(), group.count, group.samples.len())).collect();
+    assert_eq!(told, [("cannot_merge_already_identified", 1, 1), ("client_ingestion_warning", 20, 5)]);
+    let details: Value = serde_json::from_str(&groups[1].samples[0].1).unwrap();
+    assert_eq!((&details["message"], &details["distinctId"]), (&json!("too fast"), &json!("u")));
+    let details: Value = serde_json::from_str(&groups[0].samples[0].1).unwrap();
+    assert_eq!((&details["sourcePersonDistinctId"], &details["targetPersonDistinctId"]), (&json!("A"), &json!("B")));
 }

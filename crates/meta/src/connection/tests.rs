@@ -7,8 +7,10 @@ use model::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
+mod objects;
+
 use super::*;
-use crate::{Bootstrap, Created, NewKey, NewPerson, PersonEvents, PersonQuery};
+use crate::{Bootstrap, Created, DeletionQuery, NewKey, NewPerson, PersonEvents, PersonQuery};
 
 const PROJECT: ProjectId = ProjectId(1);
 const NOW: Timestamp = Timestamp::from_micros(1_767_268_800_000_000);
@@ -80,7 +82,7 @@ fn a_newer_format_is_refused_untouched() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
     drop(connection);
-    assert!(matches!(Meta::open(&path), Err(OpenError::Newer { found: 99, known: 2 })));
+    assert!(matches!(Meta::open(&path), Err(OpenError::Newer { found: 99, .. })));
 }
 
 #[test]
@@ -273,9 +275,12 @@ fn a_deleted_person_leaves_its_ids_to_somebody_new() {
         })
         .unwrap();
     batch(&meta, 1, 5);
-    let delete = |uuid| meta.request_person_deletion(PROJECT, uuid, PersonEvents::Delete, NOW).unwrap();
+    let delete = |uuid, events| {
+        meta.delete_persons(PROJECT, &[uuid], events, Some(1), NOW).unwrap().pop().map(|gone| gone.number)
+    };
     let before = meta.ingest(|tx| Ok::<_, MetaError>(tx.foreign_changes())).unwrap();
-    assert!(delete(first.uuid) && !delete(first.uuid));
+    assert_eq!(delete(first.uuid, PersonEvents::Delete), Some(first.number));
+    assert_eq!(delete(first.uuid, PersonEvents::Delete), None);
     assert_eq!(meta.deleted_persons().unwrap(), [(PROJECT, first.number)]);
     let (second, third) = meta
         .ingest(|tx| {
@@ -289,21 +294,35 @@ fn a_deleted_person_leaves_its_ids_to_somebody_new() {
         .unwrap();
     assert_eq!([first.number.0, second.number.0, third.number.0], [1, 2, 3]);
     assert!(first.uuid != second.uuid && third.uuid != person_uuid(PROJECT, "v"));
-    assert!(meta.request_person_deletion(PROJECT, second.uuid, PersonEvents::Keep, NOW).unwrap());
+    assert_eq!(delete(second.uuid, PersonEvents::Keep), Some(second.number));
 
-    meta.forget_deleted_persons(PROJECT, &[first.number]).unwrap();
-    assert_eq!(meta.deleted_persons().unwrap().len(), 1, "rows of it may still be in memory");
-    meta.commit_seal(&[], &[], Sequence(5)).unwrap();
-    meta.forget_deleted_persons(PROJECT, &[first.number]).unwrap();
+    let finished = |finished| {
+        let asked = DeletionQuery { finished, limit: 10, ..DeletionQuery::default() };
+        let (receipts, more) = meta.person_deletions(PROJECT, &asked).unwrap();
+        assert!(!more);
+        receipts.iter().map(|receipt| receipt.person).collect::<Vec<_>>()
+    };
+    assert_eq!(finished(None), [second.uuid, first.uuid]);
+    assert_eq!((finished(Some(true)), finished(Some(false))), (vec![second.uuid], vec![first.uuid]));
+    let forget = |flushed| meta.forget_deleted_persons(PROJECT, &[first.number], Sequence(flushed), NOW).unwrap();
+    assert_eq!(forget(4), [], "rows of it may still be in memory");
+    assert_eq!(meta.deleted_persons().unwrap().len(), 1);
+    assert_eq!(forget(5), [first.number]);
     assert_eq!(meta.deleted_persons().unwrap(), []);
+    assert!(finished(Some(false)).is_empty());
 }
 
 #[test]
 fn retention_is_per_project() {
     let (_directory, _path, meta, _) = database();
     assert_eq!(meta.retention().unwrap(), []);
-    meta.set_retention(PROJECT, Some(90)).unwrap();
+    let keep = |days| {
+        let mut project = meta.project(PROJECT).unwrap().unwrap();
+        project.settings.retention_days = days;
+        meta.update_project(&project).unwrap();
+    };
+    keep(Some(90));
     assert_eq!(meta.retention().unwrap(), [(PROJECT, 90)]);
-    meta.set_retention(PROJECT, None).unwrap();
+    keep(None);
     assert_eq!(meta.retention().unwrap(), []);
 }

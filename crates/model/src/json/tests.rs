@@ -54,6 +54,16 @@ fn elements_of_an_array_are_listed() {
     assert_eq!(Elements::of("[]").count(), 0);
 }
 
+proptest! {
+    #[test]
+    fn quotes_and_backslashes_are_found_wherever_they_are(bytes in prop::collection::vec(
+        prop_oneof![8 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\'), 2 => Just(b'"' ^ 1), 2 => Just(b'"' + 0x80)], 0..80,
+    )) {
+        let naive = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        prop_assert_eq!(quote_or_backslash(&bytes), naive);
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, DictionaryArray};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type};
-use model::json::Key;
-use store::{Chunk, Column, Part, Selection, Snapshot, TimeRange};
+use store::{Chunk, Column, Part, PropertyKey, Selection, Snapshot, TimeRange};
 
 use super::{AggregateRow, Aggregation, Group, GroupValue, Interval, Measure, MeasureValue};
 use crate::QueryError;
@@ -30,7 +29,7 @@ pub(super) async fn rows(
     let keys = groups
         .iter()
         .map(|group| match group {
-            Group::Property(key) => Some(Key::new(key)),
+            Group::Property(key) => Some(PropertyKey::of_event(key)),
             Group::Event | Group::Interval(_) => None,
         })
         .collect();
@@ -69,7 +68,7 @@ struct Counting {
     asked: Narrowed,
     groups: Vec<Group>,
     /// The property of each group that is one.
-    keys: Vec<Option<Key>>,
+    keys: Vec<Option<PropertyKey>>,
     counts_persons: bool,
 }
 

@@ -9,8 +9,9 @@ use std::hash::{Hash, Hasher};
 
 use regex::{Regex, RegexBuilder};
 
+use store::{Document, PropertyKey};
+
 use super::value::{EqualSet, Operand, PropertyValue};
-use model::json::Key;
 
 /// Longest regular expression a filter may use, in bytes.
 pub(crate) const PATTERN_BYTES_MAX: usize = 1 << 10;
@@ -20,20 +21,10 @@ const PROGRAM_BYTES_MAX: usize = 1 << 20;
 pub(crate) const NEEDLE_BYTES_MAX: usize = 4 << 10;
 const NEEDLE_PROGRAM_BYTES_MAX: usize = 16 << 20;
 
-/// Whose property a leaf looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
-    /// The event's own.
-    Event,
-    /// The person's, as they were at the time of the event.
-    Person,
-}
-
 /// One comparison, compiled.
 #[derive(Debug, Clone)]
 pub(crate) struct Leaf {
-    source: Source,
-    key: Key,
+    key: PropertyKey,
     test: Test,
     /// What was asked, in words: shown in plans, and what makes two leaves the same.
     description: String,
@@ -60,20 +51,16 @@ pub(crate) enum Place {
 }
 
 impl Leaf {
-    pub(crate) fn new(source: Source, key: &str, test: Test, asked: &str) -> Self {
-        let description = format!("{source:?}.{key:?} {asked}");
-        Self { source, key: Key::new(key), test, description }
-    }
-
-    pub(crate) fn source(&self) -> Source {
-        self.source
+    pub(crate) fn new(document: Document, key: &str, test: Test, asked: &str) -> Self {
+        let description = format!("{document:?}.{key:?} {asked}");
+        Self { key: PropertyKey::new(document, key), test, description }
     }
 
     pub(crate) fn description(&self) -> &str {
         &self.description
     }
 
-    pub(crate) fn key(&self) -> &Key {
+    pub(crate) fn key(&self) -> &PropertyKey {
         &self.key
     }
 
@@ -89,7 +76,7 @@ impl Leaf {
 
     /// Whether the leaf holds for the owner of these `properties`, a JSON object.
     pub(crate) fn matches(&self, properties: &str) -> bool {
-        self.test.accepts(self.key.find(properties).and_then(PropertyValue::of).as_ref())
+        self.test.accepts(self.key.key().find(properties).and_then(PropertyValue::of).as_ref())
     }
 }
 

@@ -9,7 +9,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::leaf::{self, Leaf, Place, Source, Test};
+use store::Document;
+
+use super::leaf::{self, Leaf, Place, Test};
 use super::value::{EqualSet, Number, Operand, PropertyValue};
 use super::{Filter, FilterError, Node};
 use model::json::{self, Elements, Members};
@@ -229,7 +231,7 @@ impl Parser {
                 },
                 _ => (name.as_ref(), "exact"),
             };
-            leaves.push(self.comparison(Source::Event, key, operator, Some(value))?);
+            leaves.push(self.comparison(Document::Event, key, operator, Some(value))?);
         }
         Ok(Node::and(leaves))
     }
@@ -245,8 +247,8 @@ impl Parser {
         let operator = string(object, "operator")?.unwrap_or_default();
         let value = object.get("value").copied();
         let source = match string(object, "type")?.as_deref() {
-            None | Some("" | "event" | "feature") => Source::Event,
-            Some("person") => Source::Person,
+            None | Some("" | "event" | "feature") => Document::Event,
+            Some("person") => Document::Person,
             Some("flag") => {
                 self.warn("property filters on flags are ignored");
                 return Ok(Node::True);
@@ -281,7 +283,7 @@ impl Parser {
 
     fn comparison(
         &mut self,
-        source: Source,
+        document: Document,
         key: &str,
         operator: &str,
         value: Option<&str>,
@@ -291,8 +293,8 @@ impl Parser {
             return Err(FilterError::Invalid(format!("more than {LEAVES_MAX} property filters")));
         }
         let asked = Operator::of(operator)?;
-        if (source == Source::Event && KEYS_UNSUPPORTED.contains(&key))
-            || (source == Source::Person && key == "distinct_id")
+        if (document == Document::Event && KEYS_UNSUPPORTED.contains(&key))
+            || (document == Document::Person && key == "distinct_id")
         {
             return Err(FilterError::Unsupported(format!("property '{key}'")));
         }
@@ -317,7 +319,7 @@ impl Parser {
             Operator::Between { .. } => return Err(not_a_range(name)),
         };
         let asked = format!("{name} {}", value.unwrap_or_default());
-        Ok(Node::Leaf(Arc::new(Leaf::new(source, key, test, &asked))))
+        Ok(Node::Leaf(Arc::new(Leaf::new(document, key, test, &asked))))
     }
 
     /// An expression that does not compile matches nothing, even negated.

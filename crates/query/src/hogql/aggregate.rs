@@ -13,7 +13,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate as engine;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::{AggregateUDF, Expr as Df, GroupingSet, LogicalPlan, LogicalPlanBuilder, SortExpr, ident, lit};
+use datafusion::logical_expr::{
+    AggregateUDF, Expr as Df, GroupingSet, LogicalPlan, LogicalPlanBuilder, SortExpr, ident, lit,
+};
 use hogql::resolved::{Aggregate, Expr, GroupBy, Kind, Literal};
 use hogql::types::{Base, Type};
 
@@ -39,12 +41,7 @@ pub(super) struct Function {
 }
 
 /// `plan` in groups by `group_by`, with the aggregates `calls`. Afterwards nothing else is in scope.
-pub(super) fn group(
-    plan: LogicalPlan,
-    group_by: &GroupBy,
-    calls: &[&Expr],
-    scope: &mut Scope,
-) -> Result<LogicalPlan> {
+pub(super) fn group(plan: LogicalPlan, group_by: &GroupBy, calls: &[&Expr], scope: &mut Scope) -> Result<LogicalPlan> {
     let mut inputs = Inputs::default();
     let mut known = Vec::new();
     for (at, key) in group_by.keys.iter().enumerate() {
@@ -211,7 +208,8 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
             function
         }
         ("groupArray" | "groupUniqArray" | "groupArraySample", [argument]) => {
-            let mut function = Function::new(engine::array_agg::array_agg_udaf(), vec![argument.clone()], list_of(first));
+            let mut function =
+                Function::new(engine::array_agg::array_agg_udaf(), vec![argument.clone()], list_of(first));
             function.ignore_nulls = true;
             function.distinct = aggregate.function == "groupUniqArray";
             function.keep = parameter(aggregate, 0);
@@ -229,9 +227,15 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
         ("covarPop", [_, _]) => float(engine::covariance::covar_pop_udaf()),
         ("covarSamp", [_, _]) => float(engine::covariance::covar_samp_udaf()),
         ("corr", [_, _]) => float(engine::correlation::corr_udaf()),
-        ("groupBitAnd", [argument]) => Function::new(engine::bit_and_or_xor::bit_and_udaf(), vec![argument.clone()], first),
-        ("groupBitOr", [argument]) => Function::new(engine::bit_and_or_xor::bit_or_udaf(), vec![argument.clone()], first),
-        ("groupBitXor", [argument]) => Function::new(engine::bit_and_or_xor::bit_xor_udaf(), vec![argument.clone()], first),
+        ("groupBitAnd", [argument]) => {
+            Function::new(engine::bit_and_or_xor::bit_and_udaf(), vec![argument.clone()], first)
+        }
+        ("groupBitOr", [argument]) => {
+            Function::new(engine::bit_and_or_xor::bit_or_udaf(), vec![argument.clone()], first)
+        }
+        ("groupBitXor", [argument]) => {
+            Function::new(engine::bit_and_or_xor::bit_xor_udaf(), vec![argument.clone()], first)
+        }
         (name, _) => return refuse(format!("the aggregate function {name} is not available yet")),
     };
     planned.distinct |= aggregate.distinct;
@@ -273,6 +277,13 @@ fn share(literal: &Literal) -> Option<f64> {
 }
 
 /// A kernel that `top` and others use to cut arrays.
-fn cut(name: String, kind: &DataType, run: impl Fn(&[datafusion::logical_expr::ColumnarValue], usize) -> Result<datafusion::logical_expr::ColumnarValue> + Send + Sync + 'static) -> Kernel {
+fn cut(
+    name: String,
+    kind: &DataType,
+    run: impl Fn(&[datafusion::logical_expr::ColumnarValue], usize) -> Result<datafusion::logical_expr::ColumnarValue>
+    + Send
+    + Sync
+    + 'static,
+) -> Kernel {
     Kernel::new(name, kind.clone(), run)
 }

@@ -14,8 +14,8 @@ use hogql::types::Base;
 use super::expr::{fitted, is_false, is_true, joined};
 use super::kernel::{Kernel, call};
 use super::scope::{Raw, Scope};
-use super::{functions, lambda};
 use super::types::arrow_type;
+use super::{functions, lambda};
 
 /// `function(arguments)` as a condition, if it is one of those that are planned here.
 pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr], expr: &Expr) -> Result<Option<Df>> {
@@ -40,7 +40,9 @@ pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr], expr:
                 Some(Box::new(scope.predicate(otherwise)?)),
             ))
         }
-        (_, [Expr { kind: Kind::Lambda { .. }, .. }, ..]) => return library(lambda::plan(scope, function, arguments, expr)?),
+        (_, [Expr { kind: Kind::Lambda { .. }, .. }, ..]) => {
+            return library(lambda::plan(scope, function, arguments, expr)?);
+        }
         _ => return library(functions::plan(scope, function, arguments, expr)?),
     }))
 }
@@ -92,7 +94,9 @@ fn comparison(scope: &Scope, function: &str, left: &Expr, right: &Expr) -> Resul
         _ if number(a) && number(b) => {
             let decimal = matches!(a, Base::Decimal(..)) || matches!(b, Base::Decimal(..));
             if a.is_float() || b.is_float() {
-                let double = |expr: &Expr| Ok::<_, datafusion::common::DataFusionError>(fitted(scope.raw(expr)?, &DataType::Float64));
+                let double = |expr: &Expr| {
+                    Ok::<_, datafusion::common::DataFusionError>(fitted(scope.raw(expr)?, &DataType::Float64))
+                };
                 Some(floats(function, double(left)?, double(right)?))
             } else if decimal {
                 Some(binary_expr(scope.value(left)?, operator(function), scope.value(right)?))
@@ -111,7 +115,10 @@ fn number(base: &Base) -> bool {
 
 /// A whole number in a type in which it compares with `other`.
 fn whole(scope: &Scope, expr: &Expr, other: &Expr) -> Result<Df> {
-    let wide = |expr: &Expr| expr.ty.base == Base::UInt64 && !matches!(expr.as_literal(), Some(Literal::UInt(value)) if i64::try_from(*value).is_ok());
+    let wide = |expr: &Expr| {
+        expr.ty.base == Base::UInt64
+            && !matches!(expr.as_literal(), Some(Literal::UInt(value)) if i64::try_from(*value).is_ok())
+    };
     let signed = |expr: &Expr| expr.ty.base.integer_bits().is_some_and(|(signed, _)| signed);
     let raw = scope.raw(expr)?;
     if arrow_type(&expr.ty) == arrow_type(&other.ty) {
@@ -162,7 +169,9 @@ pub(super) fn floats(function: &str, left: Df, right: Df) -> Df {
             [ColumnarValue::Scalar(left), ColumnarValue::Scalar(right)] => {
                 let pair = (left.cast_to(&DataType::Float64)?, right.cast_to(&DataType::Float64)?);
                 let answer = match pair {
-                    (ScalarValue::Float64(Some(left)), ScalarValue::Float64(Some(right))) => Some(operation(left, right)),
+                    (ScalarValue::Float64(Some(left)), ScalarValue::Float64(Some(right))) => {
+                        Some(operation(left, right))
+                    }
                     _ => None,
                 };
                 ColumnarValue::Scalar(ScalarValue::Boolean(answer))
@@ -183,5 +192,9 @@ pub(super) fn floats(function: &str, left: Df, right: Df) -> Df {
 }
 
 fn doubles(array: &ArrayRef) -> Result<ArrayRef> {
-    if array.data_type() == &DataType::Float64 { Ok(Arc::clone(array)) } else { Ok(cast_array(array, &DataType::Float64)?) }
+    if array.data_type() == &DataType::Float64 {
+        Ok(Arc::clone(array))
+    } else {
+        Ok(cast_array(array, &DataType::Float64)?)
+    }
 }

@@ -47,7 +47,11 @@ impl Scope {
             Kind::Call { function, arguments } => call::plan(self, function, arguments, expr)?,
             Kind::In { .. } | Kind::InCohort { .. } => {
                 let condition = self.predicate(expr)?;
-                if kind == DataType::Boolean { Raw::new(condition, kind) } else { Raw::new(cast(condition, kind.clone()), kind) }
+                if kind == DataType::Boolean {
+                    Raw::new(condition, kind)
+                } else {
+                    Raw::new(cast(condition, kind.clone()), kind)
+                }
             }
             Kind::Subquery(query) => match self.answers.values.get(query.as_ref()) {
                 Some(value) => Raw::new(lit(value.clone()), value.data_type()),
@@ -137,9 +141,12 @@ impl Scope {
             }
             Right::List(list) => list,
         };
-        let holds_null = list.iter().any(|member| member.ty.is_null() || matches!(member.as_literal(), Some(Literal::Null)));
-        let present: Vec<&Expr> =
-            list.iter().filter(|member| !member.ty.is_null() && !matches!(member.as_literal(), Some(Literal::Null))).collect();
+        let holds_null =
+            list.iter().any(|member| member.ty.is_null() || matches!(member.as_literal(), Some(Literal::Null)));
+        let present: Vec<&Expr> = list
+            .iter()
+            .filter(|member| !member.ty.is_null() && !matches!(member.as_literal(), Some(Literal::Null)))
+            .collect();
         let Some(first) = present.first() else {
             let is_null = self.raw(left)?.expr.is_null();
             return Ok(if !holds_null { lit(negated) } else { maybe_not(is_null, negated) });
@@ -160,10 +167,7 @@ impl Scope {
             });
         }
         let kind = members::common_kind(&arrow_type(&left.ty), &arrow_type(&first.ty));
-        let values = list
-            .iter()
-            .map(|member| self.constant_as(member, &kind))
-            .collect::<Result<Vec<ScalarValue>>>()?;
+        let values = list.iter().map(|member| self.constant_as(member, &kind)).collect::<Result<Vec<ScalarValue>>>()?;
         let members = Members::of_values(&kind, values)?;
         let value = fitted(self.raw(left)?, &kind);
         Ok(maybe_not(members::contains(value, &members), negated))

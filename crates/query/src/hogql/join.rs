@@ -6,7 +6,9 @@
 use datafusion::common::{JoinType, Result};
 use datafusion::functions_aggregate::expr_fn::first_value;
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::{Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, SortExpr, cast, ident, lit};
+use datafusion::logical_expr::{
+    Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, SortExpr, cast, ident, lit,
+};
 use hogql::resolved::{Expr, Join, JoinKind, Kind, Source, Strictness};
 
 use super::call::present;
@@ -82,9 +84,10 @@ fn one_each(plan: LogicalPlan, keys: Vec<Df>) -> Result<LogicalPlan> {
         .map(|(at, column)| first_value(Df::Column(column.clone()), Vec::new()).alias(format!("v{at}")))
         .collect();
     let keys: Vec<Df> = keys.into_iter().enumerate().map(|(at, key)| key.alias(format!("j{at}"))).collect();
-    let back = columns.into_iter().enumerate().map(|(at, column)| {
-        ident(format!("v{at}")).alias_qualified(column.relation, column.name)
-    });
+    let back = columns
+        .into_iter()
+        .enumerate()
+        .map(|(at, column)| ident(format!("v{at}")).alias_qualified(column.relation, column.name));
     LogicalPlanBuilder::from(plan).aggregate(keys, kept)?.project(back.collect::<Vec<_>>())?.build()
 }
 

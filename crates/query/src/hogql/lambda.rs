@@ -167,7 +167,8 @@ fn fold(body: &Body, arguments: &[ColumnarValue], count: usize, rows: usize) -> 
             columns.push(take(column, &active_rows, None)?);
         }
         let next = body.evaluate(columns, active.len())?;
-        let next = if next.data_type() == state.data_type() { next } else { arrow::compute::cast(&next, state.data_type())? };
+        let next =
+            if next.data_type() == state.data_type() { next } else { arrow::compute::cast(&next, state.data_type())? };
         let mut places: Vec<(usize, usize)> = (0..rows).map(|row| (0, row)).collect();
         for (at, row) in active.iter().enumerate() {
             if let Some(place) = usize::try_from(*row).ok().and_then(|row| places.get_mut(row)) {
@@ -178,4 +179,3 @@ fn fold(body: &Body, arguments: &[ColumnarValue], count: usize, rows: usize) -> 
     }
     Ok(ColumnarValue::Array(state))
 }
-

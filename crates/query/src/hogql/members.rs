@@ -59,9 +59,13 @@ impl Members {
             let answers = take(&inside, dictionary.keys(), None)?;
             let null = self.contains(&ScalarValue::try_from(&self.kind)?.to_array()?)?.as_boolean().value(0);
             let answers = answers.as_boolean();
-            let bits = BooleanBuffer::collect_bool(answers.len(), |at| {
-                if answers.is_null(at) { null } else { answers.value(at) }
-            });
+            let bits =
+                BooleanBuffer::collect_bool(
+                    answers.len(),
+                    |at| {
+                        if answers.is_null(at) { null } else { answers.value(at) }
+                    },
+                );
             return Ok(Arc::new(BooleanArray::new(bits, None)));
         }
         let values = cast(values, &self.kind)?;
@@ -107,7 +111,11 @@ pub(super) fn common_kind(one: &DataType, other: &DataType) -> DataType {
             if float(one) || float(other) {
                 Float64
             } else if *one == UInt64 || *other == UInt64 {
-                if one.is_unsigned_integer() && other.is_unsigned_integer() { UInt64 } else { DataType::Decimal128(20, 0) }
+                if one.is_unsigned_integer() && other.is_unsigned_integer() {
+                    UInt64
+                } else {
+                    DataType::Decimal128(20, 0)
+                }
             } else {
                 Int64
             }

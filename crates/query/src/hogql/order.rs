@@ -5,7 +5,9 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::functions_aggregate::expr_fn::first_value;
 use datafusion::functions_window::expr_fn::{rank, row_number};
-use datafusion::logical_expr::{ColumnarValue, Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, SortExpr, ident, lit};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, SortExpr, ident, lit,
+};
 use hogql::resolved::{Expr, Limit, LimitBy, Order, Select};
 use std::sync::Arc;
 
@@ -45,11 +47,10 @@ pub(super) struct Finish<'q> {
 
 impl<'q> Keys<'q> {
     pub(super) fn of(select: &'q Select) -> Self {
-        let key = |expr: &'q Expr, name: String| {
-            match select.projection.iter().position(|column| column.expr == *expr) {
-                Some(at) => Key::Output(at),
-                None => Key::Own(expr, name),
-            }
+        let key = |expr: &'q Expr, name: String| match select.projection.iter().position(|column| column.expr == *expr)
+        {
+            Some(at) => Key::Output(at),
+            None => Key::Own(expr, name),
         };
         let order = select.order_by.iter().enumerate().map(|(at, order)| (key(&order.expr, format!("o{at}")), order));
         let by = select.limit_by.iter().flat_map(|limit| &limit.keys).enumerate();
@@ -63,7 +64,8 @@ impl<'q> Keys<'q> {
 
     /// The columns of the result and the keys that are none of them.
     pub(super) fn columns(&self, select: &Select, scope: &Scope) -> Result<Vec<Df>> {
-        let outputs = select.projection.iter().enumerate().map(|(at, column)| Ok(scope.value(&column.expr)?.alias(output(at))));
+        let outputs =
+            select.projection.iter().enumerate().map(|(at, column)| Ok(scope.value(&column.expr)?.alias(output(at))));
         outputs.chain(self.own(scope)).collect()
     }
 
@@ -125,7 +127,13 @@ impl<'q> Keys<'q> {
         LogicalPlanBuilder::from(plan).aggregate(outputs, own)?.build()
     }
 
-    fn limited_by(&self, plan: LogicalPlan, limit_by: &LimitBy, sort: &[SortExpr], scope: &Scope) -> Result<LogicalPlan> {
+    fn limited_by(
+        &self,
+        plan: LogicalPlan,
+        limit_by: &LimitBy,
+        sort: &[SortExpr],
+        scope: &Scope,
+    ) -> Result<LogicalPlan> {
         let limit = scope.count(&limit_by.limit)?;
         let offset = limit_by.offset.as_ref().map(|expr| scope.count(expr)).transpose()?.unwrap_or(0);
         let number = row_number()

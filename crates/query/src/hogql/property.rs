@@ -69,10 +69,15 @@ fn texts(documents: &ArrayRef, path: &[Place], keep_escapes: bool) -> Result<Arr
         let values = texts(dictionary.values(), path, keep_escapes)?;
         return Ok(take(&values, dictionary.keys(), None)?);
     }
-    let plain = if documents.data_type() == &DataType::Utf8 { Arc::clone(documents) } else { cast(documents, &DataType::Utf8)? };
+    let plain = if documents.data_type() == &DataType::Utf8 {
+        Arc::clone(documents)
+    } else {
+        cast(documents, &DataType::Utf8)?
+    };
     let mut builder = StringBuilder::with_capacity(plain.len(), 16 * plain.len());
     for document in plain.as_string::<i32>() {
-        builder.append_option(document.and_then(|document| find(document, path)).and_then(|raw| text(raw, keep_escapes)));
+        builder
+            .append_option(document.and_then(|document| find(document, path)).and_then(|raw| text(raw, keep_escapes)));
     }
     Ok(Arc::new(builder.finish()))
 }
@@ -121,7 +126,8 @@ pub(crate) fn text(raw: &str, keep_escapes: bool) -> Option<Cow<'_, str>> {
 
 /// A JSON number in its shortest spelling: `1.50` is `1.5`, `1e3` is `1000`. Whole numbers keep their digits.
 fn number_text(raw: &str) -> Cow<'_, str> {
-    if raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && (raw.len() < 19 || is_exact(raw)) && raw != "-0" {
+    if raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && (raw.len() < 19 || is_exact(raw)) && raw != "-0"
+    {
         return Cow::Borrowed(raw);
     }
     raw.parse::<f64>().map_or(Cow::Borrowed(raw), |number| Cow::Owned(float_text(number)))

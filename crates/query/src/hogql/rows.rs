@@ -61,7 +61,9 @@ impl fmt::Debug for Rows {
 pub fn schema(table: Table) -> SchemaRef {
     let zone = Name::from("UTC");
     let columns = hogql::schema::columns(table, &zone);
-    Arc::new(Schema::new(columns.iter().map(|(name, ty)| Field::new(*name, stored_type(ty), false)).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        columns.iter().map(|(name, ty)| Field::new(*name, stored_type(ty), false)).collect::<Vec<_>>(),
+    ))
 }
 
 fn stored_type(ty: &Type) -> DataType {

@@ -119,15 +119,19 @@ impl Engine {
         let (output, batches) = mpsc::channel(AHEAD);
         let timeout = request.timeout;
         let failures = output.clone();
-        let running = self.spawn(timeout, move |core| async move {
-            let done = work(&core, &snapshot, request, started, &output).await;
-            if let Err(error) = done {
-                // Whoever gave up does not want to know.
-                let _ = output.send(Err(error)).await;
-            }
-        }, move |late| {
-            let _ = failures.try_send(Err(late));
-        });
+        let running = self.spawn(
+            timeout,
+            move |core| async move {
+                let done = work(&core, &snapshot, request, started, &output).await;
+                if let Err(error) = done {
+                    // Whoever gave up does not want to know.
+                    let _ = output.send(Err(error)).await;
+                }
+            },
+            move |late| {
+                let _ = failures.try_send(Err(late));
+            },
+        );
         let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, _running: running };
         match start.await {
             Ok((columns, plan)) => {
@@ -215,7 +219,9 @@ async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<
                 memory.try_grow(bytes).map_err(|error| core.failed(error))?;
             } else if column.len() > 0 {
                 if value.is_some() || column.len() > 1 {
-                    return Err(core.failed(refuse::<()>("Scalar subquery returned more than one row").expect_err("is one")));
+                    return Err(
+                        core.failed(refuse::<()>("Scalar subquery returned more than one row").expect_err("is one"))
+                    );
                 }
                 value = Some(ScalarValue::try_from_array(&column, 0).map_err(|error| core.failed(error))?);
             }

@@ -72,7 +72,13 @@ impl Planner<'_> {
     }
 
     /// `plan` in groups: afterwards only keys and aggregates are in scope.
-    fn grouped(&self, plan: LogicalPlan, select: &Select, group_by: &GroupBy, scope: &mut Scope) -> Result<LogicalPlan> {
+    fn grouped(
+        &self,
+        plan: LogicalPlan,
+        select: &Select,
+        group_by: &GroupBy,
+        scope: &mut Scope,
+    ) -> Result<LogicalPlan> {
         let mut calls: Vec<&Expr> = Vec::new();
         let mut find = |expr| aggregates(expr, &mut calls);
         select.having.iter().for_each(&mut find);
@@ -102,7 +108,9 @@ impl Planner<'_> {
         let mut plan = first;
         for branch in branches {
             plan = match set.operation {
-                SetOperation::UnionAll | SetOperation::UnionDistinct => LogicalPlanBuilder::from(plan).union(branch)?.build()?,
+                SetOperation::UnionAll | SetOperation::UnionDistinct => {
+                    LogicalPlanBuilder::from(plan).union(branch)?.build()?
+                }
                 SetOperation::IntersectAll => LogicalPlanBuilder::intersect(plan, branch, true)?,
                 SetOperation::IntersectDistinct => LogicalPlanBuilder::intersect(plan, branch, false)?,
                 SetOperation::ExceptAll => LogicalPlanBuilder::except(plan, branch, true)?,
@@ -113,7 +121,8 @@ impl Planner<'_> {
             plan = LogicalPlanBuilder::from(plan).distinct()?.build()?;
         }
         // One plain list of columns, whatever the operation called them.
-        let plain = plan.schema().columns().into_iter().enumerate().map(|(at, column)| Df::Column(column).alias(output(at)));
+        let plain =
+            plan.schema().columns().into_iter().enumerate().map(|(at, column)| Df::Column(column).alias(output(at)));
         let plan = LogicalPlanBuilder::from(plan.clone()).project(plain.collect::<Vec<_>>())?.build()?;
         let mut scope = Scope::new(&self.answers);
         for (at, (name, ty)) in columns.iter().enumerate() {

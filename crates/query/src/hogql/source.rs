@@ -97,7 +97,13 @@ impl Planner<'_> {
         LogicalPlanBuilder::scan(relation(id), source, None)?.build()
     }
 
-    fn values(&self, id: RelationId, columns: &[(Name, Type)], rows: &[Vec<Expr>], scope: &mut Scope) -> Result<LogicalPlan> {
+    fn values(
+        &self,
+        id: RelationId,
+        columns: &[(Name, Type)],
+        rows: &[Vec<Expr>],
+        scope: &mut Scope,
+    ) -> Result<LogicalPlan> {
         let constants = Scope::new(&self.answers);
         let rows = rows
             .iter()

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
+    ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt8Array,
 };
 use hogql::Context;
 use hogql::context::{Cohort, PropertyType};
@@ -43,16 +44,58 @@ const PERSONS: [(&str, &str, &[&str]); 3] = [
 fn events() -> Vec<EventRow> {
     let session = |n: u32| format!("0190a000-0000-7000-8000-00000000{n:04}");
     let d1: [(&str, &str, &str, u32, &str, &str); 10] = [
-        ("2026-01-10T09:00:00Z", "$pageview", "d1", 1, "acme", r#""$browser":"Chrome","$current_url":"https://a.io/home?x=1","price":10,"is_vip":true,"nested":{"a":{"b":"deep"},"n":5},"tags":["x","y"]"#),
-        ("2026-01-10T09:05:00Z", "$pageview", "d1", 1, "acme", r#""$browser":"Chrome","$current_url":"https://a.io/pricing/","price":"20.5","is_vip":"true""#),
-        ("2026-01-10T09:10:00Z", "purchase", "d1", 1, "acme", r#""$browser":"Chrome","price":30,"currency":"USD","is_vip":false"#),
-        ("2026-01-10T23:30:00Z", "$pageview", "d2", 2, "", r#""$browser":"Firefox","$current_url":"https://a.io/home","price":null,"signup_at":"2026-01-09T10:00:00Z""#),
+        (
+            "2026-01-10T09:00:00Z",
+            "$pageview",
+            "d1",
+            1,
+            "acme",
+            r#""$browser":"Chrome","$current_url":"https://a.io/home?x=1","price":10,"is_vip":true,"nested":{"a":{"b":"deep"},"n":5},"tags":["x","y"]"#,
+        ),
+        (
+            "2026-01-10T09:05:00Z",
+            "$pageview",
+            "d1",
+            1,
+            "acme",
+            r#""$browser":"Chrome","$current_url":"https://a.io/pricing/","price":"20.5","is_vip":"true""#,
+        ),
+        (
+            "2026-01-10T09:10:00Z",
+            "purchase",
+            "d1",
+            1,
+            "acme",
+            r#""$browser":"Chrome","price":30,"currency":"USD","is_vip":false"#,
+        ),
+        (
+            "2026-01-10T23:30:00Z",
+            "$pageview",
+            "d2",
+            2,
+            "",
+            r#""$browser":"Firefox","$current_url":"https://a.io/home","price":null,"signup_at":"2026-01-09T10:00:00Z""#,
+        ),
         ("2026-01-11T00:15:00Z", "signup", "d2", 2, "", r#""$browser":"Firefox","price":"abc","ref":"""#),
-        ("2026-01-11T12:00:00Z", "$pageview", "d1b", 3, "acme", r#""$browser":"Safari","$current_url":"https://a.io/pricing","price":-5"#),
+        (
+            "2026-01-11T12:00:00Z",
+            "$pageview",
+            "d1b",
+            3,
+            "acme",
+            r#""$browser":"Safari","$current_url":"https://a.io/pricing","price":-5"#,
+        ),
         ("2026-01-12T10:00:00Z", "purchase", "d2", 4, "beta", r#""$browser":"null","price":100,"is_vip":1"#),
         ("2026-01-13T10:00:00Z", "$pageview", "d3", 0, "", ""),
         ("2026-01-13T10:00:00Z", "signup", "d3", 0, "", r#""$browser":"","price":0"#),
-        ("2026-01-19T10:00:00Z", "$pageview", "d1", 5, "beta", r#""$browser":"Chrome","$current_url":"https://a.io/home","price":7"#),
+        (
+            "2026-01-19T10:00:00Z",
+            "$pageview",
+            "d1",
+            5,
+            "beta",
+            r#""$browser":"Chrome","$current_url":"https://a.io/home","price":7"#,
+        ),
     ];
     let mut rows = Vec::new();
     for (at, (time, event, distinct_id, session_number, group, properties)) in d1.into_iter().enumerate() {
@@ -102,23 +145,29 @@ fn tables() -> Tables {
     let numbered = || PERSONS.iter().enumerate().map(|(at, person)| (self::person(at as u128 + 1), *person));
     let distinct = || numbered().flat_map(|(id, (_, _, ids))| ids.iter().map(move |distinct| (id, *distinct)));
     BTreeMap::from([
-        table(Table::Persons, vec![
-            ids(numbered().map(|(id, _)| id)),
-            times(numbered().map(|(_, (_, created, _))| created)),
-            texts(numbered().map(|(_, (properties, _, _))| properties)),
-            Arc::new(BooleanArray::from(vec![true; 3])),
-        ]),
-        table(Table::PersonDistinctIds, vec![
-            texts(distinct().map(|(_, distinct)| distinct)),
-            ids(distinct().map(|(id, _)| id)),
-        ]),
-        table(Table::Groups, vec![
-            Arc::new(UInt8Array::from(vec![0, 0])),
-            texts(["acme", "beta"].into_iter()),
-            times(["2026-01-01T00:00:00Z"; 2].into_iter()),
-            times(["2026-01-01T00:00:00Z"; 2].into_iter()),
-            texts([r#"{"tier":"gold","seats":10}"#, r#"{"tier":"tin"}"#].into_iter()),
-        ]),
+        table(
+            Table::Persons,
+            vec![
+                ids(numbered().map(|(id, _)| id)),
+                times(numbered().map(|(_, (_, created, _))| created)),
+                texts(numbered().map(|(_, (properties, _, _))| properties)),
+                Arc::new(BooleanArray::from(vec![true; 3])),
+            ],
+        ),
+        table(
+            Table::PersonDistinctIds,
+            vec![texts(distinct().map(|(_, distinct)| distinct)), ids(distinct().map(|(id, _)| id))],
+        ),
+        table(
+            Table::Groups,
+            vec![
+                Arc::new(UInt8Array::from(vec![0, 0])),
+                texts(["acme", "beta"].into_iter()),
+                times(["2026-01-01T00:00:00Z"; 2].into_iter()),
+                times(["2026-01-01T00:00:00Z"; 2].into_iter()),
+                texts([r#"{"tier":"gold","seats":10}"#, r#"{"tier":"tin"}"#].into_iter()),
+            ],
+        ),
         table(Table::StaticCohortPeople, vec![ids([person(1)].into_iter()), Arc::new(Int64Array::from(vec![5]))]),
     ])
 }
@@ -155,7 +204,10 @@ fn cases(text: &str) -> Vec<Case> {
         let lines: Vec<&str> = rows.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let expected = match lines.first().and_then(|line| line.strip_prefix("error ")) {
             Some(message) => Err(message.to_owned()),
-            None => Ok(lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{id}: {line}"))).collect()),
+            None => Ok(lines
+                .iter()
+                .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{id}: {line}")))
+                .collect()),
         };
         cases.push(Case { id: id.trim().into(), zone: zone.trim().into(), query: query.trim().into(), expected });
     }
@@ -251,7 +303,12 @@ fn run(text: &str) {
         };
         if !good {
             let shown = answer.map(|rows| rows.iter().map(|row| format!("\n  {row}")).collect::<String>());
-            failures.push(format!("{}: {}\n{}", case.id, case.query, shown.unwrap_or_else(|error| format!("  error {error}"))));
+            failures.push(format!(
+                "{}: {}\n{}",
+                case.id,
+                case.query,
+                shown.unwrap_or_else(|error| format!("  error {error}"))
+            ));
         }
     }
     assert!(!all.is_empty());

@@ -132,7 +132,9 @@ fn windowed(function: Arc<datafusion::logical_expr::WindowUDF>, arguments: Vec<D
 fn frame(frame: &Frame) -> WindowFrame {
     let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
     let bound = |bound: &Bound| {
-        let count = |count: u64| if frame.rows { ScalarValue::UInt64(Some(count)) } else { ScalarValue::Int64(i64::try_from(count).ok()) };
+        let count = |count: u64| {
+            if frame.rows { ScalarValue::UInt64(Some(count)) } else { ScalarValue::Int64(i64::try_from(count).ok()) }
+        };
         match bound {
             Bound::UnboundedPreceding => WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
             Bound::Preceding(rows) => WindowFrameBound::Preceding(count(*rows)),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::TimestampMicrosecondType;
 use model::{PersonMode, Timestamp};
-use store::{Chunk, Column, Part, Selection, Snapshot};
+use store::{Chunk, Column, Document, Part, Selection, Snapshot};
 use uuid::Uuid;
 
 use super::recent::{self, Recent};
@@ -119,7 +119,7 @@ pub(crate) fn rows_at_once(chunk: &Chunk) -> usize {
 /// Appends the events in `rows`.
 fn read(chunk: &Chunk, rows: &Selection, events: &mut Vec<Event>) -> Result<(), QueryError> {
     let columns = chunk.read(&LISTED, rows)?;
-    let properties = chunk.properties(rows)?;
+    let properties = chunk.properties(Document::Event, rows)?;
     let [uuids, names, distinct_ids, timestamps, persons, modes, chains] = columns.as_slice() else {
         return Err(QueryError::Internal("columns are missing".into()));
     };

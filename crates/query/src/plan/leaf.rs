@@ -13,8 +13,10 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use store::Document;
+
 use super::column;
-use crate::filter::{Filter, Leaf, Source};
+use crate::filter::{Filter, Leaf};
 use crate::table::PROPERTIES;
 
 /// The expression that `leaf` holds for the JSON objects in `properties`.
@@ -33,9 +35,9 @@ pub(crate) fn leaf_of(expression: &Expr) -> Option<Filter> {
     let function = call.func.inner().as_ref() as &dyn std::any::Any;
     let leaf = &function.downcast_ref::<LeafFunction>()?.leaf;
     let [Expr::Column(column)] = call.args.as_slice() else { return None };
-    let asked = match leaf.source() {
-        Source::Event => PROPERTIES,
-        Source::Person => column::PERSON_PROPERTIES,
+    let asked = match leaf.key().document() {
+        Document::Event => PROPERTIES,
+        Document::Person => column::PERSON_PROPERTIES,
     };
     (column.name == asked).then(|| Filter::of(leaf))
 }

@@ -9,7 +9,7 @@ use store::{Chunk, Column, Part, Selection, Snapshot, StoreError, TimeRange};
 use uuid::Uuid;
 
 use super::leaf;
-use crate::filter::{Filter, Leaf, Node, Source};
+use crate::filter::{Filter, Leaf, Node};
 
 /// Which events are asked for. All of it has to hold; the default holds for every event.
 #[derive(Debug, Clone)]
@@ -82,7 +82,7 @@ impl Narrowed {
             return Ok(false);
         }
         for leaf in required(asked.filter.node()) {
-            if !part.may_hold_property(leaf.key().text())? {
+            if !part.may_hold_property(leaf.key())? {
                 return Ok(false);
             }
         }
@@ -163,13 +163,7 @@ pub(crate) fn holds(node: &Node, chunk: &Chunk, rows: &Selection) -> Result<Bool
         Node::True => Ok(BooleanArray::from(vec![true; rows.len()])),
         Node::And(nodes) => joined(nodes, and, true),
         Node::Or(nodes) => joined(nodes, or, true),
-        Node::Leaf(leaf) => match leaf.source() {
-            Source::Event => Ok(leaf::accepts(leaf, &chunk.property(leaf.key(), rows)?)),
-            Source::Person => {
-                let objects = chunk.read(&[Column::PersonProperties], rows)?.remove(0);
-                Ok(leaf::accepts_objects(leaf, objects.as_dictionary::<Int32Type>()))
-            }
-        },
+        Node::Leaf(leaf) => Ok(leaf::accepts(leaf, &chunk.property(leaf.key(), rows)?)),
     }
 }
 
@@ -180,7 +174,7 @@ fn required(node: &Node) -> impl Iterator<Item = &Leaf> {
         node => vec![node],
     };
     leaves.into_iter().filter_map(|node| match node {
-        Node::Leaf(leaf) if leaf.source() == Source::Event && !leaf.accepts_missing() => Some(leaf.as_ref()),
+        Node::Leaf(leaf) if !leaf.accepts_missing() => Some(leaf.as_ref()),
         _ => None,
     })
 }

@@ -53,12 +53,6 @@ pub(crate) fn accepts(leaf: &Leaf, column: &PropertyColumn) -> BooleanArray {
     BooleanArray::new(BooleanBuffer::from(answers), None)
 }
 
-/// For which rows the leaf holds, given the JSON objects that hold its property.
-pub(crate) fn accepts_objects(leaf: &Leaf, objects: &DictionaryArray<Int32Type>) -> BooleanArray {
-    let answers = by_dictionary(objects, leaf.accepts_missing(), |object| leaf.matches(object));
-    BooleanArray::new(BooleanBuffer::from(answers), None)
-}
-
 /// Asks once per value that occurs.
 fn by_dictionary(array: &DictionaryArray<Int32Type>, missing: bool, ask: impl Fn(&str) -> bool) -> Vec<bool> {
     let values = array.values().as_string::<i32>();

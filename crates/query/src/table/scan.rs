@@ -11,7 +11,7 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use store::{Chunk, Column, Part, Selection, StoreError};
+use store::{Chunk, Column, Document, Part, Selection, StoreError};
 
 use super::{Form, Source};
 use crate::engine::BATCH_ROWS;
@@ -151,7 +151,7 @@ impl Work {
         for source in &self.sources {
             let column: Option<ArrayRef> = match source {
                 Source::Stored(_) => stored.next(),
-                Source::Properties => Some(Arc::new(chunk.properties(rows).map_err(failed)?)),
+                Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
                 Source::Property(property) => {
                     let values = chunk.property(&property.key, rows).map_err(failed)?;
                     Some(match property.form {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{KEY, Server};
 
-use crate::server;
+use crate::{server, server_with};
 
 fn key(server: &Server, scopes: &[&str], teams: &[i64]) -> String {
     let body = json!({"label": "k", "scopes": scopes, "scoped_teams": teams});
@@ -87,6 +87,21 @@ fn g3_projects_by_number_alias_and_current() {
 }
 
 #[test]
+fn the_oldest_paths_lead_to_the_current_project() {
+    let server = server();
+    let events: Vec<Value> =
+        (0..3).map(|n| crate::event("a", &format!("u{n}"), &format!("2026-01-01T11:00:0{n}Z"), json!({}))).collect();
+    server.ingest(&events);
+    let page = server.get("/api/event?limit=2").json();
+    assert!(page["next"].as_str().unwrap().contains("/api/event?limit=2&before="), "{}", page["next"]);
+    assert_eq!(server.get(page["next"].as_str().unwrap()).results().len(), 1);
+    let id = page["results"][0]["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/event/{id}/")).json()["id"], json!(id));
+    assert_eq!(server.get("/api/event/values?key=custom_event").json(), json!([{"name": "a"}]));
+    assert_eq!(server.get("/api/events/").status, 404);
+}
+
+#[test]
 fn other_methods_formats_and_paths_are_refused_in_posthogs_words() {
     let server = server();
     let answer = server.post("/api/projects/1/events/", &json!({}));
@@ -103,6 +118,9 @@ fn other_methods_formats_and_paths_are_refused_in_posthogs_words() {
     );
     assert_eq!(accept("text/html, */*;q=0.1").status, 200);
     assert_eq!(accept("text/csv").status, 400);
+    let projects = server.send("GET", "/api/projects/", &[("authorization", &bearer), ("accept", "text/csv")], b"");
+    assert_eq!((projects.status, &projects.json()["code"]), (406, &json!("not_acceptable")));
+    assert_eq!(server.get("/api/projects/?format=csv").json()["code"], json!("not_found"));
     assert_eq!(server.get("/api/nowhere/").json()["code"], json!("not_found"));
     let nowhere = server.send("GET", "/nowhere", &[], b"");
     assert_eq!((nowhere.status, nowhere.body.as_str()), (404, ""));
@@ -124,4 +142,108 @@ fn errors_have_four_keys() {
         assert_eq!(keys, ["attr", "code", "detail", "type"], "{path}");
         assert_ne!(body["attr"], Value::Null, "{path}");
     }
+}
+
+#[test]
+fn requests_are_limited_by_key_and_class_once_limits_are_set() {
+    let server = server_with(&[("HEDGEROW_RATE_LIMITS", "events=3/h,values=1/h,persons=2/h")]);
+    let events = || server.project("events/?limit=1");
+    assert_eq!([events().status, events().status, events().status], [200; 3]);
+    let refused = events();
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((3_590..=3_600).contains(&wait), "{wait}");
+    let detail = format!("Request was throttled. Expected available in {wait} seconds.");
+    let expected = json!({"type": "throttled_error", "code": "throttled", "detail": detail, "attr": null});
+    assert_eq!((refused.status, refused.json()), (429, expected));
+    // Other classes, other keys and capture have windows of their own, or none.
+    assert_eq!(
+        [server.project("events/values/?key=a").status, server.project("events/values/?key=a").status],
+        [200, 429]
+    );
+    assert_eq!(
+        [server.project("persons/").status, server.project("persons/").status, server.project("persons/").status],
+        [200, 200, 429]
+    );
+    for _ in 0..5 {
+        assert_eq!(server.get("/api/projects/1/").status, 200);
+    }
+    let other = key(&server, &["query:read"], &[]);
+    assert_eq!(server.get_as(&other, "/api/projects/1/events/").status, 200);
+    // What is refused for another reason is not counted.
+    let reader = key(&server, &["person:read"], &[]);
+    for _ in 0..4 {
+        assert_eq!(server.get_as(&reader, "/api/projects/1/events/").status, 403);
+    }
+    server.ingest(&[crate::event("a", "u", "2026-01-01T11:00:00Z", json!({}))]);
+}
+
+#[test]
+fn nobody_is_limited_by_default() {
+    let server = server();
+    for _ in 0..300 {
+        assert_eq!(server.project("events/values/?key=a").status, 200);
+    }
+}
+
+#[test]
+fn answers_are_compressed_and_not_sent_twice() {
+    let server = server();
+    let events: Vec<Value> =
+        (0..50).map(|n| crate::event("a", &format!("u{n}"), "2026-01-01T11:00:00Z", json!({"a": n}))).collect();
+    server.ingest(&events);
+    let bearer = format!("Bearer {KEY}");
+    let get = |path: &str, name: &str, value: &str| {
+        server.send("GET", path, &[("authorization", &bearer), (name, value)], b"")
+    };
+    for encoding in ["gzip", "zstd", "gzip, zstd;q=0.5"] {
+        let head = raw_head(&server, "/api/projects/1/events/", encoding);
+        let expected = format!("content-encoding: {}", encoding.split(',').next().unwrap());
+        assert!(head.contains("200 OK") && head.contains(&expected), "{head}");
+    }
+    assert_eq!(get("/api/projects/1/events/", "accept-encoding", "identity").header("content-encoding"), None);
+    let small = get("/api/users/@me/", "accept-encoding", "zstd");
+    assert_eq!(small.header("content-encoding"), None);
+    let tag = small.header("etag").unwrap();
+    let again = get("/api/users/@me/", "if-none-match", tag);
+    assert_eq!((again.status, again.body.as_str(), again.header("etag")), (304, "", Some(tag)));
+    assert_eq!(server.patch("/api/users/@me/", &json!({"first_name": "Ada"})).status, 200);
+    assert_eq!(get("/api/users/@me/", "if-none-match", tag).status, 200);
+    assert_eq!(get("/api/nowhere/", "if-none-match", "*").status, 404);
+}
+
+#[test]
+fn g1_a_key_in_the_body_is_the_second_place() {
+    let server = server();
+    let send = |query: &str, body: &str| server.send("POST", &format!("/api/projects/{query}"), &[], body.as_bytes());
+    let body = json!({"personal_api_key": KEY, "name": "By body"}).to_string();
+    assert_eq!(send("?personal_api_key=phx_wrong", &body).status, 201, "the body comes before the query");
+    let wrong =
+        send(&format!("?personal_api_key={KEY}"), &json!({"personal_api_key": "phx_wrong", "name": "x"}).to_string());
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.body.contains("found in request body is invalid"), "{}", wrong.body);
+    let form =
+        server.send("POST", "/api/projects/1/cohorts/", &[], format!("personal_api_key={KEY}&name=x").as_bytes());
+    assert_eq!(
+        (form.status, &form.json()["code"]),
+        (400, &json!("parse_error")),
+        "the key was found, the body is not JSON"
+    );
+    let large = format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20));
+    let bearer = format!("Bearer {KEY}");
+    let refused = server.send("POST", "/api/projects/", &[("authorization", &bearer)], large.as_bytes());
+    assert_eq!((refused.status, &refused.json()["code"]), (413, &json!("request_too_large")));
+}
+
+/// The head of an answer as it comes, for what the test client would take away.
+fn raw_head(server: &Server, path: &str, encoding: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\naccept-encoding: {encoding}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    text.split("\r\n\r\n").next().unwrap_or_default().to_lowercase().replace("200 ok", "200 OK")
 }

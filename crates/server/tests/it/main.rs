@@ -3,16 +3,25 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
 
+mod access;
 mod auth;
 mod capture;
+mod cohorts;
+mod definitions;
+mod deletion;
 mod durability;
 mod filters;
 mod identity;
 mod management;
+mod objects;
 mod paging;
+mod persons;
 mod process;
+mod recorded;
+mod sdk;
 mod shapes;
 mod time;
+mod v1;
 
 use serde_json::{Value, json};
 use testkit::{Options, Server};

@@ -85,6 +85,117 @@ fn a_keys_value_is_shown_once() {
     assert!(refused.body.contains("You can only have 10 personal API keys."), "{}", refused.body);
 }
 
+#[test]
+fn a_key_is_changed_rolled_and_revoked_with_the_next_request() {
+    let server = server();
+    let made = server.post("/api/personal_api_keys/", &json!({"label": "ci", "scopes": ["person:read"]})).json();
+    let (id, value) = (made["id"].as_str().unwrap(), made["value"].as_str().unwrap());
+    let path = format!("/api/personal_api_keys/{id}/");
+    let (events, persons) = ("/api/projects/1/events/", "/api/projects/1/persons/");
+    assert_eq!((server.get_as(value, events).status, server.get_as(value, persons).status), (403, 200));
+    let changed = server.patch(&path, &json!({"label": "etl", "scopes": ["query:read"]})).json();
+    assert_eq!((&changed["label"], &changed["value"]), (&json!("etl"), &Value::Null));
+    assert_eq!((server.get_as(value, events).status, server.get_as(value, persons).status), (200, 403));
+    let current = server.get_as(value, "/api/personal_api_keys/@current/").json();
+    assert_eq!((&current["id"], &current["scopes"]), (&json!(id), &json!(["query:read"])));
+    let rolled = server.post(&format!("{path}roll/"), &json!({})).json();
+    let new = rolled["value"].as_str().unwrap();
+    assert!(new != value && rolled["last_rolled_at"].is_string());
+    assert_eq!((server.get_as(value, events).status, server.get_as(new, events).status), (401, 200));
+    assert_eq!(server.get(&path).json()["mask_value"], rolled["mask_value"]);
+    assert_eq!(server.delete(&path).status, 204);
+    assert_eq!(server.get_as(new, events).status, 401);
+    for answer in [server.get(&path), server.delete(&path), server.patch(&path, &json!({"label": "x"}))] {
+        assert_eq!(answer.status, 404);
+    }
+    assert_eq!(server.post(&format!("{path}roll/"), &json!({})).status, 404);
+    for (body, attr) in [(json!({"scopes": ["x:read"]}), "scopes"), (json!({"label": ""}), "label")] {
+        let refused = server.patch("/api/personal_api_keys/x/", &body);
+        assert!(refused.status == 404 || refused.json()["attr"] == json!(attr), "{}", refused.body);
+    }
+}
+
+#[test]
+fn project_settings_are_changed_and_checked() {
+    let server = server();
+    let path = "/api/projects/1/";
+    let filters = json!([{"key": "email", "value": "@example.com", "operator": "not_icontains", "type": "person"}]);
+    let wanted = json!({
+        "name": "Shop",
+        "timezone": "America/New_York",
+        "week_start_day": 1,
+        "test_account_filters": filters,
+        "path_cleaning_filters": [{"regex": r"/\d+", "alias": "/:id"}],
+        "person_display_name_properties": ["email"],
+        "modifiers": {"personsOnEventsMode": "person_id_override_properties_joined"},
+        "anonymize_ips": true,
+        "event_retention_days": 90,
+    });
+    let changed = server.patch(path, &wanted);
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    for shown in [changed.json(), server.get(path).json(), server.get("/api/projects/@current").json()] {
+        for (key, value) in wanted.as_object().unwrap() {
+            assert_eq!(&shown[key], value, "{key}");
+        }
+    }
+    // In force at once: for new events, and for dates in the project's zone.
+    server.ingest(&[event("a", "u", "2026-01-01T04:59:59Z", json!({"$ip": "1.2.3.4"}))]);
+    let listed = server.project("events/?after=2026-01-01").results().len();
+    let before = server.project("events/?before=2026-01-01").results();
+    assert_eq!((listed, before.len()), (0, 1));
+    assert_eq!(before[0]["properties"].get("$ip"), None);
+    let reset =
+        server.patch(path, &json!({"event_retention_days": null, "modifiers": null, "path_cleaning_filters": null}));
+    assert_eq!(
+        (&reset.json()["event_retention_days"], &reset.json()["path_cleaning_filters"]),
+        (&Value::Null, &json!([]))
+    );
+    for (body, attr) in [
+        (json!({"timezone": "Mars/Olympus"}), "timezone"),
+        (json!({"week_start_day": 2}), "week_start_day"),
+        (json!({"name": " "}), "name"),
+        (json!({"test_account_filters": [{"key": "a", "value": 1, "operator": "x"}]}), "test_account_filters"),
+        (json!({"path_cleaning_filters": [{"regex": "("}]}), "path_cleaning_filters"),
+        (json!({"path_cleaning_filters": [{"alias": "x"}]}), "path_cleaning_filters"),
+        (json!({"modifiers": {"personsOnEventsMode": "disabled"}}), "modifiers"),
+        (json!({"event_retention_days": 0}), "event_retention_days"),
+        (json!({"anonymize_ips": "yes"}), "anonymize_ips"),
+    ] {
+        let refused = server.patch(path, &body);
+        assert_eq!((refused.status, &refused.json()["attr"]), (400, &json!(attr)), "{body}");
+    }
+    assert_eq!(server.get(path).json()["name"], json!("Shop"));
+}
+
+#[test]
+fn users_and_organizations_are_shown_and_changed() {
+    let server = server();
+    let other = server.post("/api/projects/", &json!({"name": "Other"})).json()["id"].clone();
+    assert_eq!(server.get("/api/projects/@current/").json()["id"], json!(1));
+    let me = server.patch("/api/users/@me/", &json!({"first_name": "Ada", "set_current_team": other})).json();
+    assert_eq!((&me["first_name"], &me["team"]["id"]), (&json!("Ada"), &other));
+    assert_eq!(server.get("/api/projects/@current/").json()["id"], other);
+    let refused = server.patch("/api/users/@me/", &json!({"set_current_team": 99}));
+    assert_eq!((refused.status, &refused.json()["attr"]), (400, &json!("set_current_team")));
+    let organization = server.get("/api/organizations/@current/").json();
+    assert_eq!(
+        (&organization["slug"], organization["teams"].as_array().unwrap().len()),
+        (&json!("default-organization"), 2)
+    );
+    let id = organization["id"].as_str().unwrap();
+    assert_eq!(server.get(&format!("/api/organizations/{id}/")).json(), organization);
+    assert_eq!(
+        server.patch(&format!("/api/organizations/{id}"), &json!({"name": "Acme Inc."})).json()["slug"],
+        json!("acme-inc")
+    );
+    let members = server.get("/api/organizations/@current/members/").results();
+    assert_eq!((members.len(), &members[0]["user"]["first_name"]), (1, &json!("Ada")));
+    assert_eq!(server.get("/api/organizations/").results()[0]["name"], json!("Acme Inc."));
+    for unknown in ["x", "00000000-0000-0000-0000-000000000001"] {
+        assert_eq!(server.get(&format!("/api/organizations/{unknown}/")).status, 404, "{unknown}");
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "looks at the files as an intruder would")]
 fn testkit_read(path: &std::path::Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_default()
@@ -138,9 +249,22 @@ fn persons_are_listed_page_by_page() {
         (&person["name"], &person["id"], &person["type"]),
         (&json!("u07@example.com"), &person["uuid"], &json!("person"))
     );
-    for query in ["properties=%5B%5D", "cohort=1", "limit=x"] {
+    for query in ["properties=%5B5%5D", "cohort=1", "limit=x"] {
         assert_eq!(server.project(&format!("persons/?{query}")).status, 400, "{query}");
     }
+}
+
+#[test]
+fn events_older_than_a_project_keeps_them_are_removed() {
+    let server = server_with(&[("HEDGEROW_SEAL_INTERVAL_MS", "50")]);
+    let at = |timestamp: &str, name: &str| event(name, "u", timestamp, json!({}));
+    server.ingest(&[at("2024-01-01T00:00:00Z", "old"), at("2024-02-01T00:00:00Z", "old")]);
+    // The newest event says what time it is, not the clock alone.
+    server.ingest(&[at("2025-06-01T00:00:00Z", "newest")]);
+    assert_eq!(server.project("events/?event=old").results().len(), 2);
+    assert_eq!(server.patch("/api/projects/1/", &json!({"event_retention_days": 490})).status, 200);
+    server.wait_until("old events are removed", || server.project("events/?event=old").results().len() == 1);
+    assert_eq!(server.project("events/?event=newest").results().len(), 1);
 }
 
 #[test]

@@ -37,6 +37,10 @@ impl Candidate {
         self.segment.entry.rows
     }
 
+    fn bytes(&self) -> u64 {
+        self.segment.entry.file_bytes
+    }
+
     /// Whether it is a day's own file, and not one that days with few rows share.
     fn is_day(&self, limits: &Limits) -> bool {
         let (first, last) = self.days();
@@ -72,10 +76,11 @@ fn fresh<'a>(candidates: &'a [Candidate], newest: Day, limits: &Limits) -> Optio
 
 /// As many as one job may read, in order.
 fn limited<'a>(mut chosen: Vec<&'a Candidate>, limits: &Limits) -> Vec<&'a Candidate> {
-    let mut rows = 0;
+    let (mut rows, mut bytes) = (0, 0);
     let fitting = chosen.iter().take_while(|one| {
         rows += one.rows();
-        rows <= limits.job_rows_max
+        bytes += one.bytes();
+        rows <= limits.job_rows_max && bytes <= limits.job_bytes_max
     });
     let count = fitting.count().max(1);
     chosen.truncate(count);
@@ -117,11 +122,12 @@ fn overlapping(sorted: Vec<&Candidate>) -> Vec<Vec<&Candidate>> {
 fn worth_merging<'a>(mut group: Vec<&'a Candidate>, limits: &Limits) -> Option<Vec<&'a Candidate>> {
     group.sort_by_key(|one| (one.rows(), one.segment.entry.id));
     for start in 0..group.len() {
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         let fitting = group.iter().skip(start).take_while(|one| {
             let is_worth = rows == 0 || rows * REWRITE_RATIO >= one.rows();
             rows += one.rows();
-            is_worth && rows <= limits.job_rows_max
+            bytes += one.bytes();
+            is_worth && rows <= limits.job_rows_max && bytes <= limits.job_bytes_max
         });
         let count = fitting.count();
         if count >= 2 {

@@ -1,26 +1,29 @@
 //! The columns of a new segment, gathered from the chunks of old ones.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::DataType;
 use env::Files;
 use model::SegmentId;
-use model::json::Key;
 
 use super::Row;
 use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::property::shred::Column as ColumnBuilder;
 use crate::property::values::{PropertyColumn, PropertyValues};
-use crate::property::{Kind, Plan, PlannedColumn, Rest, RestBuilder};
+use crate::property::{Kind, Plan, PlannedColumn, PropertyKey, Rest, RestBuilder};
 use crate::schema::{COLUMNS, Column, REST, dictionary};
 use crate::segment::Segment;
 use crate::selection::Selection;
 use crate::snapshot::Chunk;
-use crate::write::Source;
+use crate::write::{FACT_COLUMNS, Source};
+
+/// Dictionaries are put together as they are up to this size: an array's text has 2 GiB at most.
+const DICTIONARIES_BYTES_MAX: usize = 256 << 20;
 
 pub(super) struct Gather<'a> {
     plan: &'a Plan,
@@ -69,7 +72,18 @@ impl<'a> Gather<'a> {
     }
 
     /// The rows of the output, by row group, from the pieces' arrays.
+    ///
+    /// Dictionaries stay what they are as long as they are small: written out, the text of a column that repeats can be
+    /// a hundred times as large.
     fn interleaved(&self, arrays: &[ArrayRef]) -> Result<Vec<ArrayRef>, StoreError> {
+        let mixed = arrays.windows(2).any(|pair| pair[0].data_type() != pair[1].data_type());
+        let plain: Vec<ArrayRef>;
+        let arrays = if mixed || dictionary_bytes(arrays) > DICTIONARIES_BYTES_MAX {
+            plain = arrays.iter().map(|array| self::plain(Arc::clone(array))).collect::<Result<_, _>>()?;
+            plain.as_slice()
+        } else {
+            arrays
+        };
         let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
         let groups = self.order.chunks(self.group_rows).map(|order| interleave(&arrays, order));
         Ok(groups.collect::<Result<_, _>>()?)
@@ -77,28 +91,27 @@ impl<'a> Gather<'a> {
 
     /// Leaves what the columns of `plan` do not take: values of rare keys, of columns that are none any more, and nulls.
     fn leave_others(&mut self) -> Result<(), StoreError> {
-        let planned: HashSet<&str> = self.plan.columns.iter().map(|column| column.key.as_str()).collect();
+        let addresses: Vec<Cow<'_, str>> = self.plan.columns.iter().map(PlannedColumn::address).collect();
+        let planned: HashSet<&str> = addresses.iter().map(AsRef::as_ref).collect();
         let mut outputs: HashMap<SegmentId, (Arc<Segment>, HashMap<u32, u32>)> = HashMap::new();
         for piece in &self.pieces {
             let Some((segment, group, range)) = piece.chunk.place() else { continue };
             let known = outputs.entry(segment.entry.id).or_insert_with(|| (Arc::clone(segment), HashMap::new()));
             known.1.extend(piece.rows.rows().zip(&piece.outputs).map(|(row, output)| (range.start + row, *output)));
             let opened = segment.opened(self.files)?;
-            let demoted: BTreeSet<&str> = opened
-                .columns
-                .iter()
-                .enumerate()
-                .filter(|(at, column)| !planned.contains(column.key.as_str()) && !opened.is_empty(group, REST + 1 + at))
-                .map(|(_, column)| column.key.as_str())
-                .collect();
-            for key in demoted {
-                let column = piece.chunk.property(&Key::new(key), &piece.rows)?;
+            let columns = opened.columns.iter().enumerate();
+            let demoted = columns.filter(|(at, column)| {
+                !planned.contains(column.address().as_ref()) && !opened.is_empty(group, REST + 1 + at)
+            });
+            for (_, column) in demoted {
+                let key = column.address();
+                let column = piece.chunk.property(&PropertyKey::new(column.document, &column.key), &piece.rows)?;
                 let mut raw = String::new();
                 for (at, output) in piece.outputs.iter().enumerate() {
                     raw.clear();
                     // What stands in the rest already comes with the rest.
                     if column.values.write_json(at, &mut raw) {
-                        self.rest.push(*output, key, &raw);
+                        self.rest.push(*output, &key, &raw);
                     }
                 }
             }
@@ -122,20 +135,22 @@ impl Source for Gather<'_> {
         debug_assert!(column.place() < COLUMNS, "every column has a place");
         let mut arrays = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
-            arrays.push(plain(piece.chunk.read(&[column], &piece.rows)?.remove(0))?);
+            let array = piece.chunk.read(&[column], &piece.rows)?.remove(0);
+            arrays.push(if FACT_COLUMNS.contains(&column) { plain(array)? } else { array });
         }
         self.interleaved(&arrays)
     }
 
     fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {
         let planned = &self.plan.columns[place];
-        let key = Key::new(&planned.key);
+        let key = PropertyKey::new(planned.document, &planned.key);
+        let address = planned.address();
         let mut arrays = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {
             let column = piece.chunk.property(&key, &piece.rows)?;
             let (array, left) = typed(column, planned)?;
             for (at, raw) in left {
-                self.rest.push(piece.outputs[at as usize], &planned.key, &raw);
+                self.rest.push(piece.outputs[at as usize], &address, &raw);
             }
             arrays.push(array);
         }
@@ -153,7 +168,10 @@ impl Source for Gather<'_> {
 fn typed(column: PropertyColumn, planned: &PlannedColumn) -> Result<(ArrayRef, Vec<(u32, Box<str>)>), StoreError> {
     let rows = column.len();
     let as_it_is: Option<ArrayRef> = match (&column.values, planned.kind) {
-        (PropertyValues::Dictionary(array), Kind::Text) => Some(plain(Arc::new(array.clone()))?),
+        (PropertyValues::Missing(rows), Kind::Text) if column.strays.is_empty() => {
+            Some(new_null_array(&dictionary(), *rows))
+        }
+        (PropertyValues::Dictionary(array), Kind::Text) => Some(Arc::new(array.clone())),
         (PropertyValues::Text(array), Kind::Text) | (PropertyValues::Json(array), Kind::Json) => {
             Some(Arc::new(array.clone()))
         }
@@ -178,7 +196,13 @@ fn typed(column: PropertyColumn, planned: &PlannedColumn) -> Result<(ArrayRef, V
     Ok((builder.finish(u32::try_from(rows).unwrap_or(u32::MAX)), left))
 }
 
-/// Text without a dictionary, as it is written.
+/// Bytes of the distinct values of dictionaries.
+fn dictionary_bytes(arrays: &[ArrayRef]) -> usize {
+    let values = arrays.iter().filter_map(|array| array.as_any_dictionary_opt()).map(|array| array.values());
+    values.filter_map(|values| values.as_string_opt::<i32>()).map(|values| values.values().len()).sum()
+}
+
+/// Text without a dictionary.
 fn plain(array: ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
     if *array.data_type() == dictionary() { cast(&array, &DataType::Utf8) } else { Ok(array) }
 }

@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 use model::json::{self, Members};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::key::{Document, address};
 use super::kind::{Kind, Shape};
 use crate::limits::Limits;
 
@@ -22,7 +23,8 @@ const DISTINCT_MAX: usize = 4_096;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Census {
     rows: u64,
-    keys: HashMap<String, Tally, FixedState>,
+    /// By document.
+    keys: [HashMap<String, Tally, FixedState>; 2],
 }
 
 /// One key's values, by shape.
@@ -54,6 +56,8 @@ pub(crate) struct Plan {
 /// One property column.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct PlannedColumn {
+    #[serde(default)]
+    pub(crate) document: Document,
     pub(crate) key: String,
     pub(crate) kind: Kind,
     /// Whether values repeat enough for a dictionary.
@@ -66,22 +70,24 @@ impl Census {
         Self { rows, ..Self::default() }
     }
 
-    /// Counts the members of one row's properties, a JSON object.
-    pub(crate) fn add(&mut self, properties: &str) {
+    /// Counts the members of one row's objects: the event's properties and the person's.
+    pub(crate) fn add(&mut self, objects: [&str; 2]) {
         self.rows += 1;
-        for (key, raw) in Members::of(properties) {
-            let key = json::unescape(key);
-            let tally = match self.keys.get_mut(key.as_ref()) {
-                Some(tally) => tally,
-                None => self.keys.entry(key.into_owned()).or_default(),
-            };
-            tally.add(raw);
+        for (keys, object) in self.keys.iter_mut().zip(objects) {
+            for (key, raw) in Members::of(object) {
+                let key = json::unescape(key);
+                let tally = match keys.get_mut(key.as_ref()) {
+                    Some(tally) => tally,
+                    None => keys.entry(key.into_owned()).or_default(),
+                };
+                tally.add(raw);
+            }
         }
     }
 
     /// Adds `count` values of `kind` under `key`, counted elsewhere.
     pub(crate) fn add_column(&mut self, column: &PlannedColumn, count: u64) {
-        let tally = self.keys.entry(column.key.clone()).or_default();
+        let tally = self.keys[column.document.place()].entry(column.key.clone()).or_default();
         match column.kind {
             Kind::Text => tally.text += count,
             Kind::Uuid => tally.uuid += count,
@@ -99,27 +105,39 @@ impl Census {
         }
     }
 
-    /// Adds one value under `key`.
-    pub(crate) fn add_value(&mut self, key: &str, raw: &str) {
-        match self.keys.get_mut(key) {
+    /// Adds one value under `key` of `document`.
+    pub(crate) fn add_value(&mut self, document: Document, key: &str, raw: &str) {
+        let keys = &mut self.keys[document.place()];
+        match keys.get_mut(key) {
             Some(tally) => tally.add(raw),
-            None => self.keys.entry(key.to_owned()).or_default().add(raw),
+            None => keys.entry(key.to_owned()).or_default().add(raw),
         }
     }
 
     /// The columns for these counts.
     pub(crate) fn plan(&self, limits: &Limits) -> Plan {
         let frequent = |tally: &Tally| tally.count() > 0 && tally.count() * limits.rows_per_value_max >= self.rows;
-        let mut keys: Vec<(&String, &Tally)> =
-            self.keys.iter().filter(|(key, tally)| key.len() <= KEY_BYTES_MAX && frequent(tally)).collect();
-        keys.sort_unstable_by(|a, b| (b.1.count(), a.0).cmp(&(a.1.count(), b.0)));
-        keys.truncate(limits.property_columns_max);
-        let columns = keys.into_iter().map(|(key, tally)| PlannedColumn {
-            key: key.clone(),
-            kind: tally.kind(),
-            dictionary: tally.distinct.repeat(),
-        });
-        Plan { columns: columns.collect() }
+        let mut columns = Vec::new();
+        for (document, keys) in Document::ALL.into_iter().zip(&self.keys) {
+            let mut keys: Vec<(&String, &Tally)> =
+                keys.iter().filter(|(key, tally)| key.len() <= KEY_BYTES_MAX && frequent(tally)).collect();
+            keys.sort_unstable_by(|a, b| (b.1.count(), a.0).cmp(&(a.1.count(), b.0)));
+            keys.truncate(limits.property_columns_max);
+            columns.extend(keys.into_iter().map(|(key, tally)| PlannedColumn {
+                document,
+                key: key.clone(),
+                kind: tally.kind(),
+                dictionary: tally.distinct.repeat(),
+            }));
+        }
+        Plan { columns }
+    }
+}
+
+impl PlannedColumn {
+    /// What the property is called within the segment.
+    pub(crate) fn address(&self) -> std::borrow::Cow<'_, str> {
+        address(self.document, &self.key)
     }
 }
 

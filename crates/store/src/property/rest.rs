@@ -6,9 +6,12 @@ use std::ops::Range;
 use foldhash::fast::FixedState;
 use model::write_json_string;
 
+use super::key::{Document, parted};
+
 /// Values beside the columns, by row.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
+    /// Addresses.
     pub(crate) keys: Vec<String>,
     /// In order of row.
     entries: Vec<Entry>,
@@ -31,6 +34,7 @@ pub(crate) struct RestBuilder {
 }
 
 impl RestBuilder {
+    /// `key` is an address.
     pub(crate) fn push(&mut self, row: u32, key: &str, raw: &str) {
         let key = match self.places.get(key) {
             Some(place) => *place,
@@ -66,8 +70,13 @@ impl Rest {
         keys
     }
 
-    /// The rest of each of `rows` as a JSON object; none where nothing is left.
-    pub(crate) fn objects(&self, rows: Range<u32>) -> arrow::array::StringArray {
+    /// The rest of each of `rows` of one document as a JSON object; none where nothing is left.
+    pub(crate) fn objects(&self, document: Document, rows: Range<u32>) -> arrow::array::StringArray {
+        let keys: Vec<Option<&str>> = self
+            .keys
+            .iter()
+            .map(|address| Some(parted(address)).filter(|(of, _)| *of == document).map(|(_, key)| key))
+            .collect();
         let mut builder = arrow::array::StringBuilder::with_capacity(rows.len(), 0);
         let before = self.entries.partition_point(|entry| entry.row < rows.start);
         let mut entries = self.entries.iter().skip(before).peekable();
@@ -75,8 +84,9 @@ impl Rest {
         for row in rows {
             object.clear();
             while let Some(entry) = entries.next_if(|entry| entry.row == row) {
+                let Some(key) = keys.get(entry.key as usize).copied().flatten() else { continue };
                 object.push(if object.is_empty() { '{' } else { ',' });
-                write_json_string(&mut object, &self.keys[entry.key as usize]);
+                write_json_string(&mut object, key);
                 object.push(':');
                 object.push_str(self.raw(entry));
             }

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, BooleanBuilder, FixedSizeBinaryBuilder, Float64Buil
 use foldhash::fast::FixedState;
 use model::json::{self, Members};
 
+use super::key::{Document, address};
 use super::kind::{Kind, Shape, unescaped};
 use super::plan::{Plan, PlannedColumn};
 use super::rest::{Rest, RestBuilder};
@@ -15,12 +16,19 @@ use super::rest::{Rest, RestBuilder};
 #[derive(Debug)]
 pub(crate) struct Shredder {
     columns: Vec<Column>,
+    /// By document.
+    keys: [Keys; 2],
+    rest: RestBuilder,
+    rows: u32,
+}
+
+/// Finds the columns of one document's keys.
+#[derive(Debug, Default)]
+struct Keys {
     /// Columns by key, as keys are spelled in JSON when nothing in them is escaped.
     places: HashMap<String, usize, FixedState>,
     /// The column of the member that stood at this place in the row before: usually the next row's too.
     guesses: Vec<usize>,
-    rest: RestBuilder,
-    rows: u32,
 }
 
 /// One column under construction.
@@ -46,27 +54,40 @@ const NO_COLUMN: usize = usize::MAX;
 
 impl Shredder {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let places = plan.columns.iter().enumerate().map(|(at, column)| (column.key.clone(), at)).collect();
+        let mut keys: [Keys; 2] = Default::default();
+        for (at, column) in plan.columns.iter().enumerate() {
+            keys[column.document.place()].places.insert(column.key.clone(), at);
+        }
         let columns = plan.columns.iter().map(Column::new).collect();
-        Self { columns, places, guesses: Vec::new(), rest: RestBuilder::default(), rows: 0 }
+        Self { columns, keys, rest: RestBuilder::default(), rows: 0 }
     }
 
-    /// Adds the next row. `properties` is a JSON object without duplicate keys.
-    pub(crate) fn push(&mut self, properties: &str) {
+    /// Adds the next row: the event's properties and the person's, JSON objects without duplicate keys.
+    pub(crate) fn push(&mut self, objects: [&str; 2]) {
         let row = self.rows;
-        for (at, (key, raw)) in Members::of(properties).enumerate() {
-            let place = self.place(at, key);
-            let taken = self.columns.get_mut(place).is_some_and(|column| column.push(row, raw));
-            if !taken {
-                self.rest.push(row, &json::unescape(key), raw);
+        for ((document, keys), object) in Document::ALL.into_iter().zip(&mut self.keys).zip(objects) {
+            for (at, (key, raw)) in Members::of(object).enumerate() {
+                let place = keys.place(&self.columns, at, key);
+                let taken = self.columns.get_mut(place).is_some_and(|column| column.push(row, raw));
+                if !taken {
+                    self.rest.push(row, &address(document, &json::unescape(key)), raw);
+                }
             }
         }
         self.rows += 1;
     }
 
-    fn place(&mut self, at: usize, key: &str) -> usize {
+    /// The columns in the order of the plan, each as long as there were rows, and what went into none.
+    pub(crate) fn finish(self) -> (Vec<ArrayRef>, Rest) {
+        let rows = self.rows;
+        (self.columns.into_iter().map(|column| column.finish(rows)).collect(), self.rest.finish())
+    }
+}
+
+impl Keys {
+    fn place(&mut self, columns: &[Column], at: usize, key: &str) -> usize {
         if let Some(guess) = self.guesses.get(at)
-            && self.columns.get(*guess).is_some_and(|column| column.key == key)
+            && columns.get(*guess).is_some_and(|column| column.key == key)
         {
             return *guess;
         }
@@ -81,12 +102,6 @@ impl Shredder {
             None => self.guesses.push(place),
         }
         place
-    }
-
-    /// The columns in the order of the plan, each as long as there were rows, and what went into none.
-    pub(crate) fn finish(self) -> (Vec<ArrayRef>, Rest) {
-        let rows = self.rows;
-        (self.columns.into_iter().map(|column| column.finish(rows)).collect(), self.rest.finish())
     }
 }
 

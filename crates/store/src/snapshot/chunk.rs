@@ -10,15 +10,14 @@ use arrow::array::{
 use arrow::compute::{cast, concat};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType, UInt32Type};
 use model::SegmentId;
-use model::json::Key;
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
 use super::{Context, TimeRange};
 use crate::error::StoreError;
 use crate::property::values::{PropertyColumn, PropertyValues};
-use crate::property::{Kind, rebuild};
-use crate::schema::{Column, PROPERTIES, REST, dictionary};
+use crate::property::{Document, Kind, PropertyKey, rebuild};
+use crate::schema::{Column, PERSON_REST, PROPERTIES, REST, dictionary};
 use crate::segment::{Opened, Segment, uuid_at};
 use crate::selection::Selection;
 
@@ -79,10 +78,14 @@ impl Chunk {
         self.context.merges.target(id).unwrap_or(id)
     }
 
-    /// The rows that are not deleted.
+    /// The rows that are not deleted, and not of a deleted person.
     #[must_use]
     pub fn live(&self) -> &Selection {
         &self.live
+    }
+
+    pub(super) fn set_live(&mut self, live: Selection) {
+        self.live = live;
     }
 
     /// Bytes of a row with all its columns, about.
@@ -127,6 +130,7 @@ impl Chunk {
             match column {
                 Column::PersonId => *array = self.surviving_ids(array)?,
                 Column::PersonNumber => *array = self.surviving_numbers(array),
+                Column::PersonProperties => *array = Arc::new(self.properties(Document::Person, rows)?),
                 _ => {}
             }
         }
@@ -236,19 +240,23 @@ impl Chunk {
     /// # Errors
     ///
     /// As [`Chunk::read`].
-    pub fn property(&self, key: &Key, rows: &Selection) -> Result<PropertyColumn, StoreError> {
+    pub fn property(&self, key: &PropertyKey, rows: &Selection) -> Result<PropertyColumn, StoreError> {
         match &self.rows {
             Rows::Memory(batch) => {
-                let texts = batch.column(PROPERTIES).as_string::<i32>();
+                let place = match key.document() {
+                    Document::Event => PROPERTIES,
+                    Document::Person => PERSON_REST,
+                };
+                let texts = batch.column(place).as_string::<i32>();
                 let mut builder = StringBuilder::new();
                 for row in rows.rows() {
-                    builder.append_option(key.find(texts.value(row as usize)).filter(|raw| *raw != "null"));
+                    builder.append_option(key.key().find(texts.value(row as usize)).filter(|raw| *raw != "null"));
                 }
                 Ok(PropertyColumn { values: PropertyValues::Json(builder.finish()), strays: Vec::new() })
             }
             Rows::Group { segment, group, range } => {
                 let opened = self.opened(segment)?;
-                let place = opened.property(key.text());
+                let place = opened.property(key.address());
                 let values = match place {
                     Some(place) if !opened.is_empty(*group, REST + 1 + place) => {
                         let array = opened.read(*group, &[REST + 1 + place], rows, segment)?.remove(0);
@@ -256,7 +264,7 @@ impl Chunk {
                     }
                     _ => PropertyValues::Missing(rows.len()),
                 };
-                let tail = segment.tail(self.context.files.as_ref(), key.text())?;
+                let tail = segment.tail(self.context.files.as_ref(), key.address())?;
                 Ok(PropertyColumn { values, strays: placed(tail, range, rows) })
             }
         }
@@ -267,13 +275,13 @@ impl Chunk {
     /// # Errors
     ///
     /// As [`Chunk::read`].
-    pub fn with_property(&self, key: &Key, rows: &Selection) -> Result<Selection, StoreError> {
+    pub fn with_property(&self, key: &PropertyKey, rows: &Selection) -> Result<Selection, StoreError> {
         let Rows::Group { segment, group, range } = &self.rows else { return Ok(rows.clone()) };
         let opened = self.opened(segment)?;
-        let place = opened.property(key.text()).filter(|place| !opened.is_empty(*group, REST + 1 + place));
+        let place = opened.property(key.address()).filter(|place| !opened.is_empty(*group, REST + 1 + place));
         let facts = segment.facts(self.context.files.as_ref())?;
         let Some(place) = place else {
-            let tail = segment.tail(self.context.files.as_ref(), key.text())?;
+            let tail = segment.tail(self.context.files.as_ref(), key.address())?;
             let mut here: Vec<u32> = tail
                 .iter()
                 .map(|(row, _)| *row)
@@ -283,7 +291,7 @@ impl Chunk {
             here.dedup();
             return Ok(rows.and(&Selection::from_rows(here)));
         };
-        let rare = facts.tails.keys.contains_key(key.text()) || facts.tails.others.is_some();
+        let rare = facts.tails.keys.contains_key(key.address()) || facts.tails.others.is_some();
         if rare || facts.runs.is_empty() {
             return Ok(rows.clone());
         }
@@ -295,26 +303,32 @@ impl Chunk {
         Ok(rows.and(&Selection::from_ranges(runs)))
     }
 
-    /// The properties of the selected rows as JSON objects.
+    /// The properties of the selected rows as JSON objects: the event's, or the person's.
     ///
     /// # Errors
     ///
     /// As [`Chunk::read`].
-    pub fn properties(&self, rows: &Selection) -> Result<StringArray, StoreError> {
+    pub fn properties(&self, document: Document, rows: &Selection) -> Result<StringArray, StoreError> {
+        let rest_place = match document {
+            Document::Event => REST,
+            Document::Person => PERSON_REST,
+        };
         match &self.rows {
-            Rows::Memory(batch) => Ok(taken(batch.column(PROPERTIES), rows)?.as_string::<i32>().clone()),
+            Rows::Memory(batch) => Ok(taken(batch.column(rest_place), rows)?.as_string::<i32>().clone()),
             Rows::Group { segment, group, range } => {
                 let opened = self.opened(segment)?;
                 let filled = self.filled(segment, range, rows)?;
                 let used: Vec<usize> = (0..opened.columns.len())
                     .filter(|place| {
                         let number = u32::try_from(*place).unwrap_or(u32::MAX);
-                        filled.as_ref().is_none_or(|filled| filled.contains(number))
+                        let of = opened.columns.get(*place).map(|column| column.document);
+                        of == Some(document)
+                            && filled.as_ref().is_none_or(|filled| filled.contains(number))
                             && !opened.is_empty(*group, REST + 1 + place)
                     })
                     .collect();
                 let mut places: Vec<usize> = used.iter().map(|place| REST + 1 + place).collect();
-                places.push(REST);
+                places.push(rest_place);
                 let mut arrays = opened.read(*group, &places, rows, segment)?;
                 let rest = arrays
                     .pop()

@@ -1,15 +1,17 @@
 mod contents;
 mod crash;
 mod damage;
+mod hidden;
 mod support;
 
 use std::path::Path;
 
 use env::SimDisk;
 use model::PersonNumber;
+use uuid::Uuid;
 
 use super::*;
-use crate::snapshot::PartKind;
+use crate::snapshot::{Part, PartKind};
 use support::*;
 
 /// How many rows have this uuid, and in how many parts they may be.

@@ -98,7 +98,12 @@ impl Numbers {
     }
 
     /// The value at `share` of the sorted numbers.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in memory")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in memory"
+    )]
     fn at(&self, share: f64) -> Option<f64> {
         let last = self.numbers.len().checked_sub(1)?;
         if !self.interpolate {

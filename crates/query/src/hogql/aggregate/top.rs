@@ -116,7 +116,9 @@ impl Accumulator for Counts {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let mut counts: Vec<_> = std::mem::take(&mut self.counts).into_iter().collect();
         // Ties by value, so that the answer does not depend on how rows were dealt out.
-        counts.sort_by(|(a, left), (b, right)| right.cmp(left).then_with(|| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal)));
+        counts.sort_by(|(a, left), (b, right)| {
+            right.cmp(left).then_with(|| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
+        });
         self.list(counts.into_iter().take(self.keep).map(|(value, _)| value).collect())
     }
 

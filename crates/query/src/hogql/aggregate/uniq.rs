@@ -12,7 +12,9 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
+};
 
 pub(super) fn udaf() -> Arc<AggregateUDF> {
     Arc::new(AggregateUDF::new_from_impl(Uniq { signature: Signature::variadic_any(Volatility::Immutable) }))
@@ -67,7 +69,12 @@ struct Sets {
 impl Sets {
     fn new(args: &AccumulatorArgs<'_>) -> Result<Self> {
         let fields = args.expr_fields.iter().map(|field| SortField::new(field.data_type().clone()));
-        Ok(Self { converter: RowConverter::new(fields.collect())?, values: HashSet::new(), counts: Vec::new(), bytes: 0 })
+        Ok(Self {
+            converter: RowConverter::new(fields.collect())?,
+            values: HashSet::new(),
+            counts: Vec::new(),
+            bytes: 0,
+        })
     }
 
     fn insert(&mut self, group: usize, value: &[u8]) -> Result<()> {

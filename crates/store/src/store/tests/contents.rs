@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::json::Key;
 use proptest::prelude::*;
+
+use uuid::Uuid;
 
 use super::support::*;
 use super::*;
-use crate::Selection;
 use crate::schema::Column;
-use crate::snapshot::{Chunk, HourCount, TimeRange};
+use crate::snapshot::{Chunk, HourCount, Part, TimeRange};
+use crate::{Document, PropertyKey, Selection};
 
 const HOUR: i64 = 3_600_000_000;
 const EVENTS: [&str; 4] = ["", "$pageview", "b", "é"];
@@ -154,11 +155,19 @@ fn object(members: &Members, escaped: bool) -> String {
 fn event_row(number: u128, members: &Members) -> EventRow {
     let at = i64::try_from(number * number % 50).unwrap() * HOUR / 3;
     let event = EVENTS[usize::try_from(number * 7 % 11 % 4).unwrap()];
-    row(number, event, &format!("person {}", number % 9), at, &object(members, number.is_multiple_of(3)))
+    let row = row(number, event, &format!("person {}", number % 9), at, &object(members, number.is_multiple_of(3)));
+    EventRow { person_properties: object(&person_of(number, members), number.is_multiple_of(2)).into(), ..row }
 }
 
-/// What was published, by uuid.
-type Published = BTreeMap<u128, (EventRow, Members)>;
+/// The properties of the person: some of the event's keys, each with the value of another one.
+fn person_of(number: u128, members: &Members) -> Members {
+    let values = members.values().cycle().skip(1);
+    let all = members.keys().zip(values).zip(number..);
+    all.filter(|(_, at)| at % 4 != 0).map(|((key, raw), _)| (key.clone(), raw.clone())).collect()
+}
+
+/// What was published, by uuid: the row, and its properties by document.
+type Published = BTreeMap<u128, (EventRow, [Members; 2])>;
 
 /// Some of the live rows.
 fn some_of(live: &Selection, dice: &mut Dice) -> Selection {
@@ -166,14 +175,15 @@ fn some_of(live: &Selection, dice: &mut Dice) -> Selection {
     Selection::from_rows(live.rows().filter(|_| dice.below(all + keep) < keep).collect::<Vec<_>>())
 }
 
-fn originals<'a>(chunk: &Chunk, rows: &Selection, published: &'a Published) -> Vec<&'a (EventRow, Members)> {
+fn originals<'a>(chunk: &Chunk, rows: &Selection, published: &'a Published) -> Vec<&'a (EventRow, [Members; 2])> {
     let uuids = chunk.read(&[Column::Uuid], rows).unwrap().remove(0);
     let uuids = arrow::array::AsArray::as_fixed_size_binary(&uuids).clone();
     uuids.iter().map(|uuid| &published[&Uuid::from_slice(uuid.unwrap()).unwrap().as_u128()]).collect()
 }
 
 /// Every value of `key` that `chunk` gives is the one that was published.
-fn check_property(chunk: &Chunk, key: &Key, rows: &Selection, originals: &[&(EventRow, Members)]) {
+fn check_property(chunk: &Chunk, key: &PropertyKey, rows: &Selection, originals: &[&(EventRow, [Members; 2])]) {
+    let members_of = |members: &'_ [Members; 2]| members[key.document().place()].clone();
     let column = chunk.property(key, rows).unwrap();
     assert_eq!((column.len(), column.is_empty()), (originals.len(), originals.is_empty()));
     assert!(column.strays.windows(2).all(|pair| pair[0].0 < pair[1].0), "strays out of order");
@@ -182,6 +192,7 @@ fn check_property(chunk: &Chunk, key: &Key, rows: &Selection, originals: &[&(Eve
         assert!(!column.values.write_json(*place as usize, &mut out), "a stray beside a value");
     }
     for (at, (_, members)) in originals.iter().enumerate() {
+        let members = members_of(members);
         let mut out = String::new();
         let read = column.write_json(at, &mut out).then(|| spelled(&out));
         let published = members.get(key.text()).filter(|raw| *raw != "null").map(|raw| spelled(raw));
@@ -191,12 +202,13 @@ fn check_property(chunk: &Chunk, key: &Key, rows: &Selection, originals: &[&(Eve
     assert_eq!(with.and(rows), with, "rows that were not asked for");
     let with: BTreeSet<u32> = with.rows().collect();
     for (row, (_, members)) in rows.rows().zip(originals) {
+        let members = members_of(members);
         let has = members.get(key.text()).is_some_and(|raw| raw != "null");
         assert!(!has || with.contains(&row), "{:?} of {members:?} was missed", key.text());
     }
 }
 
-fn check_chunk(chunk: &Chunk, published: &Published, keys: &[Key], dice: &mut Dice) {
+fn check_chunk(chunk: &Chunk, published: &Published, keys: &[PropertyKey], dice: &mut Dice) {
     let live = chunk.live();
     let one = Selection::from_rows(live.rows().take(1));
     for rows in [live.clone(), some_of(live, dice), some_of(live, dice), one, Selection::default()] {
@@ -231,9 +243,9 @@ fn check_chunk(chunk: &Chunk, published: &Published, keys: &[Key], dice: &mut Di
     }
 }
 
-fn check_part(part: &Part, published: &Published, keys: &[Key], dice: &mut Dice) {
+fn check_part(part: &Part, published: &Published, keys: &[PropertyKey], dice: &mut Dice) {
     let chunks = part.chunks().unwrap();
-    let here: Vec<&(EventRow, Members)> =
+    let here: Vec<&(EventRow, [Members; 2])> =
         chunks.iter().flat_map(|chunk| originals(chunk, chunk.live(), published)).collect();
     assert_eq!(here.len() as u64, part.rows());
     let is_exact = part.kind() == PartKind::Segment;
@@ -248,8 +260,11 @@ fn check_part(part: &Part, published: &Published, keys: &[Key], dice: &mut Dice)
     for (row, members) in &here {
         assert!(part.may_hold_distinct_id(&row.distinct_id).unwrap());
         assert!(part.may_hold_uuid(row.uuid).unwrap());
-        let valued = members.iter().filter(|(_, raw)| *raw != "null");
-        valued.for_each(|(key, _)| assert!(part.may_hold_property(key).unwrap(), "{key}"));
+        for (document, members) in Document::ALL.into_iter().zip(members) {
+            for (key, _) in members.iter().filter(|(_, raw)| *raw != "null") {
+                assert!(part.may_hold_property(&PropertyKey::new(document, key)).unwrap(), "{document:?} {key}");
+            }
+        }
         assert!(
             part.time_range().first <= row.timestamp.as_micros() && row.timestamp.as_micros() <= part.time_range().last
         );
@@ -272,8 +287,9 @@ fn check(store: &Store, published: &Published, dice: &mut Dice) {
     let snapshot = store.snapshot(PROJECT);
     assert_eq!(snapshot.rows(), published.len() as u64);
     let used: BTreeSet<&str> =
-        published.values().flat_map(|(_, members)| members.keys().map(String::as_str)).chain(KEYS).collect();
-    let keys: Vec<Key> = used.into_iter().map(Key::new).collect();
+        published.values().flat_map(|(_, [members, _])| members.keys().map(String::as_str)).chain(KEYS).collect();
+    let of_both = |key: &str| Document::ALL.map(|document| PropertyKey::new(document, key));
+    let keys: Vec<PropertyKey> = used.into_iter().flat_map(of_both).collect();
     for part in snapshot.parts() {
         check_part(part, published, &keys, dice);
     }
@@ -287,7 +303,10 @@ fn survives(generations: Vec<Vec<Members>>, limits: Limits, seed: u64) {
     for (generation, members) in generations.into_iter().enumerate() {
         // A generation replaces some rows of the one before: the later copy has properties of its own.
         let first = generation as u128 * 30;
-        let rows = (first..).zip(members).map(|(number, members)| (number, (event_row(number, &members), members)));
+        let rows = (first..).zip(members).map(|(number, members)| {
+            let person = person_of(number, &members);
+            (number, (event_row(number, &members), [members, person]))
+        });
         let rows: Published = rows.collect();
         kept.publish(&store, batch(rows.values().map(|(row, _)| row.clone()).collect(), generation as u64 + 1));
         published.extend(rows);

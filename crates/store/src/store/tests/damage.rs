@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use env::Files as _;
-use model::json::Key;
 
 use super::support::*;
 use super::*;
+use crate::codec::encode_bitmap;
+use crate::property::{Document, PropertyKey};
 use crate::schema::Column;
+use crate::snapshot::Part;
 
 /// Three segments, two fresh ones and a compacted one, with rare keys and deleted rows.
 fn stored(disk: &SimDisk) -> Kept {
@@ -68,14 +70,17 @@ fn answers(part: &Part) -> Result<String, StoreError> {
         for array in chunk.read(&Column::ALL, chunk.live())? {
             answers.push(format!("{array:?}"));
         }
-        chunk.properties(chunk.live())?.iter().for_each(|object| answers.push(canonical(object.unwrap())));
+        for document in Document::ALL {
+            let objects = chunk.properties(document, chunk.live())?;
+            objects.iter().for_each(|object| answers.push(canonical(object.unwrap())));
+        }
         for key in ["n", "odd", "rare 1", "rare 2", "x7", "x104", "x204", "none"] {
-            let column = chunk.property(&Key::new(key), chunk.live())?;
+            let column = chunk.property(&PropertyKey::of_event(key), chunk.live())?;
             let raw = |at: usize| {
                 let mut raw = String::new();
                 column.write_json(at, &mut raw).then_some(raw)
             };
-            let with = chunk.with_property(&Key::new(key), chunk.live())?;
+            let with = chunk.with_property(&PropertyKey::of_event(key), chunk.live())?;
             answers.push(format!("{key} {:?} {with:?}", (0..column.len()).map(raw).collect::<Vec<_>>()));
         }
         answers.push(format!("{:?} {:?}", chunk.of_events(&["a"], chunk.live())?, chunk.runs(chunk.live())?));

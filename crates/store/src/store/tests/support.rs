@@ -9,7 +9,10 @@ use env::SimDisk;
 use model::json::{self, Members};
 use model::{MergeId, PersonMode, PersonNumber};
 
+use uuid::Uuid;
+
 use super::super::*;
+use crate::property::Document;
 use crate::schema::Column;
 use crate::snapshot::Chunk;
 
@@ -27,6 +30,7 @@ pub(super) const SMALL: Limits = Limits {
     fresh_segments_max: 3,
     compacted_segments_max: 2,
     job_rows_max: 150,
+    job_bytes_max: u64::MAX,
     merges_max: 1,
 };
 
@@ -65,6 +69,8 @@ pub(super) struct Kept {
     pub(super) deleted: BTreeMap<SegmentId, DeletedRows>,
     /// Merges that are not retired, by merged person, each with the place in the log where it was applied.
     pub(super) merges: BTreeMap<PersonNumber, (PersonMerge, Sequence)>,
+    /// Deleted persons that are not forgotten.
+    pub(super) hidden: BTreeSet<PersonNumber>,
     pub(super) flushed: Sequence,
     pub(super) last_segment: u64,
     pub(super) log: Vec<Batch>,
@@ -77,6 +83,7 @@ impl Kept {
             segments: BTreeMap::new(),
             deleted: BTreeMap::new(),
             merges: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             flushed: Sequence::default(),
             last_segment: 0,
             log: Vec::new(),
@@ -89,6 +96,7 @@ impl Kept {
             segments: self.segments.values().cloned().collect(),
             deleted: self.deleted.values().cloned().collect(),
             merges: self.merges.values().map(|(merge, _)| *merge).collect(),
+            hidden: self.hidden.iter().map(|person| (PROJECT, *person)).collect(),
         };
         Store::open(Arc::new(disk.clone()), ROOT, self.settings.clone(), contents)
     }
@@ -124,6 +132,19 @@ impl Kept {
         }
         self.merges.remove(&merge.into_number);
         self.merges.insert(merge.from_number, (*merge, applied));
+    }
+
+    /// Deletes persons, and with them what is stored of them.
+    pub(super) fn hide(&mut self, store: &Store, numbers: &[u32]) {
+        let persons: Vec<PersonNumber> = numbers.iter().copied().map(PersonNumber).collect();
+        self.hidden.extend(&persons);
+        store.hide_persons(PROJECT, &persons);
+    }
+
+    /// What compaction has to remove.
+    pub(super) fn removals(&self) -> HashMap<ProjectId, Removals> {
+        let persons = Arc::new(self.hidden.iter().map(|person| person.0).collect());
+        HashMap::from([(PROJECT, Removals { persons, ..Removals::default() })])
     }
 
     pub(super) fn reserve(&mut self, count: u64) -> Result<SegmentId, StoreError> {
@@ -220,7 +241,7 @@ fn line(row: &EventRow) -> String {
         person_id.as_u128(),
         person_number.0,
         row.person_mode.as_str(),
-        row.person_properties,
+        canonical(&row.person_properties),
         row.elements_chain,
         row.groups
     )
@@ -280,7 +301,7 @@ pub(super) fn narrowed(row: EventRow, columns: &[Column]) -> EventRow {
         timestamp: Timestamp::default(),
         created_at: Timestamp::default(),
         person_mode: PersonMode::Full,
-        person_properties: "".into(),
+        person_properties: "{}".into(),
         elements_chain: String::new(),
         groups: Default::default(),
         ..row
@@ -305,7 +326,8 @@ pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection, columns: &[Column]
         .map(|(column, array)| (*column, texts(array)))
         .collect();
     let text = |column: Column, at: usize| plain.get(&column).and_then(|texts| texts[at].clone());
-    let properties = chunk.properties(rows).unwrap();
+    let properties = chunk.properties(Document::Event, rows).unwrap();
+    let person_properties = arrays.get(&Column::PersonProperties).map(|array| array.as_string::<i32>());
     assert_eq!(properties.len(), rows.len());
     let row = |at: usize| EventRow {
         project: PROJECT,
@@ -319,7 +341,7 @@ pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection, columns: &[Column]
         person_mode: text(Column::PersonMode, at)
             .map_or(PersonMode::Full, |name| PersonMode::from_name(&name).unwrap()),
         properties: properties.value(at).to_owned(),
-        person_properties: text(Column::PersonProperties, at).unwrap_or_default().into(),
+        person_properties: person_properties.map_or("", |texts| texts.value(at)).into(),
         elements_chain: text(Column::ElementsChain, at).unwrap_or_default(),
         groups: std::array::from_fn(|index| text(Column::Group(index), at)),
     };
@@ -333,7 +355,8 @@ pub(super) fn chunks(snapshot: &Snapshot) -> Vec<Chunk> {
 /// Every row of a snapshot.
 pub(super) fn rows(snapshot: &Snapshot, columns: &[Column]) -> Vec<EventRow> {
     let rows: Vec<EventRow> = chunks(snapshot).iter().flat_map(|chunk| rows_of(chunk, chunk.live(), columns)).collect();
-    assert_eq!(rows.len() as u64, snapshot.rows());
+    // Parts count rows of deleted persons for as long as these are stored.
+    assert!(rows.len() as u64 <= snapshot.rows());
     rows
 }
 

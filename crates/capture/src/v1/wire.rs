@@ -1,0 +1,67 @@
+//! The JSON of a v1 request. What is required and missing, or of another type than said here, refuses the request.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::shape::{EVENTS_MAX, Object, even_null};
+
+#[derive(Deserialize)]
+pub(super) struct WireBatch<'a> {
+    #[serde(borrow)]
+    pub(super) created_at: Cow<'a, str>,
+    pub(super) historical_migration: Option<bool>,
+    pub(super) capture_internal: Option<bool>,
+    #[serde(borrow)]
+    pub(super) batch: Events<'a>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct WireEvent<'a> {
+    #[serde(borrow)]
+    pub(super) event: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) uuid: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) distinct_id: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) timestamp: Cow<'a, str>,
+    pub(super) session_id: Option<String>,
+    pub(super) window_id: Option<String>,
+    /// Not null.
+    #[serde(borrow)]
+    pub(super) options: Option<&'a RawValue>,
+    /// Any JSON, even null.
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    pub(super) properties: Option<&'a RawValue>,
+}
+
+/// A list of more than [`EVENTS_MAX`] events is cut after one more, so that it can be told.
+pub(super) struct Events<'a>(pub(super) Vec<WireEvent<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Events<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = Events<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of events")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut events = Vec::new();
+                while events.len() <= EVENTS_MAX {
+                    let Some(Object(event)) = list.next_element::<Object<WireEvent<'_>>>()? else {
+                        return Ok(Events(events));
+                    };
+                    events.push(event);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Events(events))
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
