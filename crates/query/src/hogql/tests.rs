@@ -131,11 +131,11 @@ fn ids(all: impl Iterator<Item = Uuid>) -> ArrayRef {
 }
 
 fn texts<'a>(all: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(all))
+    Arc::new(all.map(Some).collect::<StringArray>())
 }
 
 fn times<'a>(all: impl Iterator<Item = &'a str>) -> ArrayRef {
-    Arc::new(TimestampMicrosecondArray::from_iter_values(all.map(micros)).with_timezone("UTC"))
+    Arc::new(all.map(|at| Some(micros(at))).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
 }
 
 fn tables() -> Tables {
