@@ -137,4 +137,5 @@ def main():
         GOLDEN.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in golden))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 //! Prints ClickHouse text for HogQL, one JSON object a line in and out, for `compat/hogql/oracle.py`.
 //!
 //! In: `{"query", "timezone"?, "week"?, "now"?, "filters"?, "values"?, "api_key"?, "limits"?}`. Out: `{"sql", "parameters", "columns",
-//! "hogql", "page"}` or `{"error", "code", "start"}`.
+//! "hogql", "page"}` or, for `{"insight", "rows"?}`, `{"statements", "response"}`, or `{"error", "code", "start"}`.
 
 #![expect(clippy::print_stdout, reason = "this is its output")]
 
@@ -19,6 +19,10 @@ fn main() {
 
 fn answer(request: &Value) -> Value {
     let context = context(request);
+    if let Some(json) = request.get("insight") {
+        return insight(json, request.get("rows"), &context)
+            .unwrap_or_else(|error| json!({"error": error.to_string()}));
+    }
     let text = request.get("query").and_then(Value::as_str).unwrap_or_default();
     let compiled = match request.get("events_query") {
         Some(events) => serde_json::from_value::<hogql::EventsQuery>(events.clone())
@@ -36,6 +40,22 @@ fn answer(request: &Value) -> Value {
         }
         Err(error) => json!({"error": error.to_string(), "code": error.code(), "start": error.span().start}),
     }
+}
+
+/// What to run for an insight; with the rows of that, also the response.
+fn insight(json: &Value, rows: Option<&Value>, context: &Context) -> Result<Value, hogql::CompileError> {
+    let kind = json.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let insight = hogql::insights::plan(kind, json, context)?;
+    let compiled = insight.compile(context)?;
+    let statements: Vec<Value> = compiled
+        .iter()
+        .map(|compiled| {
+            let statement = hogql::clickhouse::print(&compiled.query);
+            json!({"sql": statement.sql, "parameters": statement.parameters})
+        })
+        .collect();
+    let rows = rows.and_then(|rows| serde_json::from_value::<Vec<hogql::insights::Rows>>(rows.clone()).ok());
+    Ok(json!({"statements": statements, "response": rows.map(|rows| insight.respond(&rows))}))
 }
 
 /// The project of the acceptance cases.

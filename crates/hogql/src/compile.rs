@@ -76,4 +76,4 @@ pub fn compile_tree(query: ast::Query, context: &Context) -> Result<Compiled, Co
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

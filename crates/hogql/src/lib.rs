@@ -16,6 +16,7 @@ pub mod clickhouse;
 pub mod context;
 pub mod dates;
 pub mod filters;
+pub mod insights;
 pub mod resolved;
 pub mod schema;
 pub mod types;

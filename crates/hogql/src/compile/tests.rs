@@ -11,7 +11,7 @@ const ACCEPTANCE: &str = include_str!("../../test_data/acceptance.jsonl");
 const CALLS: &str = include_str!("../../test_data/calls.tsv");
 
 /// The project of the acceptance cases.
-fn context(request: &Value) -> Context {
+pub(crate) fn context(request: &Value) -> Context {
     let text = |name: &str, default: &str| request.get(name).and_then(Value::as_str).unwrap_or(default).to_owned();
     let mut context = Context::new(1, &text("timezone", "UTC"), text("now", "2026-01-20T00:00:00Z").parse().unwrap());
     let project = &mut context.project;

@@ -1,0 +1,110 @@
+//! `StickinessQuery`: how many actors were active in exactly, or at least, so many intervals.
+
+use serde_json::{Value, json};
+
+use super::Rows;
+use super::common::{Common, Criterion, Range, Series, fault, number, numeral, read};
+use super::template;
+use crate::ast::Query;
+use crate::build::{and, call, field, truth};
+use crate::compile::CompileError;
+use crate::context::Context;
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Request {
+    #[serde(flatten)]
+    common: Common,
+    interval_count: Option<usize>,
+    stickiness_filter: Filter,
+}
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Filter {
+    computed_as: ComputedAs,
+    stickiness_criteria: Option<Criterion>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ComputedAs {
+    #[default]
+    NonCumulative,
+    Cumulative,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    series: Vec<Series>,
+    range: Range,
+    computed_as: ComputedAs,
+}
+
+pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
+    let request: Request = read(json)?;
+    let common = request.common;
+    if common.series.is_empty() {
+        return Err(fault("StickinessQuery needs at least one series"));
+    }
+    if request.interval_count.is_some_and(|count| count != 1) {
+        return Err(fault("StickinessQuery with an intervalCount other than 1 is not supported"));
+    }
+    let range = common.range(context)?;
+    let criterion = request.stickiness_filter.stickiness_criteria;
+    let enough = criterion.map_or_else(|| Ok(truth(true)), |criterion| criterion.holds(call("count", Vec::new())))?;
+    let mut queries = Vec::with_capacity(common.series.len());
+    for series in &common.series {
+        let filter = and(vec![range.condition(), series.condition(context)?, common.condition(context)?]);
+        queries.push(template::query(
+            "select intervals, count() as actors from (
+                select actor, count() as intervals from (
+                    select {actor} as actor, {bucket} as bucket from events where {filter}
+                    group by actor, bucket having {enough}
+                ) group by actor
+            ) group by intervals",
+            &[
+                ("actor", common.actor()),
+                ("bucket", range.interval.bucket(field(["timestamp"]))),
+                ("filter", filter),
+                ("enough", enough.clone()),
+            ],
+        )?);
+    }
+    Ok((queries, Plan { series: common.series, range, computed_as: request.stickiness_filter.computed_as }))
+}
+
+impl Plan {
+    pub(super) fn respond(&self, results: &[Rows]) -> Value {
+        let items = self.series.iter().zip(results).enumerate().map(|(order, (series, rows))| {
+            let mut data = vec![0.0; self.range.len()];
+            for row in rows {
+                let at = row.first().and_then(Value::as_u64).and_then(|intervals| usize::try_from(intervals).ok());
+                if let Some(count) = at.and_then(|at| data.get_mut(at.checked_sub(1)?)) {
+                    *count += number(row.get(1));
+                }
+            }
+            let count: f64 = data.iter().sum();
+            let cumulative = self.computed_as == ComputedAs::Cumulative;
+            if cumulative {
+                let mut more = 0.0;
+                for count in data.iter_mut().rev() {
+                    more += *count;
+                    *count = more;
+                }
+            }
+            let unit = format!("{:?}", self.range.interval).to_lowercase();
+            let label = |days: &usize| {
+                let plural = if *days == 1 { "" } else { "s" };
+                format!("{days} {unit}{plural}{}", if cumulative { " or more" } else { "" })
+            };
+            let days: Vec<usize> = (1..=self.range.len()).collect();
+            json!({
+                "data": data.iter().map(|count| numeral(*count)).collect::<Vec<_>>(), "days": days,
+                "labels": days.iter().map(label).collect::<Vec<_>>(), "count": numeral(count),
+                "label": series.label(), "action": series.action(order),
+            })
+        });
+        json!({"results": items.collect::<Vec<_>>()})
+    }
+}

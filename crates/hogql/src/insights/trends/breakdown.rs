@@ -1,0 +1,157 @@
+//! How a series is cut into several by the value of something.
+
+use serde_json::Value;
+
+use crate::ast::{CompareOp, Constant, Expr};
+use crate::build::{call, compare, constant, field, string, truth};
+use crate::compile::CompileError;
+use crate::context::Context;
+use crate::insights::common::fault;
+use crate::insights::template;
+
+pub(super) const NONE: &str = "$$_posthog_breakdown_null_$$";
+pub(super) const OTHER: &str = "$$_posthog_breakdown_other_$$";
+/// Stands between the values of several breakdowns.
+pub(super) const SEPARATOR: char = '\u{1}';
+
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct BreakdownFilter {
+    breakdown: Value,
+    breakdown_type: Option<String>,
+    breakdown_group_type_index: Option<u8>,
+    breakdown_limit: Option<usize>,
+    breakdown_hide_other_aggregation: bool,
+    breakdown_histogram_bin_count: Option<u32>,
+    breakdown_normalize_url: bool,
+    breakdowns: Vec<One>,
+}
+
+#[derive(Debug, Clone, serde::Deserialize)]
+struct One {
+    property: Value,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    group_type_index: Option<u8>,
+    #[serde(default)]
+    normalize_url: bool,
+    histogram_bin_count: Option<u32>,
+}
+
+/// What a series is cut by.
+#[derive(Debug)]
+pub(super) struct Breakdown {
+    by: Vec<One>,
+    /// Values shown.
+    pub(super) limit: usize,
+    pub(super) hide_other: bool,
+    /// Values are reported as lists.
+    pub(super) several: bool,
+    /// The names of cohorts by number, if cut by cohort.
+    pub(super) cohorts: Option<Vec<Value>>,
+}
+
+impl BreakdownFilter {
+    pub(super) fn read(self) -> Result<Option<Breakdown>, CompileError> {
+        let several = !self.breakdowns.is_empty();
+        let kind = self.breakdown_type.clone().unwrap_or_else(|| "event".to_owned());
+        let mut cohorts = None;
+        let by = if several {
+            self.breakdowns
+        } else if kind == "cohort" {
+            cohorts = Some(match self.breakdown {
+                Value::Array(ids) => ids,
+                Value::Null => return Ok(None),
+                id => vec![id],
+            });
+            Vec::new()
+        } else {
+            let properties = match self.breakdown {
+                Value::Array(items) => items,
+                Value::Null => return Ok(None),
+                one => vec![one],
+            };
+            let one = |property| One {
+                property,
+                kind: Some(kind.clone()),
+                group_type_index: self.breakdown_group_type_index,
+                normalize_url: self.breakdown_normalize_url,
+                histogram_bin_count: self.breakdown_histogram_bin_count,
+            };
+            properties.into_iter().map(one).collect()
+        };
+        if by.len() > 3 {
+            return Err(fault("At most 3 breakdowns are supported"));
+        }
+        if by.iter().any(|one| one.histogram_bin_count.is_some()) {
+            return Err(fault("Breakdowns by histogram are not supported"));
+        }
+        let limit = self.breakdown_limit.unwrap_or(25);
+        let hide_other = self.breakdown_hide_other_aggregation;
+        Ok(Some(Breakdown { by, limit, hide_other, several, cohorts }))
+    }
+}
+
+/// The queries a series needs: each with its breakdown value, if any, and a condition.
+pub(super) fn cuts(
+    breakdown: Option<&Breakdown>,
+    context: &Context,
+) -> Result<Vec<(Option<Expr>, Expr)>, CompileError> {
+    let Some(breakdown) = breakdown else { return Ok(vec![(None, truth(true))]) };
+    if let Some(cohorts) = &breakdown.cohorts {
+        return cohorts.iter().map(|id| cohort(id, context)).collect();
+    }
+    let mut values = breakdown.by.iter().map(One::value).collect::<Result<Vec<_>, _>>()?;
+    let value = if values.len() == 1 { values.pop() } else { None };
+    let value = value.unwrap_or_else(|| {
+        let mut parts = Vec::with_capacity(values.len() * 2);
+        for value in values {
+            if !parts.is_empty() {
+                parts.push(string(SEPARATOR));
+            }
+            parts.push(value);
+        }
+        call("concat", parts)
+    });
+    Ok(vec![(Some(value), truth(true))])
+}
+
+fn cohort(id: &Value, context: &Context) -> Result<(Option<Expr>, Expr), CompileError> {
+    if id.as_str() == Some("all") {
+        return Ok((Some(string("all")), truth(true)));
+    }
+    let number = id.as_i64().or_else(|| id.as_str()?.parse().ok()).filter(|number| *number != 0);
+    let Some(number) = number else { return Ok((Some(string("all")), truth(true))) };
+    if !context.project.cohorts.iter().any(|cohort| cohort.id == number) {
+        return Err(fault(format!("Cohort {number} does not exist")));
+    }
+    let member = compare(CompareOp::InCohort, field(["person_id"]), constant(Constant::Int(number)));
+    Ok((Some(string(number.to_string())), member))
+}
+
+impl One {
+    /// The value of an event, as text that is never empty.
+    fn value(&self) -> Result<Expr, CompileError> {
+        let key = match &self.property {
+            Value::String(key) => key.clone(),
+            other => other.to_string(),
+        };
+        let value = match self.kind.as_deref().unwrap_or("event") {
+            "event" => field(["properties", &key]),
+            "person" => field(["person", "properties", &key]),
+            "session" => field(["session", &key]),
+            "group" => {
+                let index = self.group_type_index.unwrap_or(0);
+                field([format!("group_{index}").as_str(), "properties", &key])
+            }
+            "hogql" => crate::parse_expr(&key)?,
+            "event_metadata" => field([key.as_str()]),
+            other => return Err(fault(format!("Unknown breakdown type '{other}'"))),
+        };
+        let mut text = call("toString", vec![value]);
+        if self.normalize_url {
+            text = call("replaceRegexpAll", vec![text, string("[/?#]+$"), string("")]);
+        }
+        template::expr("ifNull(nullIf({text}, ''), {none})", &[("text", text), ("none", string(NONE))])
+    }
+}
