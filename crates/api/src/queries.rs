@@ -34,6 +34,8 @@ pub(crate) const FIELDS: &[Field] = &[
 
 /// Kinds whose `source` is the question.
 const WRAPPERS: [&str; 3] = ["DataTableNode", "InsightVizNode", "DataVisualizationNode"];
+/// Kinds that answer a list of rows; the others are charts.
+const LISTS: [&str; 2] = ["HogQLQuery", "EventsQuery"];
 /// Refresh modes that answer with the question's own answer.
 const BLOCKING: [&str; 4] = ["blocking", "force_blocking", "async_except_on_cache_miss", "lazy_async"];
 
@@ -64,29 +66,77 @@ pub(crate) async fn ask(call: Call) -> Result<Response, ApiError> {
         context.limits =
             hogql::context::Limits { default_rows: None, max_rows: None, probe_more: false, ..context.limits };
     }
-    let question = question(asked, &mut context)?;
     let id = body.get("client_query_id").and_then(Value::as_str).map(str::to_owned);
     let id = id.unwrap_or_else(|| format!("{:032x}", call.app.random.u128()));
-    let project = call.project()?;
-    let needs = query::hogql::needs(&question.compiled.query);
-    let answer = call
-        .app
-        .engine
-        .hogql(Request {
-            project: project.id,
-            query: question.compiled.query.clone(),
-            zone: context.project.timezone.clone(),
-            now_micros: context.now.as_microsecond(),
-            tables: tables::of(&call, &needs.tables),
-            cohorts: tables::cohorts(&call, &needs.cohorts).await?,
-            timeout: None,
-            explain: false,
-        })
-        .await?;
+    let kind = asked.get("kind").and_then(Value::as_str).ok_or_else(|| ApiError::required("kind"))?;
+    if !LISTS.contains(&kind) {
+        return insight(&call, &context, &asked, kind, &id).await;
+    }
+    let question = question(asked, &mut context)?;
+    let answer = run(&call, &context, &question.compiled).await?;
     match format {
         Format::Json => json_answer(&question, &context, answer, &id).await,
         Format::Csv | Format::Lines => lines_answer(format, answer).await,
     }
+}
+
+/// Starts a query.
+async fn run(call: &Call, context: &Context, compiled: &Compiled) -> Result<Answer, ApiError> {
+    let needs = query::hogql::needs(&compiled.query);
+    let request = Request {
+        project: call.project_id()?,
+        query: compiled.query.clone(),
+        zone: context.project.timezone.clone(),
+        now_micros: context.now.as_microsecond(),
+        tables: tables::of(call, &needs.tables),
+        cohorts: tables::cohorts(call, &needs.cohorts).await?,
+        timeout: None,
+        explain: false,
+    };
+    Ok(call.app.engine.hogql(request).await?)
+}
+
+/// All rows of an answer, each a list of values.
+async fn rows_of(answer: &mut Answer) -> Result<Vec<Vec<Value>>, ApiError> {
+    let writer = JsonRows::new(answer.columns.iter().map(|(_, ty)| ty));
+    let mut rows = String::from("[");
+    let mut first = true;
+    while let Some(batch) = answer.next().await? {
+        writer.write(&batch, &mut rows, &mut first)?;
+    }
+    rows.push(']');
+    serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))
+}
+
+/// Answers a chart: its queries one after the other, and what their rows come to.
+async fn insight(call: &Call, context: &Context, asked: &Value, kind: &str, id: &str) -> Result<Response, ApiError> {
+    let fail = |error: CompileError| ApiError::bad_request(error.to_string());
+    let insight = hogql::insights::plan(kind, asked, context).map_err(fail)?;
+    let compiled = insight.compile(context).map_err(fail)?;
+    let mut results = Vec::with_capacity(compiled.len());
+    for compiled in &compiled {
+        results.push(rows_of(&mut run(call, context, compiled).await?).await?);
+    }
+    let mut response = insight.respond(&results);
+    let texts: Vec<&str> = compiled.iter().map(|compiled| compiled.hogql.as_str()).collect();
+    let around = json!({
+        "hogql": texts.join(";\n"),
+        "timings": [],
+        "modifiers": asked.get("modifiers").cloned().unwrap_or_else(|| json!({})),
+        "error": null,
+        "timezone": context.project.timezone.to_string(),
+        "is_cached": false,
+        "last_refresh": context.now.to_string(),
+        "cache_key": null,
+        "query_status": null,
+        "query_id": id,
+    });
+    if let (Value::Object(response), Value::Object(around)) = (&mut response, around) {
+        for (name, value) in around {
+            response.entry(name).or_insert(value);
+        }
+    }
+    Ok(write_json(&response))
 }
 
 fn refuse_what_is_not_served(body: &Value) -> Result<(), ApiError> {
@@ -149,14 +199,7 @@ async fn json_answer(
     mut answer: Answer,
     id: &str,
 ) -> Result<Response, ApiError> {
-    let writer = JsonRows::new(answer.columns.iter().map(|(_, ty)| ty));
-    let mut rows = String::from("[");
-    let mut first = true;
-    while let Some(batch) = answer.next().await? {
-        writer.write(&batch, &mut rows, &mut first)?;
-    }
-    rows.push(']');
-    let mut results: Vec<Value> = serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))?;
+    let mut results = rows_of(&mut answer).await?;
     let mut has_more = Value::Null;
     if let Some((limit, _)) = question.page {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -218,7 +261,7 @@ const WHOLE: [&str; 9] = [
 ];
 
 /// The tuple of `*` becomes an object, with properties as an object of their own.
-fn shape_events(names: &[String], results: &mut [Value]) {
+fn shape_events(names: &[String], results: &mut [Vec<Value>]) {
     for (at, _) in names.iter().enumerate().filter(|(_, name)| name.trim() == "*") {
         for row in results.iter_mut() {
             let Some(cell) = row.get_mut(at) else { continue };
