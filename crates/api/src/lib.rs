@@ -32,6 +32,7 @@ mod paging;
 mod params;
 mod persons;
 mod projects;
+mod query;
 mod router;
 mod sdk;
 mod users;
