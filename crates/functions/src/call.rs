@@ -96,11 +96,6 @@ impl<T: Copy> Numbers<'_, T> {
         self.values[if self.constant { 0 } else { row }]
     }
 
-    /// The value of every row, if it is known to be one.
-    pub(crate) fn constant(&self) -> Option<T> {
-        if self.constant { self.values.first().copied() } else { None }
-    }
-
     /// The slice, one value for each row; `None` for a constant.
     pub(crate) fn column(&self) -> Option<&[T]> {
         (!self.constant).then_some(&*self.values)

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Datum, Scalar as One, make_comparator};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -121,16 +122,15 @@ fn datum(value: &Value) -> Box<dyn Datum> {
 }
 
 fn pairs<T: Copy>(rows: usize, left: &Numbers<'_, T>, right: &Numbers<'_, T>, f: impl Fn(T, T) -> bool) -> ArrayRef {
-    let collect = |f: &dyn Fn(usize) -> bool| -> ArrayRef {
-        Arc::new((0..rows).map(|row| Some(f(row))).collect::<BooleanArray>())
-    };
-    match (left.column(), right.constant()) {
-        (Some(values), Some(other)) => {
-            let bits = arrow::buffer::BooleanBuffer::collect_bool(rows, |row| f(values[row], other));
-            Arc::new(BooleanArray::new(bits, None))
+    let bits = match (left.column(), right.column()) {
+        (Some(left), Some(right)) => BooleanBuffer::collect_bool(rows, |row| f(left[row], right[row])),
+        (Some(left), None) => {
+            let other = right.get(0);
+            BooleanBuffer::collect_bool(rows, |row| f(left[row], other))
         }
-        _ => collect(&|row| f(left.get(row), right.get(row))),
-    }
+        _ => BooleanBuffer::collect_bool(rows, |row| f(left.get(row), right.get(row))),
+    };
+    Arc::new(BooleanArray::new(bits, None))
 }
 
 fn by_order<T: Copy + PartialOrd>(rows: usize, left: &Numbers<'_, T>, right: &Numbers<'_, T>, op: Op) -> ArrayRef {
