@@ -109,6 +109,8 @@ pub struct App {
     pub(crate) samples: Samples,
     pub(crate) hide_persons: HidePersons,
     pub(crate) throttle: Arc<Throttle>,
+    /// Questions asked in the background.
+    pub(crate) queries: Arc<crate::query::Queries>,
     /// The OpenAPI document, once somebody has asked for it.
     pub(crate) schema: Arc<OnceLock<Arc<str>>>,
     pub(crate) metrics: Arc<Metrics>,
@@ -131,6 +133,7 @@ impl App {
             samples: parts.samples,
             hide_persons: parts.hide_persons,
             schema: Arc::default(),
+            queries: Arc::default(),
             throttle: Arc::new(Throttle::new(parts.settings.rate_limits.clone(), parts.clock)),
             metrics: Arc::new(Metrics::new()),
             settings: Arc::new(parts.settings),

@@ -32,7 +32,7 @@ mod paging;
 mod params;
 mod persons;
 mod projects;
-mod queries;
+mod query;
 mod router;
 mod sdk;
 mod users;

@@ -222,6 +222,21 @@ impl Meta {
         })
     }
 
+    /// Every person with its distinct ids, newest first, in pages: the one behind `after`, which is when the last person
+    /// of the page before was created, and its row id. An empty page is the end.
+    pub fn person_page(&self, project: ProjectId, after: Option<(Timestamp, i64)>) -> Result<Vec<Person>, MetaError> {
+        self.read(|c| {
+            let (created_at, id) = after.map_or((i64::MAX, i64::MAX), |(at, id)| (at.as_micros(), id));
+            let sql = format!(
+                "SELECT {COLUMNS} FROM persons p WHERE p.project = $1 AND (p.created_at, p.id) < ($2, $3)
+                 ORDER BY p.created_at DESC, p.id DESC LIMIT $4"
+            );
+            let mut statement = c.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![project.0, created_at, id, SCAN_PAGE], person)?;
+            rows.map(|person| with_distinct_ids(c, person?)).collect()
+        })
+    }
+
     /// Reads the persons that `query` asks for, newest first and regardless of its page, in bounded steps, until `visit`
     /// says that it has seen enough.
     pub fn scan_persons<E: From<MetaError>>(

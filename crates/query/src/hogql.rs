@@ -16,6 +16,7 @@ mod lambda;
 mod members;
 mod order;
 pub mod output;
+mod people;
 mod planner;
 pub(crate) mod property;
 mod rows;
@@ -27,8 +28,9 @@ mod types;
 mod usage;
 mod window;
 
-pub use rows::{Batches, Cell, Pages, Rows, RowsError, Tables, schema};
-pub use run::{Answer, Needs, Request, needs};
+pub use people::{GroupRow, Pages, PersonRow};
+pub use rows::{Batches, Rows, RowsError, Tables, schema};
+pub use run::{Answer, Lines, Needs, Request, needs};
 
 use datafusion::common::{DataFusionError, Result};
 

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::auth::Scope;
 use crate::guard::Need;
 use crate::limits::LimitClass;
-use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi, persons, projects, queries, users};
+use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi, persons, projects, query, users};
 
 const LIMIT: Param = param("limit", ParamKind::Integer(0, 10_000), "Rows on a page (default 100, also for 0).");
 const OFFSET: Param = param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip.");
@@ -24,7 +24,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.extend(keys());
     all.extend(tenants());
     all.extend(events().iter().map(Operation::flat));
-    let in_projects = [events(), persons(), cohorts(), actions(), groups(), definitions(), others()];
+    let in_projects = [events(), persons(), cohorts(), actions(), groups(), definitions(), queries(), others()];
     for operation in in_projects.into_iter().flatten() {
         all.push(operation.below_environments());
         all.push(operation);
@@ -146,10 +146,6 @@ fn events() -> Vec<Operation> {
         FORMAT,
     ];
     vec![
-        within(Method::POST, "query", reads, queries::ask)
-            .named("query", "query_create", "Answers a question in HogQL, or a list of events described by fields.")
-            .own_formats()
-            .takes(queries::FIELDS),
         within(Method::GET, "events", reads, events::list)
             .named("events", "events_list", "Lists events.")
             .class(LimitClass::Events)
@@ -246,6 +242,32 @@ fn persons() -> Vec<Operation> {
             .answers::<persons::Success>(201),
     ];
     all.into_iter().map(|operation| operation.class(LimitClass::Persons)).collect()
+}
+
+fn queries() -> Vec<Operation> {
+    const TAG: &str = "query";
+    let reads = Scope::read("query");
+    let all = vec![
+        within(Method::POST, "query", reads, query::create)
+            .named(TAG, "query_create", "Answers a question in HogQL.")
+            .own_formats()
+            .takes(query::FIELDS)
+            .answers::<query::QueryAnswer>(200),
+        within(Method::POST, "query/check_auth_for_async", reads, query::check_auth)
+            .named(TAG, "query_check_auth_for_async_create", "Whether questions may be asked.")
+            .answers_nothing(200),
+        within(Method::POST, "query/upgrade", reads, query::upgrade)
+            .named(TAG, "query_upgrade_create", "The newest form of a question.")
+            .takes(query::UPGRADE_FIELDS)
+            .answers_nothing(200),
+        within(Method::GET, "query/{id}", reads, query::retrieve)
+            .named(TAG, "query_retrieve", "What became of a question asked in the background.")
+            .answers::<query::QueryStatusAnswer>(200),
+        within(Method::DELETE, "query/{id}", reads, query::cancel)
+            .named(TAG, "query_destroy", "Stops a question asked in the background.")
+            .answers_nothing(200),
+    ];
+    all.into_iter().map(|operation| operation.class(LimitClass::Query)).collect()
 }
 
 fn definitions() -> Vec<Operation> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::streaming::StreamingTable;
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::TableSource;
@@ -18,7 +18,6 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::streaming::PartitionStream;
 use hogql::resolved::Table;
 use hogql::types::{Base, Name, Type};
-use uuid::Uuid;
 
 use super::types::arrow_type;
 use crate::engine::BATCH_ROWS;
@@ -49,67 +48,6 @@ impl Rows {
     pub fn of(batches: Vec<RecordBatch>) -> Self {
         Self::new(move || Box::new(batches.clone().into_iter().map(Ok)))
     }
-}
-
-/// A value of a row that a request brings along.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
-    /// Text, or JSON.
-    Text(String),
-    /// A uuid.
-    Uuid(Uuid),
-    /// Microseconds since the epoch.
-    Instant(i64),
-    /// A whole number.
-    Integer(i64),
-    /// A truth value.
-    Bool(bool),
-}
-
-/// Pages of rows.
-pub type Pages = Box<dyn Iterator<Item = std::result::Result<Vec<Vec<Cell>>, RowsError>> + Send>;
-
-impl Rows {
-    /// The rows of `table` that `open` gives, page by page, with their cells in the order of [`schema`].
-    pub fn of_cells(table: Table, open: impl Fn() -> Pages + Send + Sync + 'static) -> Self {
-        Self::new(move || {
-            let schema = schema(table);
-            Box::new(open().map(move |page| batch(&schema, &page?)))
-        })
-    }
-}
-
-/// One page as columns.
-fn batch(schema: &SchemaRef, rows: &[Vec<Cell>]) -> std::result::Result<RecordBatch, RowsError> {
-    let columns = schema.fields().iter().enumerate().map(|(at, field)| {
-        let scalars = rows.iter().map(|row| scalar(row.get(at), field));
-        ScalarValue::iter_to_array(scalars.collect::<Result<Vec<_>>>()?)
-    });
-    if rows.is_empty() {
-        return Ok(RecordBatch::new_empty(Arc::clone(schema)));
-    }
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_>>()?)?)
-}
-
-fn scalar(cell: Option<&Cell>, field: &Field) -> Result<ScalarValue> {
-    let unsuited = || DataFusionError::Internal(format!("{cell:?} does not suit the column {}", field.name()));
-    let narrow = |whole: i64| i8::try_from(whole).map_err(|_| unsuited());
-    Ok(match (cell, field.data_type()) {
-        (Some(Cell::Text(text)), DataType::Utf8) => ScalarValue::Utf8(Some(text.clone())),
-        (Some(Cell::Uuid(uuid)), DataType::FixedSizeBinary(16)) => {
-            ScalarValue::FixedSizeBinary(16, Some(uuid.as_bytes().to_vec()))
-        }
-        (Some(Cell::Instant(at)), DataType::Timestamp(TimeUnit::Microsecond, zone)) => {
-            ScalarValue::TimestampMicrosecond(Some(*at), zone.clone())
-        }
-        (Some(Cell::Integer(whole)), DataType::Int64) => ScalarValue::Int64(Some(*whole)),
-        (Some(Cell::Integer(whole)), DataType::UInt8) => {
-            ScalarValue::UInt8(Some(u8::try_from(*whole).map_err(|_| unsuited())?))
-        }
-        (Some(Cell::Integer(whole)), DataType::Int8) => ScalarValue::Int8(Some(narrow(*whole)?)),
-        (Some(Cell::Bool(is)), DataType::Boolean) => ScalarValue::Boolean(Some(*is)),
-        _ => return Err(unsuited()),
-    })
 }
 
 impl fmt::Debug for Rows {

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::members::Members;
+use super::output::JsonRows;
 use super::planner::Planner;
 use super::refuse;
 use super::rows::Tables;
@@ -86,6 +87,47 @@ impl Answer {
         self.batches.recv().await.transpose()
     }
 
+    /// Appends rows to `out` as a JSON array of arrays, at most so many; says whether there were more.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub async fn write_rows(&mut self, out: &mut String, most: Option<u64>) -> Result<bool, QueryError> {
+        let writer = JsonRows::new(self.columns.iter().map(|(_, ty)| ty));
+        let mut left = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let mut first = true;
+        out.push('[');
+        while let Some(batch) = self.next().await? {
+            if batch.num_rows() > left {
+                writer.write(&batch.slice(0, left), out, &mut first)?;
+                out.push(']');
+                return Ok(true);
+            }
+            left -= batch.num_rows();
+            writer.write(&batch, out, &mut first)?;
+        }
+        out.push(']');
+        Ok(false)
+    }
+
+    /// Appends the next rows to `out` as lines; false after the last.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub async fn write_lines(&mut self, form: Lines, out: &mut String) -> Result<bool, QueryError> {
+        let Some(batch) = self.next().await? else { return Ok(false) };
+        let writer = JsonRows::new(self.columns.iter().map(|(_, ty)| ty));
+        match form {
+            Lines::Csv => writer.write_csv(&batch, out)?,
+            Lines::Json => {
+                let names: Vec<Name> = self.columns.iter().map(|(name, _)| Arc::clone(name)).collect();
+                writer.write_objects(&names, &batch, out)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// All rows that are left.
     ///
     /// # Errors
@@ -98,6 +140,15 @@ impl Answer {
         }
         Ok(batches)
     }
+}
+
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// Comma-separated values; the caller writes the line of names.
+    Csv,
+    /// A JSON object each.
+    Json,
 }
 
 /// Batches that wait for whoever reads the answer.

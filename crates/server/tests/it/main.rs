@@ -18,6 +18,7 @@ mod paging;
 mod persons;
 mod process;
 mod queries;
+mod query;
 mod recorded;
 mod sdk;
 mod shapes;

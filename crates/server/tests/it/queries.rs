@@ -122,8 +122,26 @@ fn rows_come_as_csv_and_as_lines() {
     let fetch = |accept: &str| {
         let headers =
             [("Authorization", authorization.as_str()), ("Content-Type", "application/json"), ("Accept", accept)];
-        server.send("POST", "/api/projects/@current/query/", &headers, body.to_string().as_bytes()).text()
+        server.send("POST", "/api/projects/@current/query/", &headers, body.to_string().as_bytes()).body
     };
     assert_eq!(fetch("text/csv"), "event,c\r\npurchase,1\r\n$pageview,2\r\n");
     assert_eq!(fetch("application/x-ndjson"), "{\"event\":\"purchase\",\"c\":1}\n{\"event\":\"$pageview\",\"c\":2}\n");
+}
+
+#[test]
+fn t89_trends_count_events_by_day() {
+    let server = filled();
+    let query = json!({
+        "kind": "TrendsQuery",
+        "series": [{"kind": "EventsNode", "event": "$pageview"}],
+        "dateRange": {"date_from": "2025-12-31", "date_to": "2026-01-01"},
+        "interval": "day",
+    });
+    let (status, body) = ask(&server, query.clone());
+    assert_eq!(status, 200, "{body}");
+    let series = &body["results"][0];
+    assert_eq!(series["data"], json!([0, 2]), "{body}");
+    assert_eq!((&series["days"], &series["label"]), (&json!(["2025-12-31", "2026-01-01"]), &json!("$pageview")));
+    let (_, wrapped) = ask(&server, json!({"kind": "InsightVizNode", "source": query}));
+    assert_eq!(wrapped["results"], body["results"]);
 }

@@ -1,0 +1,135 @@
+//! What HogQL has to know about a project, gathered into one plain value.
+
+use std::collections::BTreeMap;
+
+use hogql::Context;
+use hogql::context::{
+    Action, ActionStep, Cohort, Filters, Limits, Matching, PathCleaning, PersonsOnEvents, PropertyType, Variable,
+    WeekStart,
+};
+use meta::{Project, PropertyDefinitionQuery, PropertyKind};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Definitions of properties that are read.
+const DEFINITIONS_MAX: usize = 10_000;
+/// How many kinds of groups there are.
+const GROUP_TYPES: u8 = 5;
+
+/// The context of `query`, asked about `project` with `body`.
+pub(super) fn context(app: &App, project: &Project, body: &Value, query: &Value) -> Result<Context, ApiError> {
+    let now = jiff::Timestamp::from_microsecond(app.now().as_micros()).unwrap_or_default();
+    let id = u64::try_from(project.id.0).unwrap_or_default();
+    let mut context = Context::new(id, &project.timezone, now);
+    describe(app, project, &mut context)?;
+    context.modifiers.persons_on_events =
+        PersonsOnEvents::parse(&project.settings.persons_on_events_mode).unwrap_or_default();
+    if let Some(modifiers) = query.get("modifiers") {
+        if let Some(mode) = modifiers.get("personsOnEventsMode").and_then(Value::as_str) {
+            let unknown = || ApiError::invalid("query", format!("\"{mode}\" is not a mode of persons on events."));
+            context.modifiers.persons_on_events = PersonsOnEvents::parse(mode).ok_or_else(unknown)?;
+        }
+        if let Some(legacy) = modifiers.get("legacyPropertyEscapes").and_then(Value::as_bool) {
+            context.modifiers.legacy_property_escapes = legacy;
+        }
+    }
+    // Whoever asks has a personal key.
+    context.limits = Limits { allow_offset: false, ..Limits::QUERY };
+    if let Some(Value::Object(values)) = query.get("values") {
+        context.values = values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    }
+    let filters = body.get("filters_override").filter(|filters| !filters.is_null()).or_else(|| query.get("filters"));
+    if let Some(filters) = filters.filter(|filters| !filters.is_null()) {
+        let read = serde_json::from_value::<Filters>(filters.clone());
+        context.filters = Some(read.map_err(|error| ApiError::invalid("query", format!("filters: {error}")))?);
+    }
+    context.variables = variables(query.get("variables"));
+    context.variables.extend(variables(body.get("variables_override")));
+    Ok(context)
+}
+
+fn describe(app: &App, project: &Project, context: &mut Context) -> Result<(), ApiError> {
+    let known = &mut context.project;
+    known.week_start = if project.settings.week_start_day == 1 { WeekStart::Monday } else { WeekStart::Sunday };
+    let list = |text: &str| serde_json::from_str::<Vec<Value>>(text).unwrap_or_default();
+    known.test_account_filters = list(&project.settings.test_account_filters);
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    known.path_cleaning = list(&project.settings.path_cleaning_filters)
+        .iter()
+        .filter_map(|rule| Some(PathCleaning { regex: text(rule, "regex")?, alias: text(rule, "alias")? }))
+        .collect();
+    let types = |kind: PropertyKind| -> Result<BTreeMap<String, PropertyType>, ApiError> {
+        let query = PropertyDefinitionQuery::all(kind, DEFINITIONS_MAX);
+        let (definitions, _) = app.meta.property_definitions(project.id, &query)?;
+        let typed = definitions.into_iter().filter_map(|definition| {
+            let ty = match definition.property_type? {
+                meta::PropertyType::String | meta::PropertyType::Duration => PropertyType::String,
+                meta::PropertyType::Numeric => PropertyType::Numeric,
+                meta::PropertyType::Boolean => PropertyType::Boolean,
+                meta::PropertyType::DateTime => PropertyType::DateTime,
+            };
+            Some((definition.name, ty))
+        });
+        Ok(typed.collect())
+    };
+    known.property_types.event = types(PropertyKind::Event)?;
+    known.property_types.person = types(PropertyKind::Person)?;
+    for group in app.meta.group_types(project.id)? {
+        let Some(index) = u8::try_from(group.index).ok().filter(|index| *index < GROUP_TYPES) else { continue };
+        known.group_types.insert(index, group.name);
+        for (name, ty) in types(PropertyKind::Group(index))? {
+            known.property_types.group.insert((index, name), ty);
+        }
+    }
+    let cohorts = app.meta.cohorts(project.id)?;
+    known.cohorts = cohorts
+        .into_iter()
+        .map(|cohort| Cohort { id: cohort.id, name: cohort.name, is_static: cohort.is_static })
+        .collect();
+    known.actions = app.meta.actions(project.id)?.into_iter().map(action).collect();
+    Ok(())
+}
+
+fn action(action: meta::Action) -> Action {
+    let steps = serde_json::from_str::<Vec<Value>>(&action.content.steps).unwrap_or_default();
+    Action { id: action.id, name: action.content.name, steps: steps.iter().map(step).collect() }
+}
+
+fn step(step: &Value) -> ActionStep {
+    let text = |name: &str| {
+        let value = step.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
+        value.map(str::to_owned)
+    };
+    let matching = |name: &str, otherwise: Matching| match step.get(name).and_then(Value::as_str) {
+        Some("exact") => Matching::Exact,
+        Some("contains") => Matching::Contains,
+        Some("regex") => Matching::Regex,
+        _ => otherwise,
+    };
+    let pair = |name: &str, how: &str, otherwise: Matching| Some((text(name)?, matching(how, otherwise)));
+    ActionStep {
+        event: text("event"),
+        selector: text("selector"),
+        tag_name: text("tag_name"),
+        href: pair("href", "href_matching", Matching::Exact),
+        text: pair("text", "text_matching", Matching::Exact),
+        url: pair("url", "url_matching", Matching::Contains),
+        properties: step.get("properties").and_then(Value::as_array).cloned().unwrap_or_default(),
+    }
+}
+
+/// Variables by the name that queries use.
+fn variables(given: Option<&Value>) -> BTreeMap<String, Variable> {
+    let Some(Value::Object(given)) = given else { return BTreeMap::new() };
+    given
+        .values()
+        .filter_map(|variable| {
+            let name = variable.get("code_name")?.as_str()?.to_owned();
+            let is_null = variable.get("isNull").and_then(Value::as_bool).unwrap_or(false);
+            let value = if is_null { Value::Null } else { variable.get("value").cloned().unwrap_or_default() };
+            Some((name, Variable { value }))
+        })
+        .collect()
+}
