@@ -5,15 +5,14 @@ pub(crate) mod events;
 pub(crate) mod properties;
 pub(crate) mod warnings;
 
-use axum::response::Response;
 use meta::About;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::paging::Page;
-use crate::wire::{timestamp_text_z, write_json};
 
 /// Longest description and tag, in characters.
 const TEXT_CHARS_MAX: usize = 400;
@@ -43,28 +42,21 @@ fn search(call: &Call) -> Vec<String> {
     call.params.get("search").unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
-/// A page of a list of `count` rows.
-fn answer(call: &Call, page: Page, count: usize, results: &[Value]) -> Response {
-    let (next, previous) = call.links_within(page, count);
-    write_json(&json!({"count": count, "next": next, "previous": previous, "results": results}))
-}
-
 /// The id in the path. What is none names nothing.
 fn id_of(call: &Call) -> Result<Uuid, ApiError> {
     Uuid::try_parse(call.name("id")).map_err(|_| ApiError::not_found())
 }
 
-/// What both kinds say about themselves.
-fn about_fields(about: &About) -> Value {
-    let tags: Value = serde_json::from_str(&about.tags).unwrap_or_else(|_| json!([]));
-    json!({
-        "description": about.description,
-        "tags": tags,
-        "verified": about.verified,
-        "hidden": about.hidden,
-        "updated_at": about.updated_at.map(timestamp_text_z),
-        "updated_by": about.updated_by.map(|id| json!({"id": id})),
-    })
+/// A user who said something about a definition.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UpdatedBy {
+    id: i64,
+}
+
+impl UpdatedBy {
+    fn of(about: &About) -> Option<Self> {
+        about.updated_by.map(|id| Self { id })
+    }
 }
 
 /// Applies the fields of a change that both kinds have.
@@ -104,11 +96,4 @@ fn change_about(about: &mut About, body: &Value) -> Result<(), ApiError> {
 
 fn too_long(attr: &'static str, limit: usize) -> ApiError {
     ApiError::invalid(attr, format!("Ensure this field has no more than {limit} characters."))
-}
-
-fn merged(mut object: Value, more: Value) -> Value {
-    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
-        object.extend(more);
-    }
-    object
 }

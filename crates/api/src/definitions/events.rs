@@ -4,14 +4,17 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use meta::{EventDefinition, EventDefinitionQuery, EventNames, EventOrder};
 use model::ProjectId;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, search, texts, too_long};
+use super::{UpdatedBy, change_about, flag, id_of, json_texts, search, texts, too_long};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields::{Field, Kind, nullable, optional, required};
 use crate::paging::Page;
-use crate::wire::{timestamp_text_z, write_json};
+use crate::wire::{Json, timestamp_text_z, write_json};
 
 pub(crate) const NEW_FIELDS: &[Field] = &[
     required("name", Kind::Name(400)),
@@ -37,6 +40,69 @@ const NAME_BYTES_MAX: usize = 200;
 /// What did not come for so long is stale.
 const STALE_MICROS: i64 = 30 * 86_400 * 1_000_000;
 
+/// The definition of an event on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventDefinitionShape {
+    #[schema(value_type = String, format = "uuid")]
+    id: Uuid,
+    name: String,
+    description: String,
+    #[schema(value_type = Vec<String>)]
+    tags: Json,
+    verified: bool,
+    hidden: bool,
+    created_at: String,
+    last_seen_at: Option<String>,
+    updated_at: Option<String>,
+    last_updated_at: Option<String>,
+    updated_by: Option<UpdatedBy>,
+    enforcement_mode: String,
+    primary_property: Option<String>,
+    is_action: bool,
+    action_id: Option<i64>,
+    is_calculating: bool,
+    last_calculated_at: Option<String>,
+    created_by: Option<UpdatedBy>,
+    post_to_slack: bool,
+}
+
+/// A page of definitions of events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventDefinitionPage {
+    count: usize,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<EventDefinitionShape>,
+}
+
+impl EventDefinitionShape {
+    fn of(definition: &EventDefinition) -> Self {
+        let about = &definition.about;
+        let updated_at = about.updated_at.map(timestamp_text_z);
+        Self {
+            id: definition.id,
+            name: definition.name.clone(),
+            description: about.description.clone(),
+            tags: Json::of(&about.tags),
+            verified: about.verified,
+            hidden: about.hidden,
+            created_at: timestamp_text_z(definition.created_at),
+            last_seen_at: definition.last_seen_at.map(timestamp_text_z),
+            updated_at: updated_at.clone(),
+            last_updated_at: updated_at,
+            updated_by: UpdatedBy::of(about),
+            enforcement_mode: definition.enforcement_mode.clone(),
+            primary_property: definition.primary_property.clone(),
+            is_action: false,
+            action_id: None,
+            is_calculating: false,
+            last_calculated_at: None,
+            created_by: None,
+            post_to_slack: false,
+        }
+    }
+}
+
 /// Lists, searches and filters.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
@@ -55,7 +121,9 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
         offset: page.offset,
     };
     let (found, count) = call.app.meta.event_definitions(project, &query)?;
-    Ok(answer(&call, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
+    let (next, previous) = call.links_within(page, count);
+    let results = found.iter().map(EventDefinitionShape::of).collect();
+    Ok(write_json(&EventDefinitionPage { count, next, previous, results }))
 }
 
 fn names(kind: Option<&str>) -> Result<EventNames, ApiError> {
@@ -94,19 +162,21 @@ pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
         return Err(ApiError::invalid("name", format!("Event definition with name '{name}' already exists")));
     };
     let changed = change(&call, project, user, made, &body)?;
-    Ok((StatusCode::CREATED, write_json(&shape(&changed))).into_response())
+    Ok((StatusCode::CREATED, write_json(&EventDefinitionShape::of(&changed))).into_response())
 }
 
 /// The definition of the event with a name.
 pub(crate) async fn by_name(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     let name = call.params.get("name").ok_or_else(|| ApiError::required("name"))?;
-    Ok(write_json(&shape(&call.app.meta.event_definition_by_name(project, name)?.ok_or_else(ApiError::not_found)?)))
+    Ok(write_json(&EventDefinitionShape::of(
+        &call.app.meta.event_definition_by_name(project, name)?.ok_or_else(ApiError::not_found)?,
+    )))
 }
 
 /// One definition.
 pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
-    Ok(write_json(&shape(&find(&call)?)))
+    Ok(write_json(&EventDefinitionShape::of(&find(&call)?)))
 }
 
 /// Describes an event.
@@ -114,7 +184,7 @@ pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
     let (project, user) = (call.project_id()?, call.caller()?.user.id);
     let body = call.changes(FIELDS)?;
     let found = find(&call)?;
-    Ok(write_json(&shape(&change(&call, project, user, found, &body)?)))
+    Ok(write_json(&EventDefinitionShape::of(&change(&call, project, user, found, &body)?)))
 }
 
 /// Forgets a definition. It comes back with the next event of that name.
@@ -156,23 +226,4 @@ fn change(
     definition.about.updated_by = Some(user);
     call.app.meta.update_event_definition(project, &definition)?;
     Ok(definition)
-}
-
-fn shape(definition: &EventDefinition) -> Value {
-    let own = json!({
-        "id": definition.id,
-        "name": definition.name,
-        "created_at": timestamp_text_z(definition.created_at),
-        "last_seen_at": definition.last_seen_at.map(timestamp_text_z),
-        "last_updated_at": definition.about.updated_at.map(timestamp_text_z),
-        "enforcement_mode": definition.enforcement_mode,
-        "primary_property": definition.primary_property,
-        "is_action": false,
-        "action_id": null,
-        "is_calculating": false,
-        "last_calculated_at": null,
-        "created_by": null,
-        "post_to_slack": false,
-    });
-    merged(own, about_fields(&definition.about))
 }

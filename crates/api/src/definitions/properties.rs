@@ -4,14 +4,17 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use meta::{PropertyDefinition, PropertyDefinitionQuery, PropertyKind, PropertyType};
 use model::GROUP_TYPES_MAX;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{about_fields, answer, change_about, flag, id_of, json_texts, merged, search, texts};
+use super::{UpdatedBy, change_about, flag, id_of, json_texts, search, texts};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields::{Field, Kind, nullable, optional};
 use crate::paging::Page;
-use crate::wire::write_json;
+use crate::wire::{Json, timestamp_text_z, write_json};
 
 pub(crate) const FIELDS: &[Field] = &[
     nullable("description", Kind::Text(400)),
@@ -38,11 +41,57 @@ const NEVER: [&str; 12] = [
     "$group_4",
 ];
 
+/// The definition of a property on the wire.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PropertyDefinitionShape {
+    #[schema(value_type = String, format = "uuid")]
+    id: Uuid,
+    name: String,
+    description: String,
+    #[schema(value_type = Vec<String>)]
+    tags: Json,
+    is_numerical: bool,
+    property_type: Option<&'static str>,
+    is_seen_on_filtered_events: Option<bool>,
+    updated_at: Option<String>,
+    updated_by: Option<UpdatedBy>,
+    verified: bool,
+    hidden: bool,
+}
+
+/// A page of definitions of properties.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PropertyDefinitionPage {
+    count: usize,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<PropertyDefinitionShape>,
+}
+
+impl PropertyDefinitionShape {
+    fn of(definition: &PropertyDefinition) -> Self {
+        let about = &definition.about;
+        Self {
+            id: definition.id,
+            name: definition.name.clone(),
+            description: about.description.clone(),
+            tags: Json::of(&about.tags),
+            is_numerical: definition.property_type == Some(PropertyType::Numeric),
+            property_type: definition.property_type.map(PropertyType::as_str),
+            is_seen_on_filtered_events: definition.seen_on_events,
+            updated_at: about.updated_at.map(timestamp_text_z),
+            updated_by: UpdatedBy::of(about),
+            verified: about.verified,
+            hidden: about.hidden,
+        }
+    }
+}
+
 /// Lists, searches and filters.
 pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     let page = Page::read(&call.params)?;
-    let Some(kind) = kind(&call)? else { return Ok(answer(&call, page, 0, &[])) };
+    let Some(kind) = kind(&call)? else { return Ok(shown(&call, page, 0, &[])) };
     let mut excluded = json_texts(&call, "excluded_properties")?;
     excluded.extend(NEVER.map(str::to_owned));
     let event_names = json_texts(&call, "event_names")?;
@@ -60,7 +109,13 @@ pub(crate) async fn list(call: Call) -> Result<Response, ApiError> {
         ..PropertyDefinitionQuery::all(kind, page.limit)
     };
     let (found, count) = call.app.meta.property_definitions(project, &query)?;
-    Ok(answer(&call, page, count, &found.iter().map(shape).collect::<Vec<_>>()))
+    Ok(shown(&call, page, count, &found))
+}
+
+fn shown(call: &Call, page: Page, count: usize, found: &[PropertyDefinition]) -> Response {
+    let (next, previous) = call.links_within(page, count);
+    let results = found.iter().map(PropertyDefinitionShape::of).collect();
+    write_json(&PropertyDefinitionPage { count, next, previous, results })
 }
 
 /// Of what; none for sessions, which have no definitions here.
@@ -86,7 +141,7 @@ fn kind(call: &Call) -> Result<Option<PropertyKind>, ApiError> {
 
 /// One definition.
 pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
-    Ok(write_json(&shape(&find(&call)?)))
+    Ok(write_json(&PropertyDefinitionShape::of(&find(&call)?)))
 }
 
 /// Describes a property, or corrects its type.
@@ -112,7 +167,7 @@ pub(crate) async fn update(call: Call) -> Result<Response, ApiError> {
     definition.about.updated_at = Some(call.app.now());
     definition.about.updated_by = Some(user);
     call.app.meta.update_property_definition(project, &definition)?;
-    Ok(write_json(&shape(&definition)))
+    Ok(write_json(&PropertyDefinitionShape::of(&definition)))
 }
 
 /// Forgets a definition. It comes back with the next event that has the property.
@@ -124,15 +179,4 @@ pub(crate) async fn delete(call: Call) -> Result<Response, ApiError> {
 
 fn find(call: &Call) -> Result<PropertyDefinition, ApiError> {
     call.app.meta.property_definition(call.project_id()?, id_of(call)?)?.ok_or_else(ApiError::not_found)
-}
-
-fn shape(definition: &PropertyDefinition) -> Value {
-    let own = json!({
-        "id": definition.id,
-        "name": definition.name,
-        "is_numerical": definition.property_type == Some(PropertyType::Numeric),
-        "property_type": definition.property_type.map(PropertyType::as_str),
-        "is_seen_on_filtered_events": definition.seen_on_events,
-    });
-    merged(own, about_fields(&definition.about))
 }

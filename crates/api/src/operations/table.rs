@@ -307,35 +307,37 @@ fn definitions() -> Vec<Operation> {
     vec![
         within(Method::GET, EVENTS, reads, definitions::events::list)
             .named(EVENTS, "event_definitions_list", "Lists the events that came, the latest first.")
-            .query(&of_events),
+            .query(&of_events)
+            .answers::<definitions::events::EventDefinitionPage>(200),
         within(Method::POST, EVENTS, writes, definitions::events::create)
             .named(EVENTS, "event_definitions_create", "Describes an event that is still to come.")
-            .takes(definitions::events::NEW_FIELDS),
+            .takes(definitions::events::NEW_FIELDS)
+            .answers::<definitions::events::EventDefinitionShape>(201),
         within(Method::GET, "event_definitions/by_name", reads, definitions::events::by_name)
             .named(EVENTS, "event_definitions_by_name", "Shows the definition of the event with this name.")
-            .query(&[Param { is_required: true, ..param("name", ParamKind::Text, "The event.") }]),
-        within(Method::GET, "event_definitions/{id}", reads, definitions::events::retrieve).named(
-            EVENTS,
-            "event_definitions_retrieve",
-            "Shows the definition of an event.",
-        ),
+            .query(&[Param { is_required: true, ..param("name", ParamKind::Text, "The event.") }])
+            .answers::<definitions::events::EventDefinitionShape>(200),
+        within(Method::GET, "event_definitions/{id}", reads, definitions::events::retrieve)
+            .named(EVENTS, "event_definitions_retrieve", "Shows the definition of an event.")
+            .answers::<definitions::events::EventDefinitionShape>(200),
         within(Method::PATCH, "event_definitions/{id}", writes, definitions::events::update)
             .named(EVENTS, "event_definitions_update", "Describes, tags, verifies or hides an event.")
-            .changes(definitions::events::FIELDS),
+            .changes(definitions::events::FIELDS)
+            .answers::<definitions::events::EventDefinitionShape>(200),
         within(Method::DELETE, "event_definitions/{id}", writes, definitions::events::delete)
             .named(EVENTS, "event_definitions_destroy", "Forgets a definition until the event comes again.")
             .answers_nothing(204),
         within(Method::GET, PROPERTIES, reads_properties, definitions::properties::list)
             .named(PROPERTIES, "property_definitions_list", "Lists the properties that came.")
-            .query(&of_properties),
-        within(Method::GET, "property_definitions/{id}", reads_properties, definitions::properties::retrieve).named(
-            PROPERTIES,
-            "property_definitions_retrieve",
-            "Shows the definition of a property.",
-        ),
+            .query(&of_properties)
+            .answers::<definitions::properties::PropertyDefinitionPage>(200),
+        within(Method::GET, "property_definitions/{id}", reads_properties, definitions::properties::retrieve)
+            .named(PROPERTIES, "property_definitions_retrieve", "Shows the definition of a property.")
+            .answers::<definitions::properties::PropertyDefinitionShape>(200),
         within(Method::PATCH, "property_definitions/{id}", writes_properties, definitions::properties::update)
             .named(PROPERTIES, "property_definitions_update", "Describes a property, or corrects its type.")
-            .changes(definitions::properties::FIELDS),
+            .changes(definitions::properties::FIELDS)
+            .answers::<definitions::properties::PropertyDefinitionShape>(200),
         within(Method::DELETE, "property_definitions/{id}", writes_properties, definitions::properties::delete)
             .named(PROPERTIES, "property_definitions_destroy", "Forgets a definition until the property comes again.")
             .answers_nothing(204),
@@ -345,7 +347,8 @@ fn definitions() -> Vec<Operation> {
                 "ingestion_warnings_list",
                 "Tells what became of events that were not simply stored.",
             )
-            .query(&[param("q", ParamKind::Text, "Only kinds and reports with this text in them.")]),
+            .query(&[param("q", ParamKind::Text, "Only kinds and reports with this text in them.")])
+            .answers::<definitions::warnings::WarningList>(200),
     ]
 }
 
