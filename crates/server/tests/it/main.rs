@@ -17,6 +17,7 @@ mod objects;
 mod paging;
 mod persons;
 mod process;
+mod query;
 mod recorded;
 mod sdk;
 mod shapes;
