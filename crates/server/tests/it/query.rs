@@ -219,32 +219,3 @@ fn a_project_reads_nothing_of_another() {
         assert_eq!(answer.json()["results"], json!([[0]]), "{text}");
     }
 }
-
-#[test]
-fn metadata_says_whether_a_text_is_a_query_and_where_it_is_wrong() {
-    let server = d1();
-    let about = |text: &str| ask(&server, json!({"kind": "HogQLMetadata", "language": "hogQL", "query": text}));
-    assert_eq!(about("select event from events")["isValid"], true);
-    let wrong = about("select foo from events");
-    assert_eq!(
-        (&wrong["isValid"], &wrong["errors"][0]["start"], &wrong["errors"][0]["end"]),
-        (&json!(false), &json!(7), &json!(10))
-    );
-    let schema = ask(&server, json!({"kind": "DatabaseSchemaQuery"}));
-    assert_eq!(schema["tables"]["events"]["fields"]["timestamp"]["type"], "datetime");
-}
-
-#[test]
-fn rows_come_as_lines_of_csv_or_json_when_asked_for() {
-    let server = d1();
-    let body = json!({"query": {"kind": "HogQLQuery", "query": "select event, count() as c from events group by event order by event"}});
-    let ask = |accept: &str| {
-        let key = format!("Bearer {}", testkit::KEY);
-        let headers = [("authorization", key.as_str()), ("accept", accept), ("content-type", "application/json")];
-        server.send("POST", "/api/projects/1/query/", &headers, body.to_string().as_bytes())
-    };
-    assert_eq!(ask("text/csv").body, "event,c\r\n$pageview,6\r\npurchase,2\r\nsignup,2\r\n");
-    let lines = ask("application/x-ndjson").body;
-    assert_eq!(lines.lines().next().unwrap(), r#"{"event":"$pageview","c":6}"#);
-    assert_eq!(lines.lines().count(), 3);
-}
