@@ -36,6 +36,44 @@ pub(crate) struct QueryAnswer {
     results: Value,
     hogql: String,
     timezone: String,
+    /// The text of the question, where it has one.
+    query: Option<String>,
+    /// What the engine does, in words.
+    clickhouse: String,
+    #[serde(rename = "hasMore")]
+    has_more: Option<bool>,
+    limit: Option<u64>,
+    offset: Option<u64>,
+    #[schema(value_type = Vec<Object>)]
+    timings: Value,
+    #[schema(value_type = Object)]
+    modifiers: Value,
+    error: Option<String>,
+    explain: Option<String>,
+    metadata: Option<String>,
+    query_status: Option<String>,
+    cache_key: Option<String>,
+    is_cached: bool,
+    last_refresh: String,
+}
+
+/// Whether questions may be asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QueryUser {
+    user: &'static str,
+}
+
+/// The newest form of a question.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UpgradedQuery {
+    #[schema(value_type = Object)]
+    query: Value,
+}
+
+/// That a question asked in the background is stopped.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QueryStopped {
+    message: &'static str,
 }
 
 /// What became of a question asked in the background.
@@ -138,17 +176,17 @@ pub(crate) async fn retrieve(call: Call) -> Result<Response, ApiError> {
 pub(crate) async fn cancel(call: Call) -> Result<Response, ApiError> {
     let project = call.project_id()?;
     call.app.queries.cancel(project, call.name("id"))?;
-    Ok(write_json(&json!({"message": "Query task revoked"})))
+    Ok(write_json(&QueryStopped { message: "Query task revoked" }))
 }
 
 /// `POST …/query/check_auth_for_async/`.
 pub(crate) async fn check_auth(call: Call) -> Result<Response, ApiError> {
     call.project()?;
-    Ok(write_json(&json!({"user": "ok"})))
+    Ok(write_json(&QueryUser { user: "ok" }))
 }
 
 /// `POST …/query/upgrade/`.
 pub(crate) async fn upgrade(call: Call) -> Result<Response, ApiError> {
     let body = call.body(UPGRADE_FIELDS)?;
-    Ok(write_json(&json!({"query": body.get("query")})))
+    Ok(write_json(&UpgradedQuery { query: body.get("query").cloned().unwrap_or_default() }))
 }

@@ -255,17 +255,17 @@ fn queries() -> Vec<Operation> {
             .answers::<query::QueryAnswer>(200),
         within(Method::POST, "query/check_auth_for_async", reads, query::check_auth)
             .named(TAG, "query_check_auth_for_async_create", "Whether questions may be asked.")
-            .answers_nothing(200),
+            .answers::<query::QueryUser>(200),
         within(Method::POST, "query/upgrade", reads, query::upgrade)
             .named(TAG, "query_upgrade_create", "The newest form of a question.")
             .takes(query::UPGRADE_FIELDS)
-            .answers_nothing(200),
+            .answers::<query::UpgradedQuery>(200),
         within(Method::GET, "query/{id}", reads, query::retrieve)
             .named(TAG, "query_retrieve", "What became of a question asked in the background.")
             .answers::<query::QueryStatusAnswer>(200),
         within(Method::DELETE, "query/{id}", reads, query::cancel)
             .named(TAG, "query_destroy", "Stops a question asked in the background.")
-            .answers_nothing(200),
+            .answers::<query::QueryStopped>(200),
     ];
     all.into_iter().map(|operation| operation.class(LimitClass::Query)).collect()
 }
