@@ -30,9 +30,9 @@ pub(crate) const UPGRADE_FIELDS: &[Field] = &[required("query", Kind::Object)];
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueryAnswer {
     columns: Vec<String>,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Value>)]
     types: Value,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<Value>)]
     results: Value,
     hogql: String,
     timezone: String,

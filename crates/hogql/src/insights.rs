@@ -32,7 +32,7 @@ pub struct Insight {
 
 #[derive(Debug)]
 enum Shape {
-    Trends(trends::Plan),
+    Trends(Box<trends::Plan>),
     Lifecycle(lifecycle::Plan),
     Stickiness(stickiness::Plan),
     Retention(retention::Plan),
@@ -46,7 +46,9 @@ enum Shape {
 pub fn plan(kind: &str, json: &Value, context: &Context) -> Result<Insight, CompileError> {
     let json = without_nulls(json);
     let (queries, shape) = match kind {
-        "TrendsQuery" => trends::plan(&json, context).map(|(queries, plan)| (queries, Shape::Trends(plan)))?,
+        "TrendsQuery" => {
+            trends::plan(&json, context).map(|(queries, plan)| (queries, Shape::Trends(Box::new(plan))))?
+        }
         "LifecycleQuery" => lifecycle::plan(&json, context).map(|(queries, plan)| (queries, Shape::Lifecycle(plan)))?,
         "StickinessQuery" => {
             stickiness::plan(&json, context).map(|(queries, plan)| (queries, Shape::Stickiness(plan)))?
