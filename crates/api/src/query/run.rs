@@ -214,7 +214,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     }
     let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
     out.pop();
-    let _ = write!(out, ",\"results\":{results}}}");
+    write!(out, ",\"results\":{results}}}").expect("writing to memory cannot fail");
     Ok(out)
 }
 

@@ -176,11 +176,11 @@ impl Engine {
                 let done = work(&core, &snapshot, request, started, &output).await;
                 if let Err(error) = done {
                     // Whoever gave up does not want to know.
-                    let _ = output.send(Err(error)).await;
+                    drop(output.send(Err(error)).await);
                 }
             },
             move |late| {
-                let _ = failures.try_send(Err(late));
+                drop(failures.try_send(Err(late)));
             },
         );
         let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, _running: running };
@@ -211,7 +211,9 @@ async fn work(
     let answers = answers(core, snapshot, &request).await?;
     let plan = plan(core, snapshot, &request, &Arc::new(answers), &request.query)?;
     let (mut rows, words) = core.start_explained(&plan).await?;
-    let _ = started.send((request.query.columns.clone(), words));
+    if started.send((request.query.columns.clone(), words)).is_err() {
+        return Ok(());
+    }
     if request.explain {
         return Ok(());
     }
@@ -268,7 +270,7 @@ async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<
             if is_set {
                 let bytes = members.insert(&column).map_err(|error| core.failed(error))?;
                 memory.try_grow(bytes).map_err(|error| core.failed(error))?;
-            } else if column.len() > 0 {
+            } else if !column.is_empty() {
                 if value.is_some() || column.len() > 1 {
                     return Err(
                         core.failed(refuse::<()>("Scalar subquery returned more than one row").expect_err("is one"))

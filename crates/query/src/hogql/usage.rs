@@ -1,6 +1,7 @@
 //! What a SELECT reads of its relations, so that scans provide that and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hogql::resolved::{Body, Expr, Kind, Members, Query, RelationId, Select, Source, Step, Table};
 use hogql::types::Name;
@@ -19,7 +20,7 @@ pub(super) fn of(select: &Select) -> Usage {
 
 fn read(expr: &Expr, usage: &mut Usage) {
     let mut note = |relation: RelationId, key: &Name, form| {
-        usage.entry(relation).or_default().insert((key.clone(), form));
+        usage.entry(relation).or_default().insert((Arc::clone(key), form));
     };
     if let Some((relation, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
         note(relation, key, Form::Real);
