@@ -18,6 +18,14 @@ pub(super) fn of(select: &Select) -> Usage {
     usage
 }
 
+/// What the filter and the order of `select` read.
+pub(super) fn of_order(select: &Select) -> Usage {
+    let mut usage = Usage::new();
+    select.filter.iter().for_each(|expr| read(expr, &mut usage));
+    select.order_by.iter().for_each(|order| read(&order.expr, &mut usage));
+    usage
+}
+
 fn read(expr: &Expr, usage: &mut Usage) {
     let mut note = |relation: RelationId, key: &Name, form| {
         usage.entry(relation).or_default().insert((Arc::clone(key), form));
