@@ -1,6 +1,7 @@
 //! What events are grouped by: the value of an expression over one column.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
@@ -169,7 +170,7 @@ impl Key {
 
     /// The numbers of `array`'s values.
     fn numbered(&self, values: &mut Values, array: &ArrayRef) -> Result<Vec<u32>> {
-        let array = if *array.data_type() == self.kind { array.clone() } else { cast(array, &self.kind)? };
+        let array = if *array.data_type() == self.kind { Arc::clone(array) } else { cast(array, &self.kind)? };
         let rows = self.converter.convert_columns(&[array])?;
         Ok(rows.iter().map(|row| values.number(row.data())).collect())
     }
@@ -193,7 +194,7 @@ impl Key {
     /// What all events called `event` come to.
     pub(super) fn of_event(&self, values: &mut Values, event: &str) -> Result<u32, QueryError> {
         let name: arrow::array::DictionaryArray<Int32Type> = [event].into_iter().collect();
-        let number = self.evaluation.of(std::sync::Arc::new(name)).and_then(|array| self.numbered(values, &array));
+        let number = self.evaluation.of(Arc::new(name)).and_then(|array| self.numbered(values, &array));
         let number = number.map_err(|error| QueryError::from_engine(error, 0))?;
         Ok(number.first().copied().unwrap_or_default())
     }
@@ -214,7 +215,7 @@ impl Key {
                 });
             }
         }
-        let numbers = self.evaluation.of(times.clone()).and_then(|array| self.numbered(values, &array))?;
+        let numbers = self.evaluation.of(Arc::clone(times)).and_then(|array| self.numbered(values, &array))?;
         let mut meanings: Vec<u32> = numbers.clone();
         meanings.sort_unstable();
         meanings.dedup();
@@ -236,7 +237,7 @@ impl Key {
                 [start, start.saturating_add(SLOT - 1)]
             });
             let ends = TimestampMicrosecondArray::from_iter_values(ends).with_timezone("UTC");
-            let array = self.evaluation.of(std::sync::Arc::new(ends))?;
+            let array = self.evaluation.of(Arc::new(ends))?;
             let numbers = self.numbered(values, &array)?;
             for (slot, ends) in unknown.iter().zip(numbers.chunks(2)) {
                 let same = matches!(ends, [start, end] if start == end);
