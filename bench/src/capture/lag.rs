@@ -51,12 +51,12 @@ pub(super) async fn measure(hedgerow: &Path, dir: &Path, length: Duration) -> an
         requests: length.as_secs() * EVENTS_PER_SECOND / BATCH,
         taken: AtomicU64::new(0),
     });
-    let clock = Clock::System;
+    let (clock, batch) = (Clock::System, usize::try_from(BATCH)?);
     let start = clock.instant();
     let mut senders = JoinSet::new();
     for index in 0..CONNECTIONS as u64 {
-        let texts = (0..TEXTS).map(|text| Request::new(index * TEXTS + text, 100, unix_ms)).collect();
-        senders.spawn(send(Arc::clone(&plan), clock.clone(), start, texts));
+        let texts = (0..TEXTS).map(|text| Request::new(index * TEXTS + text, batch, unix_ms)).collect();
+        senders.spawn(send(Arc::clone(&plan), clock, start, texts));
     }
     let mut lag = Lag { events_per_second: EVENTS_PER_SECOND, ..Lag::default() };
     while let Some(sent) = senders.join_next().await {
@@ -104,7 +104,7 @@ async fn send(
         let head = connection.exchange(request.bytes()).await?;
         ensure!(head.status == 200, "the server answered {}: {}", head.status, connection.text());
         last = clock.elapsed(start);
-        seen.spawn(wait_for(pace.address, clock.clone(), request.last_uuid()));
+        seen.spawn(wait_for(pace.address, clock, request.last_uuid()));
     }
     let mut lags = Vec::new();
     while let Some(lag) = seen.join_next().await {

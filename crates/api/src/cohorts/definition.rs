@@ -45,7 +45,7 @@ pub(super) struct Behavior {
 }
 
 /// How often, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum What {
     /// In the span before now, so often.
     Performed { span: Span, count: Count },

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use super::definition::{Behavior, Definition, Meant, Node, Span, What, Within};
 use super::refresh;
 use crate::app::App;
-use crate::dates::parse_date;
+use crate::dates::{later, parse_date};
 use crate::error::ApiError;
 
 /// The persons for whom `definition` holds, by number.
@@ -155,16 +155,6 @@ fn conditions((event, filter): &Meant, range: TimeRange) -> Conditions {
 impl Within {
     /// The instant so long after another one, in microseconds; months and years are those of the calendar.
     fn after(self, at: i64, zone: &TimeZone) -> i64 {
-        let span = match self.unit {
-            'h' => jiff::Span::new().try_hours(self.amount),
-            'd' => jiff::Span::new().try_days(self.amount),
-            'w' => jiff::Span::new().try_weeks(self.amount),
-            'm' => jiff::Span::new().try_months(self.amount),
-            _ => jiff::Span::new().try_years(self.amount),
-        };
-        let start = jiff::Timestamp::from_microsecond(at).map(|start| start.to_zoned(zone.clone()));
-        let end = start.and_then(|start| start.checked_add(span?));
-        // What ends after the end of all calendars has no end.
-        end.map_or(i64::MAX, |end| end.timestamp().as_microsecond())
+        later(Timestamp::from_micros(at), self.amount, self.unit, zone).map_or(i64::MAX, Timestamp::as_micros)
     }
 }

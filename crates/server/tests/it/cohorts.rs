@@ -289,6 +289,10 @@ fn static_cohorts_are_filled_by_id_and_from_files() {
         assert_eq!(members(&server, &made.1["id"]), expected, "{file}");
     }
     assert_eq!(upload(&server, "").0, 400);
+    let mut long = "x".repeat(99);
+    long.push('\n');
+    let long = format!("u0\n{}u3\n", long.repeat(30_000));
+    assert_eq!(members(&server, &upload(&server, &long).1["id"]), ["u0", "u3"], "a file of 3 MB");
     let dynamic = cohort_of(&server, json!({"type": "person", "key": "age", "value": 1}));
     let path = format!("/api/projects/1/cohorts/{}/add_persons_to_static_cohort/", dynamic["id"]);
     assert_eq!(server.patch(&path, &add).status, 400);
