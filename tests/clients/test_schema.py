@@ -48,6 +48,8 @@ def fill(server):
     ]
     actions = [server.post("/api/projects/1/actions/", {"name": "a", "steps": [{"event": "e1"}]})]
     server.wait_until_ingested()
+    asked = {"query": {"kind": "HogQLQuery", "query": "SELECT event, count() FROM events GROUP BY event"}, "refresh": "async"}
+    queries = [server.post("/api/projects/1/query/", asked)["query_status"]["id"]]
     # The key it works with must live: what is done to a key is done to another one.
     spare = server.post("/api/personal_api_keys/", {"label": "spare", "scopes": ["query:read"]})["id"]
 
@@ -61,6 +63,7 @@ def fill(server):
         "property_definitions": [row["id"] for row in listed("property_definitions")],
         "cohorts": [str(row["id"]) for row in cohorts],
         "actions": [str(row["id"]) for row in actions],
+        "query": queries,
     }
     return names, spare
 

@@ -61,6 +61,18 @@ def test_node_sends_again_after_503_and_nothing_is_doubled(server, mode):
     check_node(server, "posthog-node")
 
 
+@needs_node
+def test_node_sends_less_at_a_time_after_413_and_nothing_is_lost_or_doubled(server):
+    relay = Relay(server.url, failures=0)
+    told = run("events.mjs", "posthog-node", relay.url, TOKEN, POSTHOG_CAPTURE_MODE="v0", TOO_LARGE="1")
+    statuses = [status for _, status in relay.captures]
+    relay.close()
+    # From a full batch to the one event that is too large: 100, 50, 25, 12, 6, 3, 1.
+    assert statuses.count(413) == 7 and set(statuses) == {200, 413}, statuses
+    assert any("413" in complaint for complaint in told["complaints"]), told["complaints"]
+    check_node(server, "posthog-node")
+
+
 # What the snippet does, in our own words: remember calls until the library is there and takes over.
 SNIPPET = """
 <script>
