@@ -1,4 +1,4 @@
-//! Measures what a Hedgerow costs: throughput against a bare floor, processor time, memory, start-up, size.
+//! Measures what a Hedgerow costs: throughput against a bare floor, processor time, lag, memory, start-up, size.
 //!
 //! `make bench` runs `bench capture`, which starts the servers it compares as processes of their own: the release
 //! binary, and this same program as `bench floor`. Nothing of the product is linked in but the event log, which the
