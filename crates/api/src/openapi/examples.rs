@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(with_bodies.len(), 8, "{with_bodies:?}");
         let parameters: BTreeSet<&str> = operations
             .iter()
-            .flat_map(|operation| operation.query.iter().map(|param| (operation, param.name)))
+            .flat_map(|operation| operation.query.iter().map(move |param| (operation, param.name)))
             .filter(|(operation, name)| !of_parameter(&operation.id, name).is_empty())
             .map(|(_, name)| name)
             .collect();
