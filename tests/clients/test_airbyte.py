@@ -115,8 +115,8 @@ def test_two_projects_are_copied_whole_and_then_what_is_new(server, tmp_path):
     sent = {project: list(history(project, start)) for project in EVENTS}
     for project, events in sent.items():
         send(server, tokens[project], events)
-    cohorts = {cohort(server, project, f"c{number}", number) for project in EVENTS for number in (10, 20, 30)}
     server.wait_until_ingested()
+    cohorts = {cohort(server, project, f"c{number}", number) for project in EVENTS for number in (10, 20, 30)}
 
     source = Source(tmp_path, server.url, start - datetime.timedelta(days=1))
     [check] = source.run("check")["CONNECTION_STATUS"]

@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields;
 use crate::guard::{Need, negotiate};
-use crate::operations::{Operation, Param, ParamKind, RequestBody, operations};
+use crate::operations::{Operation, Param, ParamKind, RequestBody, Shape, operations};
 
 /// What an OpenAPI document calls itself.
 pub(crate) const CONTENT_TYPE: &str = "application/vnd.oai.openapi+json";
@@ -33,7 +33,7 @@ pub(crate) fn document(operations: &[Operation]) -> Value {
     for operation in operations {
         let path = paths.entry(format!("{}/", operation.path)).or_default();
         path.insert(operation.method.as_str().to_lowercase(), describe(operation));
-        if let Some(shape) = &operation.answer.shape {
+        for shape in operation.answer.shape.iter().chain(&operation.answer.later) {
             schemas.extend(shape.nested.iter().cloned());
             schemas.insert(shape.name.clone(), shape.schema.clone());
         }
@@ -119,7 +119,7 @@ fn responses(operation: &Operation) -> Value {
     let answer = &operation.answer;
     let mut done = match &answer.shape {
         Some(shape) => {
-            let one = json!({"$ref": format!("#/components/schemas/{}", shape.name)});
+            let one = reference(shape);
             let schema = if shape.is_list { json!({"type": "array", "items": one}) } else { one };
             json!({"description": "Done.", "content": {answer.content_type: {"schema": schema}}})
         }
@@ -132,6 +132,10 @@ fn responses(operation: &Operation) -> Value {
         content.insert("text/csv".to_owned(), json!({"schema": {"type": "string"}}));
     }
     responses.insert(answer.status.to_string(), done);
+    if let Some(shape) = &answer.later {
+        let content = json!({"application/json": {"schema": reference(shape)}});
+        responses.insert("202".to_owned(), json!({"description": "It is being done.", "content": content}));
+    }
     let mut refusals = vec![(400, "The request is not valid.")];
     if operation.rule.need != Need::Nothing {
         refusals.push((401, "There is no valid key."));
@@ -150,6 +154,10 @@ fn responses(operation: &Operation) -> Value {
         responses.insert(status.to_string(), json!({"description": description, "content": content}));
     }
     Value::Object(responses)
+}
+
+fn reference(shape: &Shape) -> Value {
+    json!({"$ref": format!("#/components/schemas/{}", shape.name)})
 }
 
 /// Names in braces.

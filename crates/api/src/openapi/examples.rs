@@ -64,6 +64,10 @@ pub(super) fn of_body(operation: &str) -> Vec<(&'static str, Value)> {
                 question(json!({"kind": "TrendsQuery", "series": [{"kind": "EventsNode", "event": "$pageview"}],
                     "dateRange": {"date_from": "-7d"}})),
             ),
+            (
+                "in the background",
+                json!({"query": {"kind": "HogQLQuery", "query": "SELECT count() FROM events"}, "refresh": "async"}),
+            ),
         ],
         _ => Vec::new(),
     }
