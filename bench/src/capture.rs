@@ -89,6 +89,22 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
     empty(&plan.dir)
 }
 
+/// Measures and reports the lag alone.
+///
+/// # Errors
+///
+/// When the server fails, or an acknowledged event cannot be read.
+pub(crate) fn run_lag(flags: &Flags) -> anyhow::Result<()> {
+    let hedgerow = flags.path("hedgerow", "target/release/hedgerow");
+    let dir = flags.path("dir", "target/bench-data");
+    let length = Duration::from_secs(flags.number("seconds", LAG.as_secs())?);
+    empty(&dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let lag = runtime.block_on(lag::measure(&hedgerow, &dir.join("lag"), length))?;
+    report::print(&report::lag(&lag))?;
+    empty(&dir)
+}
+
 async fn measure(plan: &Plan) -> anyhow::Result<Findings> {
     empty(&plan.dir)?;
     let sync = sync_time(&plan.dir)?;

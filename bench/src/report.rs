@@ -192,7 +192,8 @@ fn afterwards(cases: &[Compared]) -> String {
     )
 }
 
-fn lag(lag: &Lag) -> String {
+/// The lag from acknowledged to listed.
+pub(crate) fn lag(lag: &Lag) -> String {
     let milliseconds = |percent| f64::from(stats::percentile(&lag.lags_us, percent)) / 1e3;
     let rate = lag.events as f64 / lag.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
     let table = table(
