@@ -48,7 +48,7 @@ async fn accept(app: &App, peer: SocketAddr, headers: &HeaderMap, body: Body) ->
     })?;
     let parts = read(headers, unpacked).await?;
     let borrowed: Vec<Part<'_>> = parts.iter().map(FormPart::borrowed).collect();
-    let body = Bytes::from(ai::assembled(token, &borrowed)?);
+    let body = Bytes::from(super::on_worker(body.len(), || ai::assembled(token, &borrowed))?);
     let request = capture::Request {
         endpoint: Endpoint::Event,
         query: "",
