@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, integer, nullable, optional, required, text};
+use crate::fields::{Field, Kind, duration_seconds, duration_text, integer, nullable, optional, required, text};
 use crate::paging::Page;
 use crate::wire::{Json, timestamp_text_z, write_json};
 
@@ -33,6 +33,8 @@ pub(crate) const FIELDS: &[Field] = &[
     nullable("modifiers", Kind::Object),
     optional("anonymize_ips", Kind::Flag),
     nullable("event_retention_days", Kind::Integer(1, RETENTION_DAYS_MAX)),
+    nullable("drop_events_older_than", Kind::Duration),
+    nullable("cookieless_server_hash_mode", Kind::Integer(0, 1)),
 ];
 
 /// A project as lists show it.
@@ -72,6 +74,10 @@ pub(crate) struct ProjectDetailed {
     modifiers: Json,
     /// For how many days events are kept; null is for ever.
     event_retention_days: Option<u32>,
+    /// Events that arrive so long after they happened are dropped, as `days hh:mm:ss`; null and zero drop none.
+    drop_events_older_than: Option<String>,
+    /// Visitors without cookies: 0 drops their events, 1 gives each an id that lasts for a day.
+    cookieless_server_hash_mode: u8,
 }
 
 /// A page of projects.
@@ -155,6 +161,12 @@ fn change(project: &mut Project, body: &Value) -> Result<(), ApiError> {
     if body.get("event_retention_days").is_some() {
         settings.retention_days = integer(body, "event_retention_days").and_then(|days| u32::try_from(days).ok());
     }
+    if let Some(age) = body.get("drop_events_older_than") {
+        settings.drop_older_than_seconds = duration_seconds(age);
+    }
+    if body.get("cookieless_server_hash_mode").is_some() {
+        settings.takes_cookieless = integer(body, "cookieless_server_hash_mode") == Some(1);
+    }
     Ok(())
 }
 
@@ -211,5 +223,7 @@ fn detailed(project: &Project) -> ProjectDetailed {
         person_display_name_properties: settings.person_display_name_properties.as_deref().map(Json::of),
         modifiers: Json::from(serde_json::json!({"personsOnEventsMode": settings.persons_on_events_mode})),
         event_retention_days: settings.retention_days,
+        drop_events_older_than: settings.drop_older_than_seconds.map(duration_text),
+        cookieless_server_hash_mode: u8::from(settings.takes_cookieless),
     }
 }

@@ -23,38 +23,45 @@ use crate::wire::{json_text, write_json};
 
 pub(crate) use status::Queries;
 
-pub(crate) const FIELDS: &[Field] = &[required("query", Kind::Object), optional("client_query_id", Kind::Text(200))];
+pub(crate) const FIELDS: &[Field] = &[
+    required("query", Kind::Object),
+    optional("client_query_id", Kind::Text(200)),
+    optional("refresh", Kind::Any),
+    optional("async", Kind::Any),
+];
 pub(crate) const UPGRADE_FIELDS: &[Field] = &[required("query", Kind::Object)];
 
-/// An answer: rows with their columns, and how they came about.
+/// An answer: rows with their columns, or the results of a chart, and how they came about. What an answer is not made of
+/// is not in it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueryAnswer {
-    columns: Vec<String>,
-    #[schema(value_type = Vec<Value>)]
-    types: Value,
-    #[schema(value_type = Vec<Value>)]
+    columns: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<Value>>)]
+    types: Option<Value>,
+    /// A list, but for some kinds of charts; null when only an answer from before is asked for and there is none.
+    #[schema(value_type = Value)]
     results: Value,
-    hogql: String,
-    timezone: String,
+    hogql: Option<String>,
+    timezone: Option<String>,
     /// The text of the question, where it has one.
     query: Option<String>,
     /// What the engine does, in words.
-    clickhouse: String,
+    clickhouse: Option<String>,
     #[serde(rename = "hasMore")]
     has_more: Option<bool>,
     limit: Option<u64>,
     offset: Option<u64>,
-    #[schema(value_type = Vec<Object>)]
-    timings: Value,
-    #[schema(value_type = Object)]
-    modifiers: Value,
+    #[schema(value_type = Option<Vec<Object>>)]
+    timings: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    modifiers: Option<Value>,
     error: Option<String>,
     explain: Option<String>,
     metadata: Option<String>,
     query_status: Option<String>,
     cache_key: Option<String>,
     is_cached: bool,
-    last_refresh: String,
+    last_refresh: Option<String>,
 }
 
 /// Whether questions may be asked.

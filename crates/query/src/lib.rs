@@ -33,6 +33,6 @@ pub use filter::{Filter, FilterError, Parsed};
 pub use store::TimeRange;
 
 pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
-pub use persons::PersonCounts;
+pub use persons::{PersonCounts, PersonTimes};
 pub use scan::{Conditions, PersonKey};
 pub use values::{Subject, ValuesQuery};

@@ -262,7 +262,8 @@ fn queries() -> Vec<Operation> {
             .named(TAG, "query_create", "Answers a question in HogQL.")
             .own_formats()
             .takes(query::FIELDS)
-            .answers::<query::QueryAnswer>(200),
+            .answers::<query::QueryAnswer>(200)
+            .or_later::<query::QueryStatusAnswer>(),
         within(Method::POST, "query/check_auth_for_async", reads, query::check_auth)
             .named(TAG, "query_check_auth_for_async_create", "Whether questions may be asked.")
             .answers::<query::QueryUser>(200),

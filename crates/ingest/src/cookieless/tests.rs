@@ -9,7 +9,7 @@ const NOON: &str = "2026-01-01T11:00:00Z";
 
 fn world() -> World {
     let world = World::new();
-    world.meta.set_ingestion_rules(PROJECT, None, true).unwrap();
+    world.settings(|settings| settings.takes_cookieless = true);
     world
 }
 
