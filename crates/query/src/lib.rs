@@ -31,7 +31,7 @@ pub use export::{ExportQuery, Output};
 pub use filter::{Filter, FilterError, Parsed};
 pub use store::TimeRange;
 
-pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
+pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Pages, Position};
 pub use persons::PersonCounts;
 pub use scan::{Conditions, PersonKey};
 pub use values::{Subject, ValuesQuery};

@@ -7,12 +7,13 @@
 //! there are threads, so memory grows with threads and not with parts.
 
 mod conditions;
+mod read;
 mod scan;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
@@ -23,6 +24,8 @@ use store::{Column, Document, PropertyKey, Snapshot};
 
 use crate::plan;
 use crate::scan::Narrowed;
+
+pub(crate) use read::Reader;
 
 /// The column of all properties, as JSON.
 pub(crate) const PROPERTIES: &str = "properties";
@@ -69,9 +72,9 @@ pub(crate) enum Source {
 }
 
 impl Property {
-    /// The event's property `key`.
-    pub(crate) fn new(key: &str, form: Form) -> Self {
-        Self { key: PropertyKey::of_event(key), form }
+    /// The property `key` of `document`.
+    pub(crate) fn new(document: Document, key: &str, form: Form) -> Self {
+        Self { key: PropertyKey::new(document, key), form }
     }
 
     /// What the column of this property is called.
@@ -93,15 +96,20 @@ impl Property {
 /// The table of `snapshot` with columns for `properties`, for the builder of a plan that runs in at most `partitions`
 /// partitions.
 pub(crate) fn source(snapshot: Snapshot, properties: Vec<Property>, partitions: usize) -> Arc<dyn TableSource> {
-    let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
-    sources.push(Source::Properties);
-    sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
-    let schema = Arc::new(Schema::new(sources.iter().map(Source::field).collect::<Vec<_>>()));
+    let Reader { schema, sources } = Reader::of(columns(properties));
     provider_as_source(Arc::new(EventsTable { schema, sources, snapshot, partitions }))
 }
 
+/// Every column of the table.
+pub(crate) fn columns(properties: Vec<Property>) -> Vec<Source> {
+    let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
+    sources.push(Source::Properties);
+    sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
+    sources
+}
+
 impl Source {
-    fn field(&self) -> Arc<Field> {
+    pub(crate) fn field(&self) -> Arc<Field> {
         match self {
             Self::Stored(column) => column.field(),
             Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
@@ -138,11 +146,10 @@ impl TableProvider for EventsTable {
         let asked = Narrowed::new(conditions::of(filters), &self.snapshot);
         let all: Vec<usize> = (0..self.sources.len()).collect();
         let places = projection.unwrap_or(&all);
-        let schema = Arc::new(self.schema.project(places)?);
-        let sources = places.iter().filter_map(|place| self.sources.get(*place).cloned()).collect();
+        let reader = Reader::of(places.iter().filter_map(|place| self.sources.get(*place).cloned()).collect());
         let overlaps = |part: &&store::Part| part.time_range().overlaps(asked.conditions.range);
         let parts = self.snapshot.parts().iter().filter(overlaps).cloned().collect();
-        Ok(Arc::new(scan::EventsScan::new(parts, self.partitions, schema, sources, asked, limit)))
+        Ok(Arc::new(scan::EventsScan::new(parts, self.partitions, reader, asked, limit)))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

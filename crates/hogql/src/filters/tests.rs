@@ -123,7 +123,7 @@ fn an_action_is_any_of_its_steps() {
     let url = ActionStep { url: Some(("/a_b".to_owned(), Matching::Contains)), ..step("$pageview") };
     let action = Action { id: 1, name: "buy".to_owned(), steps: vec![step("purchase"), url] };
     let context = context();
-    let mut compiler = super::Compiler { context: &context, subject: Subject::Events, notices: Vec::new() };
+    let mut compiler = super::Compiler::new(&context, Subject::Events);
     let condition = crate::actions::condition(&action, &mut compiler).unwrap();
     assert_eq!(
         print_expr(&condition, Style::Operators),

@@ -156,8 +156,8 @@ fn choice(scope: &Scope, pairs: &[&Expr], otherwise: &Expr, ty: &Type) -> Result
 /// `inner` as a double, NULL where it is none.
 fn real(scope: &Scope, inner: &Expr) -> Result<Df> {
     if let Kind::Property { document, path, keep_escapes: false } = &inner.kind
-        && let (Kind::Column { relation, .. }, [Step::Key(key)]) = (&document.kind, path.as_slice())
-        && let Some(raw) = scope.properties.get(&(*relation, key.clone(), Form::Real))
+        && let (Kind::Column { relation, name }, [Step::Key(key)]) = (&document.kind, path.as_slice())
+        && let Some(raw) = scope.properties.get(&(*relation, name.clone(), key.clone(), Form::Real))
     {
         return Ok(raw.expr.clone());
     }

@@ -112,11 +112,10 @@ impl Scope {
 
     fn property(&self, document: &Expr, path: &[Step], keep_escapes: bool) -> Result<Raw> {
         if let (Kind::Column { relation, name }, [Step::Key(key), rest @ ..]) = (&document.kind, path)
-            && name.as_ref() == crate::table::PROPERTIES
             && !keep_escapes
         {
             let form = if rest.is_empty() { Form::Shown } else { Form::Json };
-            if let Some(raw) = self.properties.get(&(*relation, key.clone(), form)) {
+            if let Some(raw) = self.properties.get(&(*relation, name.clone(), key.clone(), form)) {
                 if rest.is_empty() {
                     return Ok(raw.clone());
                 }

@@ -28,7 +28,7 @@ use crate::QueryError;
 use crate::engine::{Core, Engine, Running};
 
 /// A query and everything it reads beside stored events.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// Whose events.
     pub project: ProjectId,
@@ -246,7 +246,7 @@ fn plan(
 }
 
 /// Evaluates every subquery in an expression, inner ones first.
-async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
+pub(super) async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
     let before = Before::of(&request.query);
     let mut answers = Answers { now_micros: request.now_micros, ..Answers::default() };
     for (cohort, persons) in &request.cohorts {

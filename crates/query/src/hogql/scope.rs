@@ -43,8 +43,8 @@ pub(super) struct Answers {
 pub(super) struct Scope {
     pub(super) answers: Arc<Answers>,
     pub(super) columns: HashMap<(RelationId, Name), Raw>,
-    /// Properties that have columns of their own.
-    pub(super) properties: HashMap<(RelationId, Name, Form), Raw>,
+    /// Properties that have columns of their own, by the column of their document.
+    pub(super) properties: HashMap<(RelationId, Name, Name, Form), Raw>,
     /// Arguments of lambdas.
     pub(super) variables: HashMap<Name, Raw>,
     /// Expressions that an earlier step of the plan has computed: keys, aggregates, windows.

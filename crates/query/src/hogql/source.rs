@@ -15,11 +15,26 @@ use super::planner::Planner;
 use super::scope::{Raw, Scope};
 use super::select::output;
 use super::types::arrow_type;
-use super::usage::Usage;
+use super::usage::{Usage, document_of};
 use super::{refuse, rows};
 use crate::table::{self, Property};
 
-fn relation(id: RelationId) -> String {
+/// The properties of events that are read, each with the column of its document and its key.
+pub(super) fn properties(id: RelationId, usage: &Usage) -> Vec<(Name, Name, Property)> {
+    let wanted = usage.get(&id).into_iter().flatten();
+    wanted
+        .filter_map(|(document, key, form)| {
+            let property = Property::new(document_of(document)?, key, *form);
+            Some((Arc::clone(document), Arc::clone(key), property))
+        })
+        .collect()
+}
+
+fn own(properties: &[(Name, Name, Property)]) -> Vec<Property> {
+    properties.iter().map(|(_, _, property)| property.clone()).collect()
+}
+
+pub(super) fn relation(id: RelationId) -> String {
     format!("r{}", id.0)
 }
 
@@ -58,19 +73,34 @@ impl Planner<'_> {
     }
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
-        let mut properties = Vec::new();
-        for (key, form) in usage.get(&id).into_iter().flatten() {
-            let property = Property::new(key, *form);
-            let raw = Raw::new(column(id, &property.name()), form.data_type());
-            scope.properties.insert((id, Arc::clone(key), *form), raw);
-            properties.push(property);
+        let properties = properties(id, usage);
+        let source = self.own(table::source(self.snapshot.clone(), own(&properties), self.partitions));
+        self.events_in_scope(id, properties, scope)?;
+        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
+        if sample.is_some() {
+            return refuse("SAMPLE is not available yet");
         }
-        let source = self.own(table::source(self.snapshot.clone(), properties, self.partitions));
-        let schema = source.schema();
+        Ok(plan)
+    }
+
+    /// Brings the columns of events into scope; returns all that their table has.
+    pub(super) fn events_in_scope(
+        &self,
+        id: RelationId,
+        properties: Vec<(Name, Name, Property)>,
+        scope: &mut Scope,
+    ) -> Result<Vec<table::Source>> {
+        for (document, key, property) in &properties {
+            let raw = Raw::new(column(id, &property.name()), property.form.data_type());
+            scope.properties.insert((id, Arc::clone(document), Arc::clone(key), property.form), raw);
+        }
+        let columns = table::columns(properties.into_iter().map(|(_, _, property)| property).collect());
         for (name, _) in hogql::schema::columns(Table::Events, self.zone) {
             let stored = name.strip_prefix('$').unwrap_or(name);
-            let kind = schema.field_with_name(stored)?.data_type().clone();
-            let mut raw = Raw::new(column(id, stored), kind);
+            let Some(field) = columns.iter().map(table::Source::field).find(|field| field.name() == stored) else {
+                return refuse(format!("events have no column {name}"));
+            };
+            let mut raw = Raw::new(column(id, stored), field.data_type().clone());
             if name.starts_with('$') {
                 // A group that an event does not have.
                 let text = super::expr::fitted(raw, &DataType::Utf8);
@@ -78,11 +108,7 @@ impl Planner<'_> {
             }
             scope.columns.insert((id, Name::from(name)), raw);
         }
-        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
-        if sample.is_some() {
-            return refuse("SAMPLE is not available yet");
-        }
-        Ok(plan)
+        Ok(columns)
     }
 
     fn table(&self, id: RelationId, table: Table, scope: &mut Scope) -> Result<LogicalPlan> {

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hogql::resolved::{Body, Expr, Kind, Members, Query, RelationId, Select, Source, Step, Table};
 use hogql::types::Name;
+use store::Document;
 
+use crate::plan::column::PERSON_PROPERTIES;
 use crate::table::{Form, PROPERTIES};
 
-/// The properties read of each relation, from its column `properties`.
-pub(super) type Usage = BTreeMap<RelationId, BTreeSet<(Name, Form)>>;
+/// The properties read of each relation: the column their document is in, their key, and what of them is wanted.
+pub(super) type Usage = BTreeMap<RelationId, BTreeSet<(Name, Name, Form)>>;
 
 /// What `select` reads, subqueries apart.
 pub(super) fn of(select: &Select) -> Usage {
@@ -18,16 +20,16 @@ pub(super) fn of(select: &Select) -> Usage {
 }
 
 fn read(expr: &Expr, usage: &mut Usage) {
-    let mut note = |relation: RelationId, key: &Name, form| {
-        usage.entry(relation).or_default().insert((key.clone(), form));
+    let mut note = |(relation, document): (RelationId, &Name), key: &Name, form| {
+        usage.entry(relation).or_default().insert((document.clone(), key.clone(), form));
     };
-    if let Some((relation, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
-        note(relation, key, Form::Real);
+    if let Some((owner, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
+        note(owner, key, Form::Real);
         return;
     }
     match own_property(expr) {
-        Some((relation, [Step::Key(key)])) => note(relation, key, Form::Shown),
-        Some((relation, [Step::Key(key), ..])) => note(relation, key, Form::Json),
+        Some((owner, [Step::Key(key)])) => note(owner, key, Form::Shown),
+        Some((owner, [Step::Key(key), ..])) => note(owner, key, Form::Json),
         _ => expr.operands(&mut |operand| read(operand, usage)),
     }
 }
@@ -43,11 +45,20 @@ fn is_real(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// The relation and path, if `expr` reads a property of a relation's own `properties`.
-fn own_property(expr: &Expr) -> Option<(RelationId, &[Step])> {
+/// The relation, the column of the document and the path in it, if `expr` reads a property of a relation's own documents.
+pub(super) fn own_property(expr: &Expr) -> Option<((RelationId, &Name), &[Step])> {
     let Kind::Property { document, path, keep_escapes: false } = &expr.kind else { return None };
     match &document.kind {
-        Kind::Column { relation, name } if name.as_ref() == PROPERTIES => Some((*relation, path)),
+        Kind::Column { relation, name } if document_of(name).is_some() => Some(((*relation, name), path)),
+        _ => None,
+    }
+}
+
+/// Which document the column called `name` holds.
+pub(super) fn document_of(name: &str) -> Option<Document> {
+    match name {
+        PROPERTIES => Some(Document::Event),
+        PERSON_PROPERTIES => Some(Document::Person),
         _ => None,
     }
 }

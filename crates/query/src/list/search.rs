@@ -13,6 +13,8 @@ use uuid::Uuid;
 use super::{Bound, EventsQuery, Order, Position};
 use crate::QueryError;
 use crate::engine::Core;
+use crate::filter::Filter;
+use crate::hogql::Condition;
 use crate::scan::{self, Cancelled, Conditions, Narrowed};
 
 /// One row of the answer: its place in the order, and where it is.
@@ -25,20 +27,26 @@ pub(super) struct Found {
     pub(super) row: u32,
 }
 
-/// The first rows that `query` asks for, in order: up to the end of its page and one more, and those that stand at the
-/// same place as the last of them.
-pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery) -> Result<Vec<Found>, QueryError> {
+/// The first rows that `query` asks for and that meet its `condition`, in order: up to the end of its page and one more, and
+/// those that stand at the same place as the last of them.
+pub(super) async fn first(
+    core: &Core,
+    snapshot: &Snapshot,
+    query: &EventsQuery,
+    condition: Option<Arc<Condition>>,
+) -> Result<Vec<Found>, QueryError> {
     let wanted = query.offset.saturating_add(query.limit).saturating_add(1);
     let range = range_of(query);
     let conditions = Conditions {
         range,
-        events: query.event.clone().map(|event| vec![event]),
+        events: events_of(query, condition.as_deref()),
         distinct_id: query.distinct_id.clone(),
         person: query.person,
-        filter: query.filter.clone(),
+        filter: Filter::default(),
     };
     let search = Arc::new(Search {
         asked: Narrowed::new(conditions, snapshot),
+        condition,
         order: query.order,
         after: query.after,
         before: query.before,
@@ -71,6 +79,7 @@ pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery)
 /// What the threads of one search share.
 struct Search {
     asked: Narrowed,
+    condition: Option<Arc<Condition>>,
     order: Order,
     after: Option<Bound>,
     before: Option<Bound>,
@@ -103,6 +112,16 @@ fn range_of(query: &EventsQuery) -> TimeRange {
     TimeRange { first, last }
 }
 
+/// The event names that are asked for; none means any.
+fn events_of(query: &EventsQuery, condition: Option<&Condition>) -> Option<Vec<String>> {
+    let implied = condition.and_then(Condition::events);
+    match (&query.event, implied) {
+        (Some(event), None) => Some(vec![event.clone()]),
+        (Some(event), Some(names)) => Some(names.iter().filter(|name| *name == event).cloned().collect()),
+        (None, names) => names.map(<[String]>::to_vec),
+    }
+}
+
 /// The parts in `range`, those with the first rows first.
 fn in_order(snapshot: &Snapshot, range: TimeRange, order: Order) -> Vec<(u32, Part)> {
     let in_range = |(_, part): &(u32, Part)| part.time_range().overlaps(range) && range.first <= range.last;
@@ -122,6 +141,11 @@ impl Search {
             return Ok(());
         }
         if !self.asked.may_be_in(part)? {
+            return Ok(());
+        }
+        if let Some(condition) = &self.condition
+            && !condition.may_be_in(part)?
+        {
             return Ok(());
         }
         for (chunk, at) in part.chunks()?.iter().zip(0..) {
@@ -145,9 +169,16 @@ impl Search {
 
     /// The rows of `chunk` that may be among the best: no more than wanted, and those at the instant of the last.
     fn candidates(&self, chunk: &Chunk) -> Result<Selection, QueryError> {
-        let rows = scan::narrow_within(chunk, &self.asked, self.range(), chunk.live().clone())?;
+        let mut rows = chunk.live().clone();
+        if let Some(condition) = &self.condition {
+            rows = condition.likely(chunk, rows)?;
+        }
+        rows = scan::narrow_within(chunk, &self.asked, self.range(), rows)?;
         // Before the best are chosen: rows beyond a bound must not take the place of others.
-        let rows = self.between(chunk, rows)?;
+        rows = self.between(chunk, rows)?;
+        if let Some(condition) = &self.condition {
+            rows = condition.narrow(chunk, rows)?;
+        }
         if rows.len() <= self.wanted {
             return Ok(rows);
         }

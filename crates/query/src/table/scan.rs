@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, internal_err};
+use datafusion::common::{Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use store::{Chunk, Column, Document, Part, Selection, StoreError};
+use store::{Part, Selection};
 
-use super::{Form, Source};
-use crate::engine::BATCH_ROWS;
-use crate::error::ReadFailure;
-use crate::hogql::property;
+use super::read::{Reader, failed};
 use crate::scan::{self, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
@@ -33,8 +28,7 @@ pub(super) struct EventsScan {
 /// What is read of each part.
 #[derive(Debug)]
 struct Work {
-    schema: SchemaRef,
-    sources: Vec<Source>,
+    reader: Reader,
     asked: Narrowed,
     limit: Option<usize>,
 }
@@ -43,8 +37,7 @@ impl EventsScan {
     pub(super) fn new(
         parts: Vec<Part>,
         partitions: usize,
-        schema: SchemaRef,
-        sources: Vec<Source>,
+        reader: Reader,
         asked: Narrowed,
         limit: Option<usize>,
     ) -> Self {
@@ -54,19 +47,19 @@ impl EventsScan {
             dealt[at % count].push(part);
         }
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
+            EquivalenceProperties::new(Arc::clone(&reader.schema)),
             Partitioning::UnknownPartitioning(count),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        let work = Work { schema, sources, asked, limit };
+        let work = Work { reader, asked, limit };
         Self { partitions: dealt, properties: Arc::new(properties), work: Arc::new(work) }
     }
 }
 
 impl DisplayAs for EventsScan {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let columns: Vec<_> = self.work.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let columns: Vec<_> = self.work.reader.schema.fields().iter().map(|field| field.name().as_str()).collect();
         let parts: usize = self.partitions.iter().map(Vec::len).sum();
         write!(f, "EventsScan: parts={parts}, columns=[{}]", columns.join(", "))
     }
@@ -100,7 +93,7 @@ impl ExecutionPlan for EventsScan {
         let Some(parts) = self.partitions.get(partition).cloned() else {
             return internal_err!("a scan of events has no partition {partition}");
         };
-        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.work.schema), READ_AHEAD);
+        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.work.reader.schema), READ_AHEAD);
         let (output, work) = (stream.tx(), Arc::clone(&self.work));
         stream.spawn_blocking(move || {
             let mut left = work.limit.unwrap_or(usize::MAX);
@@ -113,10 +106,10 @@ impl ExecutionPlan for EventsScan {
                 }
                 for chunk in part.chunks().map_err(failed)? {
                     let rows = scan::narrow(&chunk, &work.asked).map_err(failed)?;
-                    for slice in rows.chunks(work.slice_rows()) {
+                    for slice in rows.chunks(work.reader.slice_rows()) {
                         let slice = first(slice, left);
                         left -= slice.len();
-                        if !slice.is_empty() && output.blocking_send(work.read(&chunk, &slice)).is_err() {
+                        if !slice.is_empty() && output.blocking_send(work.reader.read(&chunk, &slice)).is_err() {
                             return Ok(());
                         }
                     }
@@ -128,53 +121,7 @@ impl ExecutionPlan for EventsScan {
     }
 }
 
-impl Work {
-    /// Rows read at once: many of narrow columns, few where whole objects come along.
-    fn slice_rows(&self) -> usize {
-        let is_wide = |source: &Source| {
-            matches!(source, Source::Properties | Source::Stored(Column::PersonProperties | Column::ElementsChain))
-        };
-        if self.sources.iter().any(is_wide) { BATCH_ROWS } else { 8 * BATCH_ROWS }
-    }
-
-    fn read(&self, chunk: &Chunk, rows: &Selection) -> Result<RecordBatch> {
-        let stored: Vec<Column> = self
-            .sources
-            .iter()
-            .filter_map(|source| match source {
-                Source::Stored(column) => Some(*column),
-                _ => None,
-            })
-            .collect();
-        let mut stored = chunk.read(&stored, rows).map_err(failed)?.into_iter();
-        let mut columns = Vec::with_capacity(self.sources.len());
-        for source in &self.sources {
-            let column: Option<ArrayRef> = match source {
-                Source::Stored(_) => stored.next(),
-                Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
-                Source::Property(property) => {
-                    let values = chunk.property(&property.key, rows).map_err(failed)?;
-                    Some(match property.form {
-                        Form::Text => Arc::new(scan::texts(&values)?),
-                        Form::Number => Arc::new(scan::numbers(&values)),
-                        Form::Shown => Arc::new(property::shown(&values)?),
-                        Form::Real => Arc::new(property::real(&values)),
-                        Form::Json => Arc::new(property::json(&values)),
-                    })
-                }
-            };
-            columns.extend(column);
-        }
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
-    }
-}
-
 /// The first `limit` of `rows`.
 fn first(rows: Selection, limit: usize) -> Selection {
     if rows.len() <= limit { rows } else { rows.chunks(limit).into_iter().next().unwrap_or_default() }
-}
-
-fn failed(error: StoreError) -> DataFusionError {
-    DataFusionError::External(Box::new(ReadFailure(error.into())))
 }

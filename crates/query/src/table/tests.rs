@@ -23,8 +23,9 @@ fn stored() -> Stored {
 }
 
 fn plan(condition: Expr, columns: &[&str]) -> LogicalPlan {
-    let properties =
-        ["n", "s", "mixed"].iter().flat_map(|key| [Form::Text, Form::Number].map(|form| Property::new(key, form)));
+    let properties = ["n", "s", "mixed"]
+        .iter()
+        .flat_map(|key| [Form::Text, Form::Number].map(|form| Property::new(store::Document::Event, key, form)));
     LogicalPlanBuilder::scan("events", source(stored().snapshot(), properties.collect(), 2), None)
         .unwrap()
         .filter(condition)
