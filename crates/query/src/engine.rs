@@ -20,7 +20,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
 use store::Store;
@@ -213,7 +213,7 @@ impl Core {
         let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
         let simplifier = ExprSimplifier::new(context);
         let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
-        create_physical_expr(&expr, schema, self.session.execution_props())
+        self.session.create_physical_expr(expr, schema)
     }
 
     /// What `plan` does, in words.

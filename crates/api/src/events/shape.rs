@@ -20,7 +20,7 @@ use crate::wire::{Json, timestamp_text};
 /// An event, as lists and retrieval show it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventShape {
-    id: Uuid,
+    id: String,
     distinct_id: String,
     #[schema(value_type = Object)]
     properties: Json,

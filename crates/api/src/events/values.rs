@@ -75,7 +75,7 @@ fn is_hidden(app: &App, project: ProjectId, key: &str) -> Result<bool, ApiError>
     let query =
         PropertyDefinitionQuery { names: vec![key.to_owned()], ..PropertyDefinitionQuery::all(PropertyKind::Event, 1) };
     let (definitions, _) = app.meta.property_definitions(project, &query)?;
-    Ok(definitions.iter().any(|definition| definition.name == key && definition.hidden))
+    Ok(definitions.iter().any(|definition| definition.name == key && definition.about.hidden))
 }
 
 /// The first and the last instant of the window: from seven days ago to the end of today, in the project's zone.

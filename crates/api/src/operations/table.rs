@@ -13,6 +13,7 @@ use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi,
 const LIMIT: Param = param("limit", ParamKind::Integer(0, 10_000), "Rows on a page (default 100, also for 0).");
 const OFFSET: Param = param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip.");
 const FORMAT: Param = param("format", ParamKind::Choice(&["json"]), "How to answer.");
+const CSV_FORMAT: Param = param("format", ParamKind::Choice(&["json", "csv"]), "How to answer.");
 
 const fn param(name: &'static str, kind: ParamKind, about: &'static str) -> Param {
     Param { name, kind, about, is_required: false }
@@ -153,7 +154,7 @@ fn events() -> Vec<Operation> {
         param("where", ParamKind::Json, "Conditions in HogQL, with select."),
         param("all", ParamKind::Flag, "Whether CSV holds the whole range instead of a page (default false)."),
         param("csv_safe", ParamKind::Flag, "Whether cells of CSV that look like formulas are defused (default false)."),
-        FORMAT,
+        CSV_FORMAT,
     ];
     vec![
         within(Method::GET, "events", reads, events::list)
@@ -178,7 +179,10 @@ fn events() -> Vec<Operation> {
         within(Method::GET, "events/{id}", reads, events::retrieve)
             .named("events", "events_retrieve", "Shows an event.")
             .class(LimitClass::Events)
-            .query(&[param("include_person", ParamKind::Flag, "Whether to show its person (default false)."), FORMAT])
+            .query(&[
+                param("include_person", ParamKind::Flag, "Whether to show its person (default false)."),
+                CSV_FORMAT,
+            ])
             .answers::<events::EventShape>(200)
             .or_csv(),
     ]
