@@ -292,7 +292,12 @@ impl Compiler<'_> {
                 let Subject::Groups(index) = self.subject else { return Ok(None) };
                 Target::property(&["properties"], key, types.group.get(&(index, key.to_owned())).copied())
             }
-            "session" if on_events => Target { value: field(["session", key]), ty: session_type(key), document: None },
+            "session" if on_events => {
+                // An event outside of sessions has none of their values, rather than nothing and zero.
+                let is_outside = call("empty", vec![field(["$session_id"])]);
+                let value = call("if", vec![is_outside, constant(Constant::Null), field(["session", key])]);
+                Target { value, ty: session_type(key), document: None }
+            }
             "session" | "" | "event" if self.subject == Subject::Sessions => {
                 Target { value: field([key]), ty: session_type(key), document: None }
             }

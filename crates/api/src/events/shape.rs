@@ -43,6 +43,7 @@ pub(crate) struct EventPerson {
 /// A page of whole events, or the columns that were selected.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[expect(dead_code, reason = "only described: pages are written as text")]
 pub(crate) enum EventsAnswer {
     Page {
         next: Option<String>,

@@ -319,9 +319,15 @@ pub(super) fn each(value: &Value) -> impl Iterator<Item = &Value> {
     values.iter().filter(|value| !value.is_null())
 }
 
-/// A JSON value as the text that properties are compared by.
+/// A JSON value as the text that properties are compared by: numbers in their shortest spelling.
 pub(super) fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().map_or_else(|| number.to_string(), |number| number.to_string())
+        }
+        other => other.to_string(),
+    }
 }
 
 fn number(value: &Value) -> Option<Expr> {

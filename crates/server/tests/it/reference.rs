@@ -254,8 +254,10 @@ fn cleaned(path: &str) -> String {
 /// Seconds of a date, a date and time, or a Unix time; all of January 2026.
 fn instant(text: &str) -> Option<f64> {
     const JANUARY: f64 = 1_767_225_600.0;
-    if let Some(unix) = number(text).filter(|unix| (1e9..1e10).contains(unix)) {
-        return Some(unix);
+    match number(text) {
+        Some(unix) if (1e9..1e10).contains(&unix) => return Some(unix),
+        Some(millis) if (1e12..1e13).contains(&millis) => return Some(millis / 1e3),
+        _ => {}
     }
     let rest = text.strip_prefix("2026-01-")?;
     let two = |from: usize| rest.get(from..from + 2).and_then(|digits| digits.parse::<f64>().ok());
