@@ -7,6 +7,7 @@ use hogql::context::{
     Action, ActionStep, Cohort, Filters, Limits, Matching, PathCleaning, PersonsOnEvents, PropertyType, Variable,
     WeekStart,
 };
+use hogql::filters::{FilterError, Subject};
 use meta::{Project, PropertyDefinitionQuery, PropertyKind};
 use serde_json::Value;
 
@@ -29,6 +30,13 @@ pub(crate) fn of_filters(app: &App, project: &Project) -> Result<Context, ApiErr
         PersonsOnEvents::parse(&project.settings.persons_on_events_mode).unwrap_or_default();
     context.limits = Limits::NONE;
     Ok(context)
+}
+
+/// Says what is wrong with filters on events that are to be kept, if they can never mean anything.
+pub(crate) fn check_filters(filters: &Value) -> Result<(), FilterError> {
+    // Whether a filter means something depends neither on the project nor on the time.
+    let context = Context::new(0, "UTC", jiff::Timestamp::UNIX_EPOCH);
+    hogql::filters::compile(filters, Subject::Events, &context).map(|_| ())
 }
 
 /// The context of `query`, asked about `project` with `body`.

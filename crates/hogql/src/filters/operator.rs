@@ -200,14 +200,16 @@ impl Compiler<'_> {
         if is_relative {
             at = at.round(ZonedDateTimeRound::new().smallest(Unit::Second).mode(RoundMode::Trunc)).unwrap_or(at);
         }
-        let value = match target.ty {
-            Some(PropertyType::DateTime) => target.value.clone(),
-            _ => call("toDateTime", vec![call("toString", vec![target.value.clone()])]),
+        let shown = call("toString", vec![target.value.clone()]);
+        let (value, is_date) = match target.ty {
+            Some(PropertyType::DateTime) => (target.value.clone(), truth(true)),
+            // Every date has a year or seconds in it; small numbers are none.
+            _ => (call("toDateTime", vec![shown.clone()]), compare(CompareOp::Regex, shown, string("[0-9]{4}"))),
         };
         let bare = text.trim().len() == 10 && !is_relative;
         let next =
             || at.checked_add(jiff::Span::new().days(1)).map_err(|_| FilterError(format!("'{text}' is not a date")));
-        Ok(match operator {
+        let condition = match operator {
             "is_date_before" => compare(CompareOp::Less, value, literal(&at)),
             "is_date_after" if bare => compare(CompareOp::GreaterEq, value, literal(&next()?)),
             "is_date_after" => compare(CompareOp::Greater, value, literal(&at)),
@@ -216,7 +218,8 @@ impl Compiler<'_> {
                 compare(CompareOp::Less, value, literal(&next()?)),
             ]),
             _ => equal(call("toUnixTimestamp", vec![value]), int(at.timestamp().as_second())),
-        })
+        };
+        Ok(and(vec![is_date, condition]))
     }
 
     /// The instant that a value means.
