@@ -15,6 +15,7 @@ mod implied;
 mod join;
 mod kernel;
 mod lambda;
+mod late;
 mod members;
 mod order;
 pub mod output;

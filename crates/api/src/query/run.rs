@@ -40,7 +40,7 @@ struct Asked {
 
 enum Kind {
     Hogql,
-    Events(EventsQuery),
+    Events(Box<EventsQuery>),
 }
 
 fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Result<Asked, ApiError> {
@@ -57,7 +57,7 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
         "EventsQuery" => {
             let events = serde_json::from_value::<EventsQuery>(query.clone());
             let events = events.map_err(|error| ApiError::invalid("query", error.to_string()))?;
-            (compile_events(&events, &mut context)?, Kind::Events(events))
+            (compile_events(&events, &mut context)?, Kind::Events(Box::new(events)))
         }
         "" => return Err(ApiError::invalid("query", "The field 'kind' is required.")),
         other => return Err(ApiError::invalid("query", format!("Unsupported query kind: {other}"))),
@@ -76,7 +76,7 @@ fn compile_events(events: &EventsQuery, context: &mut Context) -> Result<Compile
 pub(crate) async fn start_events(app: &App, project: &Project, events: EventsQuery) -> Result<Answer, ApiError> {
     let mut context = context(app, project, &Value::Null, &Value::Null)?;
     let compiled = compile_events(&events, &mut context)?;
-    start(app, project, &Asked { context, compiled, query: Value::Null, kind: Kind::Events(events) }).await
+    start(app, project, &Asked { context, compiled, query: Value::Null, kind: Kind::Events(Box::new(events)) }).await
 }
 
 /// Kinds that answer rows; the others are charts.
@@ -225,7 +225,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     }
     let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
     out.pop();
-    let _ = write!(out, ",\"results\":{results}}}");
+    write!(out, ",\"results\":{results}}}").expect("writing to memory cannot fail");
     Ok(out)
 }
 

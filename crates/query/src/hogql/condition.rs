@@ -20,19 +20,18 @@ use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_expr::PhysicalExpr;
 use futures::StreamExt as _;
 use hogql::resolved::{Body, Expr, Join, JoinKind, Kind, Literal, RelationId, Select, Source, Strictness, Table};
-use parking_lot::Mutex;
 use store::{Chunk, Part, PropertyKey, Selection, Snapshot};
 
 use super::implied;
 use super::planner::Planner;
-use super::run::{Request, answers};
+use super::run::{Request, answers, planner};
 use super::scope::Scope;
 use super::source::{properties, relation};
 use super::usage::{self, Usage};
 use super::{join, refuse};
 use crate::QueryError;
 use crate::engine::Core;
-use crate::table::{self, Reader};
+use crate::table::{self, Extent, Reader};
 
 /// A condition that can be asked of chunks of the snapshot it was made for.
 #[derive(Debug)]
@@ -90,14 +89,7 @@ impl Condition {
         let shared = Arc::new(answers(core, snapshot, request).await?);
         let Body::Select(select) = &request.query.body else { return Err(failed(not_a_condition())) };
         let Planned { events, columns, mut joins, conditions } = {
-            let planner = Planner {
-                snapshot,
-                tables: &request.tables,
-                answers: shared,
-                partitions: core.settings.threads,
-                zone: &request.zone,
-                sources: Mutex::default(),
-            };
+            let planner = planner(core, snapshot, request, &shared, Extent::All);
             let planned = plan(&planner, select).map_err(failed)?;
             for join in &planned.joins {
                 planner.check(&join.plan).map_err(failed)?;
@@ -167,7 +159,7 @@ impl Conjunct {
     fn answers(&self, chunk: &Chunk, rows: &Selection) -> Result<BooleanArray> {
         let mut all = Vec::with_capacity(rows.len());
         for slice in rows.chunks(self.reader.slice_rows()) {
-            let mut batch = self.reader.read(chunk, &slice)?;
+            let mut batch = self.reader.read(chunk, 0, &slice)?;
             for step in &self.steps {
                 batch = step.add(&batch)?;
             }

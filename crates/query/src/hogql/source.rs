@@ -38,7 +38,7 @@ pub(super) fn relation(id: RelationId) -> String {
     format!("r{}", id.0)
 }
 
-fn column(id: RelationId, name: &str) -> Df {
+pub(super) fn column(id: RelationId, name: &str) -> Df {
     Df::Column(Column::new(Some(relation(id)), name))
 }
 
@@ -74,7 +74,8 @@ impl Planner<'_> {
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
         let properties = properties(id, usage);
-        let source = self.own(table::source(self.snapshot.clone(), own(&properties), self.partitions));
+        let extent = self.extent.clone();
+        let source = self.own(table::source_of(self.snapshot.clone(), extent, own(&properties), self.partitions));
         self.events_in_scope(id, properties, scope)?;
         let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
         if sample.is_some() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{DataFusionError, Result};
 use store::{Chunk, Column, Document, Selection, StoreError};
@@ -40,8 +40,8 @@ impl Reader {
         self.sources.iter().any(is_wide)
     }
 
-    /// The columns of `rows`.
-    pub(crate) fn read(&self, chunk: &Chunk, rows: &Selection) -> Result<RecordBatch> {
+    /// The columns of `rows` of the chunk with that number.
+    pub(crate) fn read(&self, chunk: &Chunk, number: u64, rows: &Selection) -> Result<RecordBatch> {
         let stored: Vec<Column> = self
             .sources
             .iter()
@@ -55,6 +55,8 @@ impl Reader {
         for source in &self.sources {
             let column: Option<ArrayRef> = match source {
                 Source::Stored(_) => stored.next(),
+                Source::Chunk => Some(Arc::new(UInt64Array::from_value(number, rows.len()))),
+                Source::Row => Some(Arc::new(UInt32Array::from_iter_values(rows.rows()))),
                 Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
                 Source::Property(property) => {
                     let values = chunk.property(&property.key, rows).map_err(failed)?;

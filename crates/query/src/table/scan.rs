@@ -9,9 +9,10 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use store::{Part, Selection};
+use store::{Chunk, Part, Selection, StoreError};
 
 use super::read::{Reader, failed};
+use super::{Places, chunk_number};
 use crate::scan::{self, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
@@ -20,39 +21,35 @@ const READ_AHEAD: usize = 2;
 /// The scan of some parts of a snapshot.
 #[derive(Debug)]
 pub(super) struct EventsScan {
-    partitions: Vec<Vec<Part>>,
+    partitions: Vec<Vec<(usize, Part)>>,
     properties: Arc<PlanProperties>,
     work: Arc<Work>,
 }
 
 /// What is read of each part.
 #[derive(Debug)]
-struct Work {
-    reader: Reader,
-    asked: Narrowed,
-    limit: Option<usize>,
+pub(super) struct Work {
+    pub(super) reader: Reader,
+    pub(super) asked: Narrowed,
+    /// None but these rows.
+    pub(super) only: Option<Arc<Places>>,
+    pub(super) limit: Option<usize>,
 }
 
 impl EventsScan {
-    pub(super) fn new(
-        parts: Vec<Part>,
-        partitions: usize,
-        reader: Reader,
-        asked: Narrowed,
-        limit: Option<usize>,
-    ) -> Self {
+    /// The scan of `parts`, which are numbered by their place in the snapshot.
+    pub(super) fn new(parts: Vec<(usize, Part)>, partitions: usize, work: Work) -> Self {
         let mut dealt = vec![Vec::new(); partitions.min(parts.len()).max(1)];
         let count = dealt.len();
         for (at, part) in parts.into_iter().enumerate() {
             dealt[at % count].push(part);
         }
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&reader.schema)),
+            EquivalenceProperties::new(Arc::clone(&work.reader.schema)),
             Partitioning::UnknownPartitioning(count),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        let work = Work { reader, asked, limit };
         Self { partitions: dealt, properties: Arc::new(properties), work: Arc::new(work) }
     }
 }
@@ -97,19 +94,19 @@ impl ExecutionPlan for EventsScan {
         let (output, work) = (stream.tx(), Arc::clone(&self.work));
         stream.spawn_blocking(move || {
             let mut left = work.limit.unwrap_or(usize::MAX);
-            for part in &parts {
+            for (number, part) in &parts {
                 if left == 0 {
                     break;
                 }
                 if !work.asked.may_be_in(part).map_err(failed)? {
                     continue;
                 }
-                for chunk in part.chunks().map_err(failed)? {
-                    let rows = scan::narrow(&chunk, &work.asked).map_err(failed)?;
-                    for slice in rows.chunks(work.reader.slice_rows()) {
+                for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
+                    let at = chunk_number(*number, at);
+                    for slice in work.rows(chunk, at).map_err(failed)?.chunks(work.reader.slice_rows()) {
                         let slice = first(slice, left);
                         left -= slice.len();
-                        if !slice.is_empty() && output.blocking_send(work.reader.read(&chunk, &slice)).is_err() {
+                        if !slice.is_empty() && output.blocking_send(work.reader.read(chunk, at, &slice)).is_err() {
                             return Ok(());
                         }
                     }
@@ -118,6 +115,20 @@ impl ExecutionPlan for EventsScan {
             Ok(())
         });
         Ok(stream.build())
+    }
+}
+
+impl Work {
+    /// The rows of a chunk that are asked for.
+    fn rows(&self, chunk: &Chunk, number: u64) -> std::result::Result<Selection, StoreError> {
+        let range = self.asked.conditions.range;
+        match &self.only {
+            None => scan::narrow(chunk, &self.asked),
+            Some(places) => match places.get(&number) {
+                Some(rows) => scan::narrow_within(chunk, &self.asked, range, rows.clone()),
+                None => Ok(Selection::default()),
+            },
+        }
     }
 }
 
