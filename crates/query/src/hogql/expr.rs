@@ -117,7 +117,7 @@ impl Scope {
             && !keep_escapes
         {
             let form = if rest.is_empty() { Form::Shown } else { Form::Json };
-            if let Some(raw) = self.properties.get(&(*relation, name.clone(), key.clone(), form)) {
+            if let Some(raw) = self.properties.get(&(*relation, Arc::clone(name), Arc::clone(key), form)) {
                 if rest.is_empty() {
                     return Ok(raw.clone());
                 }

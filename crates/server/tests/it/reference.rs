@@ -4,13 +4,16 @@
 use serde_json::{Map, Value, json};
 use testkit::{Server, encode};
 
-use crate::{event, fields, server};
+use crate::{BINARY, event, fields};
+
+/// A clicked element: tag, classes, text, link.
+type Element = (&'static str, Vec<&'static str>, Option<&'static str>, Option<&'static str>);
 
 /// An event as it was sent, with what belongs to it.
 struct Known {
     sent: Value,
-    /// The tree of clicked elements, innermost first: tag, classes, text, link.
-    elements: Vec<(&'static str, Vec<&'static str>, Option<&'static str>, Option<&'static str>)>,
+    /// Innermost first.
+    elements: Vec<Element>,
     person: Option<usize>,
 }
 
@@ -24,6 +27,34 @@ const PERSONS: [(&[&str], &str); 3] = [
 const GROUPS: [(&str, &str); 2] = [("acme", r#"{"tier":"gold","seats":10}"#), ("beta", r#"{"tier":"tin"}"#)];
 /// Members are the persons whose plan is `pro`.
 const COHORT: &str = r#"{"properties":{"type":"OR","values":[{"type":"AND","values":[{"key":"plan","value":"pro","type":"person","operator":"exact"}]}]}}"#;
+
+/// Operators that take any value.
+const ANY: [&str; 22] = [
+    "exact",
+    "exact",
+    "is_not",
+    "is_not",
+    "in",
+    "not_in",
+    "icontains",
+    "not_icontains",
+    "icontains_multi",
+    "not_icontains_multi",
+    "starts_with",
+    "not_starts_with",
+    "ends_with",
+    "not_ends_with",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "min",
+    "max",
+    "is_set",
+    "is_not_set",
+];
+const VERSIONS: [&str; 8] =
+    ["semver_eq", "semver_neq", "semver_gt", "semver_gte", "semver_lt", "semver_lte", "semver_tilde", "semver_caret"];
 
 struct World {
     events: Vec<Known>,
@@ -58,10 +89,10 @@ impl World {
             return Value::Null;
         }
         let of_session = || self.events.iter().filter(|other| other.sent["properties"]["$session_id"] == *id);
-        let times = of_session().map(|event| instant(event.sent["timestamp"].as_str().unwrap()).unwrap() as i64);
+        let times = of_session().filter_map(|event| instant(event.sent["timestamp"].as_str()?));
         let count = |name: &str| of_session().filter(|event| event.sent["event"] == name).count().into();
         match key {
-            "$session_duration" => (times.clone().max().unwrap() - times.min().unwrap()).into(),
+            "$session_duration" => (times.clone().fold(0.0, f64::max) - times.fold(f64::INFINITY, f64::min)).into(),
             "$pageview_count" => count("$pageview"),
             "$autocapture_count" => count("$autocapture"),
             other => panic!("no rule for {other}"),
@@ -210,7 +241,7 @@ fn semver(kind: &str, ours: &str, theirs: &str) -> bool {
 /// A selector of tags and classes, joined by nothing or `>`.
 fn selected(event: &Known, selector: &str) -> bool {
     let parts: Vec<&str> = selector.split(' ').filter(|part| *part != ">").collect();
-    let fits = |element: &(&str, Vec<&str>, Option<&str>, Option<&str>), part: &str| {
+    let fits = |element: &Element, part: &str| {
         let (tag, class) = part.split_once('.').unwrap_or((part, ""));
         (tag.is_empty() || tag == element.0) && (class.is_empty() || element.1.contains(&class))
     };
@@ -273,7 +304,7 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % sides
+        usize::try_from(self.0 >> 11).unwrap() % sides
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
@@ -358,32 +389,6 @@ impl Dice {
     }
 
     fn leaf(&mut self, cohort: i64) -> Value {
-        const ANY: [&str; 22] = [
-            "exact",
-            "is_not",
-            "in",
-            "not_in",
-            "icontains",
-            "not_icontains",
-            "icontains_multi",
-            "not_icontains_multi",
-            "starts_with",
-            "not_starts_with",
-            "ends_with",
-            "not_ends_with",
-            "gt",
-            "gte",
-            "lt",
-            "lte",
-            "min",
-            "max",
-            "is_set",
-            "is_not_set",
-            "exact",
-            "is_not",
-        ];
-        const DATES: [&str; 3] = ["is_date_exact", "is_date_before", "is_date_after"];
-        const VERSIONS: [&str; 8] = ["eq", "neq", "gt", "gte", "lt", "lte", "tilde", "caret"];
         let (kind, keys): (&str, &[&str]) = *self.pick(&[
             ("event", &["a", "b", "c", "a", "b", "c", "$exception_types"][..]),
             ("event", &["a", "b", "c"]),
@@ -397,90 +402,75 @@ impl Dice {
             ("hogql", &[""]),
         ]);
         let key = *self.pick(keys);
-        let mut leaf = json!({"type": kind, "key": key, "operator": *self.pick(&ANY), "value": self.value()});
-        let near =
-            |dice: &mut Self, values: &[Value]| if dice.roll(4) > 0 { dice.pick(values).clone() } else { dice.value() };
-        leaf["value"] = match (kind, key) {
-            ("group", _) => near(self, &[json!("gold"), json!("tin"), json!(10), json!("10")]),
-            ("person", "distinct_id") => json!(format!("d{}", self.roll(5))),
-            ("person", _) => near(self, &[json!("pro"), json!("PR"), json!(31), json!("40")]),
-            ("session", _) => json!(*self.pick(&[0, 1, 2, 5, 100, 3_600])),
-            ("event_metadata", "$group_0") => near(self, &[json!("acme"), json!("A")]),
-            ("event_metadata", _) => near(self, &[json!("click"), json!("d1"), json!("PAGE")]),
-            ("element", "text") => near(self, &[json!("Buy now"), json!("buy"), json!(10)]),
-            ("element", _) => near(self, &[json!("/buy"), json!("A.IO")]),
-            (_, "$exception_types") => near(self, &[json!("A"), json!("error")]),
-            _ => leaf["value"].take(),
-        };
-        match (kind, key) {
-            ("cohort", _) => {
-                return json!({"type": kind, "key": "id", "value": cohort, "operator": *self.pick(&["in", "not_in"])});
-            }
-            ("hogql", _) => {
-                let texts = [
-                    "event = '$pageview'",
-                    "properties.a = 'abc' or distinct_id in ('d0', 'x')",
-                    "group_0.properties.tier != 'gold'",
-                ];
-                return json!({"type": kind, "key": *self.pick(&texts)});
-            }
-            ("person", "distinct_id") | ("element", "tag_name" | "selector") => {
-                leaf["operator"] = (*self.pick(&["exact", "is_not"])).into();
-                if key == "tag_name" {
-                    leaf["value"] = (*self.pick(&["a", "div", "p"])).into();
-                }
-                if key == "selector" {
-                    leaf["value"] = (*self.pick(&["a", ".x", "div.y", "div a", "div > button", "a > .x"])).into();
-                }
+        if kind == "cohort" {
+            return json!({"type": kind, "key": key, "value": cohort, "operator": *self.pick(&["in", "not_in"])});
+        }
+        if kind == "hogql" {
+            let texts = [
+                "event = '$pageview'",
+                "properties.a = 'abc' or distinct_id in ('d0', 'x')",
+                "group_0.properties.tier != 'gold'",
+            ];
+            return json!({"type": kind, "key": *self.pick(&texts)});
+        }
+        let (operator, value) = match (kind, key) {
+            ("event" | "feature", "a" | "b" | "c") => self.about_property(),
+            ("person", "distinct_id") => (self.equality(), json!(format!("d{}", self.roll(5)))),
+            ("element", "tag_name") => (self.equality(), json!(*self.pick(&["a", "div", "p"]))),
+            ("element", "selector") => {
+                (self.equality(), json!(*self.pick(&["a", ".x", "div.y", "div a", "div > button", "a > .x"])))
             }
             ("session", _) => {
-                leaf["operator"] =
-                    (*self.pick(&["exact", "is_not", "gt", "gte", "lt", "lte", "is_set", "is_not_set"])).into()
+                let operators = ["exact", "is_not", "gt", "gte", "lt", "lte", "is_set", "is_not_set"];
+                (*self.pick(&operators), json!(*self.pick(&[0, 1, 2, 5, 100, 3_600])))
             }
-            ("group", _) => leaf["group_type_index"] = 0.into(),
-            ("event" | "feature", "a" | "b" | "c") => match self.roll(6) {
-                0 => {
-                    leaf["operator"] = (*self.pick(&DATES)).into();
-                    let dates = ["2026-01-01", "2026-01-05", "2026-01-05T10:30:00Z", "2026-01-05 10:30:00"];
-                    leaf["value"] = (*self.pick(&dates)).into();
-                }
-                1 => {
-                    leaf["operator"] = format!("semver_{}", self.pick(&VERSIONS)).into();
-                    leaf["value"] = (*self.pick(&["1.2.3", "1.2", "1", "0.2.3", "1.10.0-rc"])).into();
-                }
-                2 => {
-                    leaf["operator"] = (*self.pick(&["regex", "not_regex"])).into();
-                    leaf["value"] = (*self.pick(&["^a", "c$", "b", "^1", "AB"])).into();
-                }
-                3 => {
-                    leaf["operator"] = (*self.pick(&["is_cleaned_path_exact", "semver_wildcard"])).into();
-                    let is_path = leaf["operator"] == "is_cleaned_path_exact";
-                    leaf["value"] =
-                        (*self.pick(if is_path { &["/a/7", "/a/:id/b", "/b"] } else { &["1.*", "1.2.*", "0.2.*"] }))
-                            .into();
-                }
-                4 => {
-                    leaf["operator"] = (*self.pick(&["between", "not_between"])).into();
-                    leaf["value"] = self.pick(&[json!([1, 5]), json!([-3, "1.5"]), json!([10, 10])]).clone();
-                }
-                _ => {}
-            },
-            _ => {}
+            _ => (*self.pick(&ANY), self.likely(kind, key)),
+        };
+        let is_list = !matches!(operator, "between" | "not_between" | "is_set" | "is_not_set") && self.roll(4) == 0;
+        let is_free = ANY.contains(&operator) && kind != "session" && !matches!(key, "distinct_id" | "selector");
+        let value = match (is_list, is_free) {
+            (true, true) => json!([value, self.value()]),
+            (true, false) => json!([value, value]),
+            (false, _) => value,
+        };
+        json!({"type": kind, "key": key, "operator": operator, "value": value, "group_type_index": 0})
+    }
+
+    fn equality(&mut self) -> &'static str {
+        *self.pick(&["exact", "is_not"])
+    }
+
+    /// A value that some event has at this key, mostly.
+    fn likely(&mut self, kind: &str, key: &str) -> Value {
+        let values = match (kind, key) {
+            ("group", _) => vec![json!("gold"), json!("tin"), json!(10), json!("10")],
+            ("person", _) => vec![json!("pro"), json!("PR"), json!(31), json!("40")],
+            ("event_metadata", "$group_0") => vec![json!("acme"), json!("A")],
+            ("event_metadata", _) => vec![json!("click"), json!("d1"), json!("PAGE")],
+            ("element", "text") => vec![json!("Buy now"), json!("buy"), json!(10)],
+            ("element", _) => vec![json!("/buy"), json!("A.IO")],
+            _ => vec![json!("A"), json!("error")],
+        };
+        if self.roll(4) > 0 { self.pick(&values).clone() } else { self.value() }
+    }
+
+    /// An operator and a value for the properties that hold all sorts of things.
+    fn about_property(&mut self) -> (&'static str, Value) {
+        match self.roll(7) {
+            0 => {
+                let dates = ["2026-01-01", "2026-01-05", "2026-01-05T10:30:00Z", "2026-01-05 10:30:00"];
+                (*self.pick(&["is_date_exact", "is_date_before", "is_date_after"]), json!(*self.pick(&dates)))
+            }
+            1 => (*self.pick(&VERSIONS), json!(*self.pick(&["1.2.3", "1.2", "1", "0.2.3", "1.10.0-rc"]))),
+            2 => ("semver_wildcard", json!(*self.pick(&["1.*", "1.2.*", "0.2.*"]))),
+            3 => (*self.pick(&["regex", "not_regex"]), json!(*self.pick(&["^a", "c$", "b", "^1", "AB"]))),
+            4 => ("is_cleaned_path_exact", json!(*self.pick(&["/a/7", "/a/:id/b", "/b"]))),
+            5 => {
+                let ranges = [json!([1, 5]), json!([-3, "1.5"]), json!([10, 10])];
+                (*self.pick(&["between", "not_between"]), self.pick(&ranges).clone())
+            }
+            _ => (*self.pick(&ANY), self.value()),
         }
-        let is_single = matches!(leaf["operator"].as_str(), Some("between" | "not_between" | "is_set" | "is_not_set"));
-        if !is_single && self.roll(4) == 0 {
-            let other = if leaf["operator"].as_str().is_some_and(|operator| ANY[..18].contains(&operator))
-                && kind != "session"
-                && key != "distinct_id"
-                && key != "selector"
-            {
-                self.value()
-            } else {
-                leaf["value"].clone()
-            };
-            leaf["value"] = json!([leaf["value"], other]);
-        }
-        leaf
     }
 
     fn tree(&mut self, cohort: i64, depth: usize) -> Value {
@@ -493,8 +483,8 @@ impl Dice {
 }
 
 /// The chain as SDKs write it.
-fn chain(elements: &[(&'static str, Vec<&'static str>, Option<&'static str>, Option<&'static str>)]) -> String {
-    let one = |(tag, classes, text, link): &(&str, Vec<&str>, Option<&str>, Option<&str>)| {
+fn chain(elements: &[Element]) -> String {
+    let one = |(tag, classes, text, link): &Element| {
         let mut out = (*tag).to_owned();
         classes.iter().for_each(|class| out.push_str(&format!(".{class}")));
         out.push(':');
@@ -508,7 +498,7 @@ fn chain(elements: &[(&'static str, Vec<&'static str>, Option<&'static str>, Opt
 
 /// A server with persons, groups, a cohort and random events, some in memory and some in segments.
 fn filled(dice: &mut Dice) -> (Server, World) {
-    let server = server();
+    let server = Server::at(BINARY, "2026-01-20T00:00:00Z");
     let mut first = Vec::new();
     for (ids, properties) in PERSONS {
         first.push(event("$set", ids[0], "2026-01-01T00:00:00Z", json!({"$set": parsed(properties)})));
