@@ -259,14 +259,14 @@ impl Compiler<'_> {
         } else {
             call("toFloat", vec![target.value.clone()])
         };
-        let is_number = || call("isFinite", vec![as_number.clone()]);
+        // Text such as `inf` is no number.
+        let is_number = || call("ifNull", vec![call("isFinite", vec![as_number.clone()]), truth(false)]);
         Ok(match number(value) {
-            // Text such as `inf` is no number.
             Some(number) if target.ty.is_none() => and(vec![is_number(), compare(op, as_number.clone(), number)]),
             Some(number) => compare(op, as_number, number),
             None if target.ty == Some(PropertyType::Numeric) => truth(false),
             None => and(vec![
-                not(call("ifNull", vec![is_number(), truth(false)])),
+                not(is_number()),
                 compare(op, call("toString", vec![target.value.clone()]), string(text_of(value))),
             ]),
         })
