@@ -260,7 +260,7 @@ impl Compiler<'_> {
             call("toFloat", vec![target.value.clone()])
         };
         // Text such as `inf` is no number.
-        let is_number = || call("ifNull", vec![call("isFinite", vec![as_number.clone()]), truth(false)]);
+        let is_number = || call("ifNull", vec![call("isFinite", vec![as_number.clone()]), int(0)]);
         Ok(match number(value) {
             Some(number) if target.ty.is_none() => and(vec![is_number(), compare(op, as_number.clone(), number)]),
             Some(number) => compare(op, as_number, number),
