@@ -9,7 +9,7 @@ use datafusion::common::{Result as EngineResult, ScalarValue};
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, sum};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, ident, lit};
 use futures::TryStreamExt;
-use store::{Document, Snapshot};
+use store::Snapshot;
 
 use super::{AggregateRow, Aggregation, Group, GroupValue, Interval, Measure, MeasureValue};
 use crate::QueryError;
@@ -34,7 +34,7 @@ pub(super) async fn rows(
 fn build(core: &Core, snapshot: Snapshot, aggregation: &Aggregation) -> EngineResult<LogicalPlan> {
     let mut properties: Vec<Property> = Vec::new();
     let mut place = |key: &str, form| {
-        let property = Property::new(Document::Event, key, form);
+        let property = Property::new(key, form);
         let name = property.name();
         if !properties.iter().any(|known| known.name() == name) {
             properties.push(property);

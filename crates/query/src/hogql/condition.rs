@@ -4,7 +4,8 @@
 //! do. So a condition is planned like that of any query, and then evaluated over those rows of a chunk that everything else
 //! has left. What it joins (groups, sessions, persons) is read once, before the first chunk, and looked up by key.
 //!
-//! Conjuncts are asked one after the other, each of the rows that are left and with no more columns than it needs.
+//! A conjunct about one column is a test of the scan, which asks it once for each value. The others are asked one after the
+//! other, each of the rows that are left and with no more columns than it needs.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,27 +21,29 @@ use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_expr::PhysicalExpr;
 use futures::StreamExt as _;
 use hogql::resolved::{Body, Expr, Join, JoinKind, Kind, Literal, RelationId, Select, Source, Strictness, Table};
-use store::{Chunk, Part, PropertyKey, Selection, Snapshot};
+use store::{Chunk, Selection, Snapshot};
 
 use super::implied;
 use super::planner::Planner;
 use super::run::{Request, answers, planner};
 use super::scope::Scope;
-use super::source::{properties, relation};
+use super::source::relation;
 use super::usage::{self, Usage};
 use super::{join, refuse};
 use crate::QueryError;
-use crate::engine::Core;
-use crate::table::{self, Extent, Reader};
+use crate::engine::{BATCH_ROWS, Core};
+use crate::scan::ValueTest;
+use crate::table::{self, Extent};
 
 /// A condition that can be asked of chunks of the snapshot it was made for.
 #[derive(Debug)]
 pub(crate) struct Condition {
+    /// Conjuncts about one column.
+    pub(crate) tests: Vec<ValueTest>,
+    /// The others.
     conjuncts: Vec<Conjunct>,
-    /// Properties without which an event does not meet it.
-    required: Vec<PropertyKey>,
-    /// The event names that meet it, if it says so.
-    events: Option<Vec<String>>,
+    /// The event names that meet it, if it names them.
+    pub(crate) events: Option<Vec<String>>,
     memory_bytes: usize,
     /// What the tables take that are looked up in.
     _memory: MemoryReservation,
@@ -48,7 +51,8 @@ pub(crate) struct Condition {
 
 #[derive(Debug)]
 struct Conjunct {
-    reader: Reader,
+    sources: Vec<table::Source>,
+    schema: SchemaRef,
     steps: Vec<Step>,
     holds: Arc<dyn PhysicalExpr>,
 }
@@ -102,72 +106,55 @@ impl Condition {
         for join in &joins {
             lookups.push(Arc::new(read(core, join, &memory).await?));
         }
-        let conjuncts = conditions.iter().map(|condition| {
-            let maker = Maker { core, events, columns: &columns, joins: &joins, lookups: &lookups };
-            maker.conjunct(condition)
-        });
-        let mut conjuncts = conjuncts.collect::<Result<Vec<_>>>().map_err(failed)?;
-        // What costs most is asked last, of what is left by then.
-        conjuncts.sort_by_key(|conjunct| (conjunct.steps.len(), conjunct.reader.is_wide()));
-        let filter = select.filter.as_ref();
-        Ok(Self {
-            conjuncts,
-            required: filter.map(implied::properties).unwrap_or_default(),
-            events: filter.and_then(implied::events),
-            memory_bytes: core.settings.memory_bytes,
-            _memory: memory,
-        })
-    }
-
-    /// The event names that meet the condition, if it names them.
-    pub(crate) fn events(&self) -> Option<&[String]> {
-        self.events.as_deref()
-    }
-
-    /// Whether `part` may hold a row that meets the condition, from what is known without reading rows.
-    pub(crate) fn may_be_in(&self, part: &Part) -> Result<bool, QueryError> {
-        for key in &self.required {
-            if !part.may_hold_property(key)? {
-                return Ok(false);
+        let maker = Maker { core, events, columns: &columns, joins: &joins, lookups: &lookups };
+        let (mut tests, mut conjuncts) = (Vec::new(), Vec::new());
+        for condition in &conditions {
+            match maker.test(condition).map_err(failed)? {
+                Some(test) => tests.push(test),
+                None => conjuncts.push(maker.conjunct(condition).map_err(failed)?),
             }
         }
-        Ok(true)
+        // What costs most is asked last, of what is left by then.
+        conjuncts.sort_by_key(|conjunct| (conjunct.steps.len(), conjunct.is_wide()));
+        let events = select.filter.as_ref().and_then(implied::events);
+        Ok(Self { tests, conjuncts, events, memory_bytes: core.settings.memory_bytes, _memory: memory })
     }
 
-    /// Those of `rows` that may meet the condition, by indexes alone.
-    pub(crate) fn likely(&self, chunk: &Chunk, mut rows: Selection) -> Result<Selection, QueryError> {
-        for key in &self.required {
-            rows = chunk.with_property(key, &rows)?;
-        }
-        Ok(rows)
-    }
-
-    /// Those of `rows` that meet the condition.
+    /// Those of `rows`, which have passed the tests, that meet the condition.
     pub(crate) fn narrow(&self, chunk: &Chunk, mut rows: Selection) -> Result<Selection, QueryError> {
         for conjunct in &self.conjuncts {
             if rows.is_empty() {
                 break;
             }
-            let keep = conjunct.answers(chunk, &rows);
-            rows = rows.filter(&keep.map_err(|error| QueryError::from_engine(error, self.memory_bytes))?);
+            let failed = |error| QueryError::from_engine(error, self.memory_bytes);
+            let mut all = Vec::with_capacity(rows.len());
+            for slice in rows.chunks(if conjunct.is_wide() { BATCH_ROWS } else { 8 * BATCH_ROWS }) {
+                let columns = conjunct.sources.iter().map(|source| source.array(chunk, &slice));
+                let columns = columns.collect::<Result<Vec<_>, _>>()?;
+                let answers = conjunct.answers(columns, slice.len()).map_err(failed)?;
+                all.extend((0..answers.len()).map(|row| answers.is_valid(row) && answers.value(row)));
+            }
+            rows = rows.filter(&BooleanArray::new(BooleanBuffer::from(all), None));
         }
         Ok(rows)
     }
 }
 
 impl Conjunct {
-    fn answers(&self, chunk: &Chunk, rows: &Selection) -> Result<BooleanArray> {
-        let mut all = Vec::with_capacity(rows.len());
-        for slice in rows.chunks(self.reader.slice_rows()) {
-            let mut batch = self.reader.read(chunk, 0, &slice)?;
-            for step in &self.steps {
-                batch = step.add(&batch)?;
-            }
-            let answers = self.holds.evaluate(&batch)?.into_array(batch.num_rows())?;
-            let answers = answers.as_boolean();
-            all.extend((0..answers.len()).map(|row| answers.is_valid(row) && answers.value(row)));
+    /// Whether whole objects are read for it.
+    fn is_wide(&self) -> bool {
+        use store::Column::{ElementsChain, PersonProperties};
+        use table::Source::{Properties, Stored};
+        self.sources.iter().any(|source| matches!(source, Properties | Stored(PersonProperties | ElementsChain)))
+    }
+
+    fn answers(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<BooleanArray> {
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let mut batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        for step in &self.steps {
+            batch = step.add(&batch)?;
         }
-        Ok(BooleanArray::new(BooleanBuffer::from(all), None))
+        Ok(self.holds.evaluate(&batch)?.into_array(rows)?.as_boolean().clone())
     }
 }
 
@@ -255,7 +242,7 @@ fn sources(
 ) -> Result<(RelationId, Vec<table::Source>)> {
     match source {
         Source::Table { id, table: Table::Events, sample: None } => {
-            Ok((*id, planner.events_in_scope(*id, properties(*id, usage), scope)?))
+            Ok((*id, table::columns(planner.events_in_scope(*id, usage, scope)?)))
         }
         Source::Join(join) if is_lookup(join) => {
             let events = sources(planner, &join.left, usage, scope, joins)?;
@@ -337,6 +324,24 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// `condition` as a test of the scan, if it is about one column of events.
+    fn test(&self, condition: &Df) -> Result<Option<ValueTest>> {
+        let used = condition.column_refs();
+        let mut used = used.iter();
+        let (Some(column), None) = (used.next(), used.next()) else { return Ok(None) };
+        let Some(source) = self.source(column).filter(|source| source.is_tested()) else { return Ok(None) };
+        let alone = source.schema();
+        let fields = alone.fields().iter().map(|field| (column.relation.clone(), Arc::clone(field)));
+        let test = self.core.physical(condition.clone(), &schema(&fields.collect::<Vec<_>>())?)?;
+        ValueTest::new(source.clone(), alone, test).map(Some)
+    }
+
+    /// What `column` is, if it is one of events.
+    fn source(&self, column: &Column) -> Option<&table::Source> {
+        let mut sources = self.columns.iter().filter(|_| is_of(column, self.events));
+        sources.find(|source| *source.field().name() == column.name)
+    }
+
     fn conjunct(&self, condition: &Df) -> Result<Conjunct> {
         let mut used: BTreeSet<Column> = condition.column_refs().into_iter().cloned().collect();
         let mut needed = vec![false; self.joins.len()];
@@ -346,13 +351,16 @@ impl Maker<'_> {
                 used.extend(join.left.iter().flat_map(Df::column_refs).cloned());
             }
         }
-        let is_used = |source: &&table::Source| {
-            used.iter().any(|column| is_of(column, self.events) && column.name == *source.field().name())
-        };
-        let reader = Reader::of(self.columns.iter().filter(is_used).cloned().collect());
+        let sources: Vec<table::Source> = used.iter().filter_map(|column| self.source(column)).cloned().collect();
         let events = TableReference::bare(relation(self.events));
+        // A stored column that holds no NULL may be read as one that could.
+        let nullable = |source: &table::Source| Arc::new(source.field().as_ref().clone().with_nullable(true));
         let mut fields: Vec<(Option<TableReference>, Arc<Field>)> =
-            reader.schema.fields().iter().map(|field| (Some(events.clone()), Arc::clone(field))).collect();
+            sources.iter().map(|source| (Some(events.clone()), nullable(source))).collect();
+        let plain = |fields: &[(Option<TableReference>, Arc<Field>)]| {
+            Arc::new(Schema::new(fields.iter().map(|(_, field)| Arc::clone(field)).collect::<Vec<_>>()))
+        };
+        let own = plain(&fields);
         let mut steps = Vec::new();
         for ((join, lookup), _) in self.joins.iter().zip(self.lookups).zip(&needed).filter(|(_, needed)| **needed) {
             let known = schema(&fields)?;
@@ -361,11 +369,10 @@ impl Maker<'_> {
                 let field = Field::new(&column.name, array.data_type().clone(), true);
                 fields.push((column.relation.clone(), Arc::new(field)));
             }
-            let plain: Vec<Arc<Field>> = fields.iter().map(|(_, field)| Arc::clone(field)).collect();
-            steps.push(Step { keys, lookup: Arc::clone(lookup), schema: Arc::new(Schema::new(plain)) });
+            steps.push(Step { keys, lookup: Arc::clone(lookup), schema: plain(&fields) });
         }
         let holds = self.core.physical(condition.clone(), &schema(&fields)?)?;
-        Ok(Conjunct { reader, steps, holds })
+        Ok(Conjunct { sources, schema: own, steps, holds })
     }
 }
 

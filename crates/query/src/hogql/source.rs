@@ -9,30 +9,17 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, lit};
 use hogql::resolved::{Expr, RelationId, Sample, Source, Table};
 use hogql::types::{Name, Type};
+use store::PropertyKey;
 
 use super::call::present;
 use super::planner::Planner;
 use super::scope::{Raw, Scope};
 use super::select::output;
 use super::types::arrow_type;
-use super::usage::{Usage, document_of};
+use super::usage::Usage;
 use super::{refuse, rows};
+use crate::plan::column as names;
 use crate::table::{self, Property};
-
-/// The properties of events that are read, each with the column of its document and its key.
-pub(super) fn properties(id: RelationId, usage: &Usage) -> Vec<(Name, Name, Property)> {
-    let wanted = usage.get(&id).into_iter().flatten();
-    wanted
-        .filter_map(|(document, key, form)| {
-            let property = Property::new(document_of(document)?, key, *form);
-            Some((Arc::clone(document), Arc::clone(key), property))
-        })
-        .collect()
-}
-
-fn own(properties: &[(Name, Name, Property)]) -> Vec<Property> {
-    properties.iter().map(|(_, _, property)| property.clone()).collect()
-}
 
 pub(super) fn relation(id: RelationId) -> String {
     format!("r{}", id.0)
@@ -73,10 +60,9 @@ impl Planner<'_> {
     }
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
-        let properties = properties(id, usage);
-        let extent = self.extent.clone();
-        let source = self.own(table::source_of(self.snapshot.clone(), extent, own(&properties), self.partitions));
-        self.events_in_scope(id, properties, scope)?;
+        let properties = self.events_in_scope(id, usage, scope)?;
+        let source =
+            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
         let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
         if sample.is_some() {
             return refuse("SAMPLE is not available yet");
@@ -84,18 +70,16 @@ impl Planner<'_> {
         Ok(plan)
     }
 
-    /// Brings the columns of events into scope; returns all that their table has.
-    pub(super) fn events_in_scope(
-        &self,
-        id: RelationId,
-        properties: Vec<(Name, Name, Property)>,
-        scope: &mut Scope,
-    ) -> Result<Vec<table::Source>> {
-        for (document, key, property) in &properties {
-            let raw = Raw::new(column(id, &property.name()), property.form.data_type());
-            scope.properties.insert((id, Arc::clone(document), Arc::clone(key), property.form), raw);
+    /// Brings the columns of events into scope; returns the properties that have columns of their own.
+    pub(super) fn events_in_scope(&self, id: RelationId, usage: &Usage, scope: &mut Scope) -> Result<Vec<Property>> {
+        let mut properties = Vec::new();
+        for (document, key, form) in usage.get(&id).into_iter().flatten() {
+            let property = Property { key: PropertyKey::new(*document, key), form: *form };
+            let raw = Raw::new(column(id, &property.name()), form.data_type());
+            scope.properties.insert((id, *document, Arc::clone(key), *form), raw);
+            properties.push(property);
         }
-        let columns = table::columns(properties.into_iter().map(|(_, _, property)| property).collect());
+        let columns = table::columns(Vec::new());
         for (name, _) in hogql::schema::columns(Table::Events, self.zone) {
             let stored = name.strip_prefix('$').unwrap_or(name);
             let Some(field) = columns.iter().map(table::Source::field).find(|field| field.name() == stored) else {
@@ -109,7 +93,8 @@ impl Planner<'_> {
             }
             scope.columns.insert((id, Name::from(name)), raw);
         }
-        Ok(columns)
+        scope.persons.insert(id, column(id, names::PERSON_NUMBER));
+        Ok(properties)
     }
 
     fn table(&self, id: RelationId, table: Table, scope: &mut Scope) -> Result<LogicalPlan> {

@@ -7,11 +7,11 @@ use hogql::resolved::{Body, Expr, Kind, Members, Query, RelationId, Select, Sour
 use hogql::types::Name;
 use store::Document;
 
-use crate::plan::column::PERSON_PROPERTIES;
+use crate::plan::column;
 use crate::table::{Form, PROPERTIES};
 
-/// The properties read of each relation: the column their document is in, their key, and what of them is wanted.
-pub(super) type Usage = BTreeMap<RelationId, BTreeSet<(Name, Name, Form)>>;
+/// The properties read of each relation, from its columns `properties` and `person_properties`.
+pub(super) type Usage = BTreeMap<RelationId, BTreeSet<(Document, Name, Form)>>;
 
 /// What `select` reads, subqueries apart.
 pub(super) fn of(select: &Select) -> Usage {
@@ -29,16 +29,16 @@ pub(super) fn of_order(select: &Select) -> Usage {
 }
 
 fn read(expr: &Expr, usage: &mut Usage) {
-    let mut note = |(relation, document): (RelationId, &Name), key: &Name, form| {
-        usage.entry(relation).or_default().insert((Arc::clone(document), Arc::clone(key), form));
+    let mut note = |(relation, document): (RelationId, Document), key: &Name, form| {
+        usage.entry(relation).or_default().insert((document, Arc::clone(key), form));
     };
-    if let Some((owner, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
-        note(owner, key, Form::Real);
+    if let Some((of, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
+        note(of, key, Form::Real);
         return;
     }
     match own_property(expr) {
-        Some((owner, [Step::Key(key)])) => note(owner, key, Form::Shown),
-        Some((owner, [Step::Key(key), ..])) => note(owner, key, Form::Json),
+        Some((of, [Step::Key(key)])) => note(of, key, Form::Shown),
+        Some((of, [Step::Key(key), ..])) => note(of, key, Form::Json),
         _ => expr.operands(&mut |operand| read(operand, usage)),
     }
 }
@@ -54,22 +54,16 @@ fn is_real(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// The relation, the column of the document and the path in it, if `expr` reads a property of a relation's own documents.
-pub(super) fn own_property(expr: &Expr) -> Option<((RelationId, &Name), &[Step])> {
+/// The document and path, if `expr` reads a property of one of a relation's own documents.
+pub(super) fn own_property(expr: &Expr) -> Option<((RelationId, Document), &[Step])> {
     let Kind::Property { document, path, keep_escapes: false } = &expr.kind else { return None };
-    match &document.kind {
-        Kind::Column { relation, name } if document_of(name).is_some() => Some(((*relation, name), path)),
-        _ => None,
-    }
-}
-
-/// Which document the column called `name` holds.
-pub(super) fn document_of(name: &str) -> Option<Document> {
-    match name {
-        PROPERTIES => Some(Document::Event),
-        PERSON_PROPERTIES => Some(Document::Person),
-        _ => None,
-    }
+    let Kind::Column { relation, name } = &document.kind else { return None };
+    let document = match name.as_ref() {
+        PROPERTIES => Document::Event,
+        column::PERSON_PROPERTIES => Document::Person,
+        _ => return None,
+    };
+    Some(((*relation, document), path))
 }
 
 /// Calls `visit` with each expression of `select` itself.

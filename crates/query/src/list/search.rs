@@ -45,7 +45,8 @@ pub(super) async fn first(
         filter: Filter::default(),
     };
     let search = Arc::new(Search {
-        asked: Narrowed::new(conditions, snapshot),
+        asked: Narrowed::new(conditions, snapshot)
+            .with_tests(condition.as_ref().map(|condition| condition.tests.clone()).unwrap_or_default()),
         condition,
         order: query.order,
         after: query.after,
@@ -59,7 +60,7 @@ pub(super) async fn first(
     let memory = core.reserve("rows found");
     let parts = in_order(snapshot, range, query.order);
     let (worker, cancelled) = (Arc::clone(&search), search.cancelled.clone());
-    scan::each(core, parts, cancelled, move |(): &mut (), part: &(u32, Part)| {
+    scan::each(core.settings.threads, parts, cancelled, move |(): &mut (), part: &(u32, Part)| {
         if let Err(error) = worker.visit(part.0, &part.1) {
             worker.unread.lock().push((part.1.time_range(), error));
         }
@@ -114,7 +115,7 @@ fn range_of(query: &EventsQuery) -> TimeRange {
 
 /// The event names that are asked for; none means any.
 fn events_of(query: &EventsQuery, condition: Option<&Condition>) -> Option<Vec<String>> {
-    let implied = condition.and_then(Condition::events);
+    let implied = condition.and_then(|condition| condition.events.as_deref());
     match (&query.event, implied) {
         (Some(event), None) => Some(vec![event.clone()]),
         (Some(event), Some(names)) => Some(names.iter().filter(|name| *name == event).cloned().collect()),
@@ -143,11 +144,6 @@ impl Search {
         if !self.asked.may_be_in(part)? {
             return Ok(());
         }
-        if let Some(condition) = &self.condition
-            && !condition.may_be_in(part)?
-        {
-            return Ok(());
-        }
         for (chunk, at) in part.chunks()?.iter().zip(0..) {
             let rows = self.candidates(chunk)?;
             if !rows.is_empty() {
@@ -169,11 +165,7 @@ impl Search {
 
     /// The rows of `chunk` that may be among the best: no more than wanted, and those at the instant of the last.
     fn candidates(&self, chunk: &Chunk) -> Result<Selection, QueryError> {
-        let mut rows = chunk.live().clone();
-        if let Some(condition) = &self.condition {
-            rows = condition.likely(chunk, rows)?;
-        }
-        rows = scan::narrow_within(chunk, &self.asked, self.range(), rows)?;
+        let mut rows = scan::narrow_within(chunk, &self.asked, self.range(), chunk.live().clone())?;
         // Before the best are chosen: rows beyond a bound must not take the place of others.
         rows = self.between(chunk, rows)?;
         if let Some(condition) = &self.condition {

@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use store::{Chunk, Part, Selection, StoreError};
+use store::{Chunk, Column, Document, Part, Selection, StoreError};
 
-use super::read::{Reader, failed};
-use super::{Places, chunk_number};
+use super::{Places, Source, chunk_number};
+use crate::QueryError;
+use crate::engine::BATCH_ROWS;
+use crate::error::ReadFailure;
+use crate::hogql::Refusal;
 use crate::scan::{self, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
@@ -29,7 +34,8 @@ pub(super) struct EventsScan {
 /// What is read of each part.
 #[derive(Debug)]
 pub(super) struct Work {
-    pub(super) reader: Reader,
+    pub(super) schema: SchemaRef,
+    pub(super) sources: Vec<Source>,
     pub(super) asked: Narrowed,
     /// None but these rows.
     pub(super) only: Option<Arc<Places>>,
@@ -45,7 +51,7 @@ impl EventsScan {
             dealt[at % count].push(part);
         }
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&work.reader.schema)),
+            EquivalenceProperties::new(Arc::clone(&work.schema)),
             Partitioning::UnknownPartitioning(count),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -56,7 +62,7 @@ impl EventsScan {
 
 impl DisplayAs for EventsScan {
     fn fmt_as(&self, _format: DisplayFormatType, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let columns: Vec<_> = self.work.reader.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let columns: Vec<_> = self.work.schema.fields().iter().map(|field| field.name().as_str()).collect();
         let parts: usize = self.partitions.iter().map(Vec::len).sum();
         write!(f, "EventsScan: parts={parts}, columns=[{}]", columns.join(", "))
     }
@@ -90,7 +96,7 @@ impl ExecutionPlan for EventsScan {
         let Some(parts) = self.partitions.get(partition).cloned() else {
             return internal_err!("a scan of events has no partition {partition}");
         };
-        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.work.reader.schema), READ_AHEAD);
+        let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&self.work.schema), READ_AHEAD);
         let (output, work) = (stream.tx(), Arc::clone(&self.work));
         stream.spawn_blocking(move || {
             let mut left = work.limit.unwrap_or(usize::MAX);
@@ -103,10 +109,10 @@ impl ExecutionPlan for EventsScan {
                 }
                 for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
                     let at = chunk_number(*number, at);
-                    for slice in work.rows(chunk, at).map_err(failed)?.chunks(work.reader.slice_rows()) {
+                    for slice in work.rows(chunk, at).map_err(unread)?.chunks(work.slice_rows()) {
                         let slice = first(slice, left);
                         left -= slice.len();
-                        if !slice.is_empty() && output.blocking_send(work.reader.read(chunk, at, &slice)).is_err() {
+                        if !slice.is_empty() && output.blocking_send(work.read(chunk, at, &slice)).is_err() {
                             return Ok(());
                         }
                     }
@@ -119,8 +125,16 @@ impl ExecutionPlan for EventsScan {
 }
 
 impl Work {
+    /// Rows read at once: many of narrow columns, few where whole objects come along.
+    fn slice_rows(&self) -> usize {
+        let is_wide = |source: &Source| {
+            matches!(source, Source::Properties | Source::Stored(Column::PersonProperties | Column::ElementsChain))
+        };
+        if self.sources.iter().any(is_wide) { BATCH_ROWS } else { 8 * BATCH_ROWS }
+    }
+
     /// The rows of a chunk that are asked for.
-    fn rows(&self, chunk: &Chunk, number: u64) -> std::result::Result<Selection, StoreError> {
+    fn rows(&self, chunk: &Chunk, number: u64) -> std::result::Result<Selection, QueryError> {
         let range = self.asked.conditions.range;
         match &self.only {
             None => scan::narrow(chunk, &self.asked),
@@ -130,9 +144,50 @@ impl Work {
             },
         }
     }
+
+    fn read(&self, chunk: &Chunk, number: u64, rows: &Selection) -> Result<RecordBatch> {
+        let stored: Vec<Column> = self
+            .sources
+            .iter()
+            .filter_map(|source| match source {
+                Source::Stored(column) => Some(*column),
+                _ => None,
+            })
+            .collect();
+        let mut stored = chunk.read(&stored, rows).map_err(failed)?.into_iter();
+        let mut columns = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            let column: Option<ArrayRef> = match source {
+                Source::Stored(_) => stored.next(),
+                Source::Chunk => Some(Arc::new(UInt64Array::from_value(number, rows.len()))),
+                Source::Row => Some(Arc::new(UInt32Array::from_iter_values(rows.rows()))),
+                Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
+                Source::Property(property) => {
+                    let values = chunk.property(&property.key, rows).map_err(failed)?;
+                    Some(property.form.array(&values)?)
+                }
+            };
+            columns.extend(column);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
+    }
 }
 
 /// The first `limit` of `rows`.
 fn first(rows: Selection, limit: usize) -> Selection {
     if rows.len() <= limit { rows } else { rows.chunks(limit).into_iter().next().unwrap_or_default() }
+}
+
+/// A failure to read on its way through the engine.
+pub(crate) fn unread(error: QueryError) -> DataFusionError {
+    match error {
+        QueryError::Store(error) => DataFusionError::External(Box::new(ReadFailure(error))),
+        QueryError::Refused { code, message } => DataFusionError::External(Box::new(Refusal { code, message })),
+        error => DataFusionError::External(Box::new(error)),
+    }
+}
+
+fn failed(error: StoreError) -> DataFusionError {
+    DataFusionError::External(Box::new(ReadFailure(error.into())))
 }
