@@ -37,6 +37,17 @@ pub struct Settings {
     pub rest_body_bytes: usize,
     /// How often each key may ask.
     pub rate_limits: RateLimits,
+    /// What `values` answers with.
+    pub values_shape: ValuesShape,
+}
+
+/// The body of `…/events/values`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValuesShape {
+    /// A bare array, as PostHog's classic generation has it.
+    Array,
+    /// `{"results": […], "refreshing": false}`, as its current one has it.
+    Object,
 }
 
 /// How to answer a capture request whose token no project owns.

@@ -12,6 +12,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields::{Field, Kind, duration_seconds, duration_text, integer, nullable, optional, required, text};
 use crate::paging::Page;
+use crate::query::context::check_filters;
 use crate::wire::{Json, timestamp_text_z, write_json};
 
 /// How person filters read properties, in PostHog's words.
@@ -136,8 +137,7 @@ fn change(project: &mut Project, body: &Value) -> Result<(), ApiError> {
         settings.week_start_day = u8::try_from(day).unwrap_or_default();
     }
     if let Some(filters) = body.get("test_account_filters") {
-        query::Filter::parse(&filters.to_string())
-            .map_err(|error| ApiError::invalid("test_account_filters", error.to_string()))?;
+        check_filters(filters).map_err(|error| ApiError::invalid("test_account_filters", error.to_string()))?;
         settings.test_account_filters = filters.to_string();
     }
     if let Some(rules) = body.get("path_cleaning_filters") {

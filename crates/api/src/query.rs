@@ -3,15 +3,15 @@
 //! A question is answered at once, or in the background under an id that can be asked about. Rows go from columns to the
 //! wire without a value in between; only what `EventsQuery` shows as objects is rewritten.
 
-mod context;
-mod people;
-mod rows;
-mod run;
+pub(crate) mod context;
+pub(crate) mod people;
+pub(crate) mod rows;
+pub(crate) mod run;
 mod status;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use query::hogql::Lines;
+use query::hogql::{Answer, Lines};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -146,10 +146,16 @@ pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
 
 /// Rows as lines, as they come, without a bound on how many.
 async fn stream(call: &Call, project: &meta::Project, body: &Value, form: Lines) -> Result<Response, ApiError> {
-    let mut answer = run::start_all(&call.app, project, body).await?;
+    let answer = run::start_all(&call.app, project, body).await?;
+    let names = answer.columns.iter().map(|(name, _)| name.to_string()).collect();
+    Ok(lines(answer, names, form))
+}
+
+/// The rows of `answer` as lines, as they come; CSV begins with a line of `names`.
+pub(crate) fn lines(mut answer: Answer, names: Vec<String>, form: Lines) -> Response {
     let mut text = String::new();
     if form == Lines::Csv {
-        for (at, (name, _)) in answer.columns.iter().enumerate() {
+        for (at, name) in names.iter().enumerate() {
             if at > 0 {
                 text.push(',');
             }
@@ -171,7 +177,7 @@ async fn stream(call: &Call, project: &meta::Project, body: &Value, form: Lines)
         }
     });
     let kind = if form == Lines::Csv { "text/csv; charset=utf-8" } else { "application/x-ndjson" };
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], rows::body(lines)).into_response())
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], rows::body(lines)).into_response()
 }
 
 /// `GET …/query/:id/`.

@@ -68,20 +68,9 @@ impl EventsQuery {
         let most = context.limits.max_rows.unwrap_or(u64::MAX);
         let rows = self.limit.map_or(100, u64::from).min(most);
         let optional = |conditions: Vec<Expr>| (!conditions.is_empty()).then(|| and(conditions));
-        let events = ast::Ident::new("events", Span::default());
         let select = SelectQuery {
             select: columns,
-            from: Some(ast::From {
-                first: TableRef {
-                    span: Span::default(),
-                    table: Table::Name(vec![events]),
-                    alias: None,
-                    column_aliases: Vec::new(),
-                    final_span: None,
-                    sample: None,
-                },
-                joins: Vec::new(),
-            }),
+            from: Some(from_events()),
             filter: optional(filter),
             group_by: (!group.is_empty()).then_some(GroupBy::List(group)),
             having: optional(having),
@@ -116,7 +105,7 @@ impl EventsQuery {
         if let Some(id) = self.action_id {
             let action = context.project.actions.iter().find(|action| action.id == id);
             let action = action.ok_or_else(|| fault("Action does not exist"))?;
-            let mut compiler = filters::Compiler { context, subject: Subject::Events, notices: Vec::new() };
+            let mut compiler = filters::Compiler::new(context, Subject::Events);
             conditions.push(actions::condition(action, &mut compiler).map_err(|error| fault(error.0))?);
         }
         if let Some(person) = &self.person_id {
@@ -164,6 +153,20 @@ impl EventsQuery {
     }
 }
 
+/// `FROM events`.
+pub(crate) fn from_events() -> ast::From {
+    let events = ast::Ident::new("events", Span::default());
+    let first = TableRef {
+        span: Span::default(),
+        table: Table::Name(vec![events]),
+        alias: None,
+        column_aliases: Vec::new(),
+        final_span: None,
+        sample: None,
+    };
+    ast::From { first, joins: Vec::new() }
+}
+
 /// One column: `*` and `person` are tuples, which the caller turns into objects.
 fn column(text: &str) -> Result<Expr, CompileError> {
     let text = text.split(" -- ").next().unwrap_or(text).trim();
@@ -198,6 +201,6 @@ fn is_aggregate(expr: &Expr) -> bool {
     found
 }
 
-fn fault(message: impl Into<String>) -> CompileError {
+pub(crate) fn fault(message: impl Into<String>) -> CompileError {
     CompileError::Resolve(ResolveError::input(message, Span::default()))
 }

@@ -25,6 +25,7 @@ mod actions;
 mod build;
 mod catalogue;
 mod compile;
+mod condition;
 mod error;
 mod events_query;
 mod fault;
@@ -37,6 +38,7 @@ mod typing;
 mod walk;
 
 pub use compile::{CompileError, Compiled, compile, compile_tree};
+pub use condition::{Condition, Holds, events_where};
 pub use context::Context;
 pub use error::{Position, SyntaxError, SyntaxErrorKind};
 pub use events_query::EventsQuery;

@@ -12,11 +12,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datafusion::common::DFSchema;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
 use store::Store;
@@ -208,6 +212,14 @@ impl Core {
         let words = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
         let rows = execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))?;
         Ok((rows, words))
+    }
+
+    /// `expr` as it is evaluated over rows of `schema`.
+    pub(crate) fn physical(&self, expr: Expr, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+        let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+        let simplifier = ExprSimplifier::new(context);
+        let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+        self.session.create_physical_expr(expr, schema)
     }
 
     /// Starts `plan` without rewrites of ours.

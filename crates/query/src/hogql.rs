@@ -8,8 +8,10 @@
 mod aggregate;
 mod call;
 mod compare;
+mod condition;
 mod expr;
 mod functions;
+mod implied;
 mod join;
 mod kernel;
 mod lambda;
@@ -29,6 +31,7 @@ mod types;
 mod usage;
 mod window;
 
+pub(crate) use condition::Condition;
 pub use people::{GroupRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
 pub use run::{Answer, Lines, Needs, Request, needs};

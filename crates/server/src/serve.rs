@@ -247,6 +247,7 @@ fn api_settings(settings: &ServeSettings) -> api::Settings {
         trusted_proxies: settings.trusted_proxies.clone(),
         rest_body_bytes: 1 << 20,
         rate_limits: settings.rate_limits.clone(),
+        values_shape: settings.values_shape,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cohorts;
 use crate::error::ApiError;
 
 /// The tables that `needs` names and metadata has.
-pub(super) fn tables(app: &App, project: ProjectId, needs: &Needs) -> Tables {
+pub(crate) fn tables(app: &App, project: ProjectId, needs: &Needs) -> Tables {
     let mut tables = Tables::new();
     for table in &needs.tables {
         let meta = Arc::clone(&app.meta);
@@ -75,7 +75,7 @@ fn groups(meta: &Arc<Meta>, project: ProjectId) -> Pages<GroupRow> {
 }
 
 /// The persons in each cohort that `needs` names.
-pub(super) async fn cohorts(app: &App, project: &Project, needs: &Needs) -> Result<BTreeMap<i64, Vec<Uuid>>, ApiError> {
+pub(crate) async fn cohorts(app: &App, project: &Project, needs: &Needs) -> Result<BTreeMap<i64, Vec<Uuid>>, ApiError> {
     let mut all = BTreeMap::new();
     for id in needs.cohorts.keys() {
         let members = cohorts::members(app, project, *id).await?.unwrap_or_default();

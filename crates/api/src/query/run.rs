@@ -55,17 +55,28 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
             (hogql::compile(text, &context).map_err(|error| refused(&error, text))?, Kind::Hogql)
         }
         "EventsQuery" => {
-            context.limits.allow_offset = true;
             let events = serde_json::from_value::<EventsQuery>(query.clone());
             let events = events.map_err(|error| ApiError::invalid("query", error.to_string()))?;
-            let tree = events.to_query(&context).map_err(|error| refused(&error, ""))?;
-            let own = Context { limits: Limits { probe_more: false, ..Limits::NONE }, ..context.clone() };
-            (hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))?, Kind::Events(Box::new(events)))
+            (compile_events(&events, &mut context)?, Kind::Events(Box::new(events)))
         }
         "" => return Err(ApiError::invalid("query", "The field 'kind' is required.")),
         other => return Err(ApiError::invalid("query", format!("Unsupported query kind: {other}"))),
     };
     Ok(Asked { context, compiled, query, kind })
+}
+
+fn compile_events(events: &EventsQuery, context: &mut Context) -> Result<Compiled, ApiError> {
+    context.limits.allow_offset = true;
+    let tree = events.to_query(context).map_err(|error| refused(&error, ""))?;
+    let own = Context { limits: Limits { probe_more: false, ..Limits::NONE }, ..context.clone() };
+    hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))
+}
+
+/// Starts a list of events described by columns. It gives one row more than the page, if there are more.
+pub(crate) async fn start_events(app: &App, project: &Project, events: EventsQuery) -> Result<Answer, ApiError> {
+    let mut context = context(app, project, &Value::Null, &Value::Null)?;
+    let compiled = compile_events(&events, &mut context)?;
+    start(app, project, &Asked { context, compiled, query: Value::Null, kind: Kind::Events(Box::new(events)) }).await
 }
 
 /// Kinds that answer rows; the others are charts.
@@ -143,7 +154,7 @@ async fn start(app: &App, project: &Project, asked: &Asked) -> Result<Answer, Ap
 }
 
 /// The error for a query that was started.
-pub(super) fn failed(error: QueryError) -> ApiError {
+pub(crate) fn failed(error: QueryError) -> ApiError {
     match error {
         QueryError::Refused { code, message } => ApiError::Invalid { detail: message, attr: None, code },
         error => error.into(),
@@ -232,7 +243,7 @@ fn labels(events: &EventsQuery) -> Vec<String> {
 }
 
 /// Rows with `*` and `person` as objects.
-fn objects(events: &EventsQuery, results: &str) -> Result<String, ApiError> {
+pub(crate) fn objects(events: &EventsQuery, results: &str) -> Result<String, ApiError> {
     let selected = if events.select.is_empty() { vec!["*".to_owned()] } else { events.select.clone() };
     let bare = |text: &str| text.split(" -- ").next().unwrap_or(text).trim().to_owned();
     let whole = |name: &str| selected.iter().any(|text| bare(text) == name);
@@ -263,7 +274,12 @@ fn event(value: &Value) -> Value {
         let value = if *name == "properties" { parsed(value) } else { value.clone() };
         ((*name).to_owned(), value)
     });
-    Value::Object(pairs.collect())
+    let mut event: Map<String, Value> = pairs.collect();
+    if let Some(chain) = event.get("elements_chain").and_then(Value::as_str).filter(|chain| !chain.is_empty()) {
+        let elements = crate::events::decode_chain(chain);
+        event.insert("elements".to_owned(), serde_json::to_value(elements).unwrap_or_default());
+    }
+    Value::Object(event)
 }
 
 fn person(value: &Value) -> Value {

@@ -334,7 +334,7 @@ impl Series {
             let id = self.id.as_i64().or_else(|| self.id.as_str()?.parse().ok());
             let action = context.project.actions.iter().find(|action| Some(action.id) == id);
             let action = action.ok_or_else(|| fault("Action does not exist"))?;
-            let mut compiler = filters::Compiler { context, subject: Subject::Events, notices: Vec::new() };
+            let mut compiler = filters::Compiler::new(context, Subject::Events);
             return actions::condition(action, &mut compiler).map_err(|error| fault(error.0));
         }
         if !matches!(self.kind.as_str(), "" | "EventsNode") {

@@ -30,7 +30,7 @@ use crate::engine::{Core, Engine, Running};
 use crate::table::Extent;
 
 /// A query and everything it reads beside stored events.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// Whose events.
     pub project: ProjectId,
@@ -238,7 +238,7 @@ async fn work(
     Ok(())
 }
 
-fn planner<'a>(
+pub(super) fn planner<'a>(
     core: &Core,
     snapshot: &'a Snapshot,
     request: &'a Request,
@@ -267,7 +267,7 @@ fn checked<'a>(
 }
 
 /// Evaluates every subquery in an expression, inner ones first.
-async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
+pub(super) async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
     let before = Before::of(&request.query);
     let mut answers = Answers { now_micros: request.now_micros, ..Answers::default() };
     for (cohort, persons) in &request.cohorts {

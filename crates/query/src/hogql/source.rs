@@ -21,7 +21,7 @@ use super::{refuse, rows};
 use crate::plan::column as names;
 use crate::table::{self, Property};
 
-fn relation(id: RelationId) -> String {
+pub(super) fn relation(id: RelationId) -> String {
     format!("r{}", id.0)
 }
 
@@ -60,6 +60,18 @@ impl Planner<'_> {
     }
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
+        let properties = self.events_in_scope(id, usage, scope)?;
+        let source =
+            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
+        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
+        if sample.is_some() {
+            return refuse("SAMPLE is not available yet");
+        }
+        Ok(plan)
+    }
+
+    /// Brings the columns of events into scope; returns the properties that have columns of their own.
+    pub(super) fn events_in_scope(&self, id: RelationId, usage: &Usage, scope: &mut Scope) -> Result<Vec<Property>> {
         let mut properties = Vec::new();
         for (document, key, form) in usage.get(&id).into_iter().flatten() {
             let property = Property { key: PropertyKey::new(*document, key), form: *form };
@@ -67,13 +79,13 @@ impl Planner<'_> {
             scope.properties.insert((id, *document, Arc::clone(key), *form), raw);
             properties.push(property);
         }
-        let source =
-            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
-        let schema = source.schema();
+        let columns = table::columns(Vec::new());
         for (name, _) in hogql::schema::columns(Table::Events, self.zone) {
             let stored = name.strip_prefix('$').unwrap_or(name);
-            let kind = schema.field_with_name(stored)?.data_type().clone();
-            let mut raw = Raw::new(column(id, stored), kind);
+            let Some(field) = columns.iter().map(table::Source::field).find(|field| field.name() == stored) else {
+                return refuse(format!("events have no column {name}"));
+            };
+            let mut raw = Raw::new(column(id, stored), field.data_type().clone());
             if name.starts_with('$') {
                 // A group that an event does not have.
                 let text = super::expr::fitted(raw, &DataType::Utf8);
@@ -82,11 +94,7 @@ impl Planner<'_> {
             scope.columns.insert((id, Name::from(name)), raw);
         }
         scope.persons.insert(id, column(id, names::PERSON_NUMBER));
-        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
-        if sample.is_some() {
-            return refuse("SAMPLE is not available yet");
-        }
-        Ok(plan)
+        Ok(properties)
     }
 
     fn table(&self, id: RelationId, table: Table, scope: &mut Scope) -> Result<LogicalPlan> {
