@@ -175,7 +175,8 @@ pub(super) fn sort(key: Df, order: &Order) -> SortExpr {
     SortExpr::new(key, !order.descending, order.nulls_first)
 }
 
-fn without_nan(key: Df) -> Df {
+/// `key` with NULL in place of NaN.
+pub(super) fn without_nan(key: Df) -> Df {
     let run = |arguments: &[ColumnarValue], rows: usize| {
         let [argument] = arguments else { return exec_err!("one number expected") };
         let numbers = arrow::compute::cast(&argument.to_array(rows)?, &DataType::Float64)?;
