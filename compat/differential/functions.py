@@ -112,7 +112,7 @@ def query(columns, chosen):
     if not arrays:
         return f"select {selected}"
     inner = ", ".join(f"{array}[number + 1] as x{at}" for at, array in enumerate(arrays))
-    return f"select {selected} from (select number, {inner} from numbers({rows})) order by number"
+    return f"select {selected} from (select number, {inner} from numbers({rows})) order by number limit 10000"
 
 
 def queries():

@@ -14,6 +14,10 @@ UNITS = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"]
 FORMATS = ["%Y-%m-%d", "%H:%i:%S", "%d/%m/%y", "%j", "%Y%m", "%F %T", "%e %b", "%a"]
 
 
+#: Where there are no events.
+DOCUMENT = """'{"n": 7, "price": "2.5", "nested": {"a": {"b": "é"}}, "tags": ["x"], "odd": null, "nums": [1, 2]}'"""
+
+
 class Scope:
     """The columns in reach, by type. `S` text, `s` text or NULL, `I` whole, `F` real, `f` real or NULL, `B` truth, `b` truth or NULL, `D` date,
     `T` instant, `t` instant or NULL, `U` uuid, `A` array of text, `N` array of numbers."""
@@ -26,6 +30,7 @@ class Scope:
 
 
 EVENTS = Scope({
+    "J": ["properties"],
     "S": ["event", "distinct_id", "$group_0", "person_mode", "elements_chain", "$session_id", "$window_id"],
     "s": ["properties.$browser", "properties.currency", "properties.odd", "properties.nested.a.b", "properties.missing", "properties.tags", "properties['nested']['n']",
           "properties.items", "properties.items.1.sku", "properties.tags[-1]", "properties.`a.b`", "properties.`sp ace'd`", "properties.$current_url", "properties.nested.a",
@@ -81,7 +86,7 @@ class Maker:
             lambda: f"lower({x()})", lambda: f"upper({x()})", lambda: f"lowerUTF8({x()})", lambda: f"concat({x()}, {self.pick(x, lambda: self.s(scope, d - 1), lambda: self.F(scope, d - 1))()})",
             lambda: f"{x()} || '-' || {x()}", lambda: f"substring({x()}, {self.pick(1, 2, 3, -2)}, {self.pick(0, 1, 3, 100)})", lambda: f"substringUTF8({x()}, 2, 3)",
             lambda: f"replaceAll({x()}, {self.pick(chr(39) + 'a' + chr(39), chr(39) + 'o' + chr(39))}, '#')", lambda: f"replaceRegexpAll({x()}, '{self.pick('[aeiou]', '[0-9]+', '^u')}', '<\\\\0>')",
-            lambda: f"replaceOne({x()}, 'e', '')", lambda: f"reverseUTF8({x()})", lambda: f"trim({x()})", lambda: f"leftUTF8({x()}, 4)", lambda: f"rightUTF8({x()}, 3)", lambda: f"leftPad({x()}, 6, '*')",
+            lambda: f"replaceOne({x()}, 'e', '')", lambda: f"reverseUTF8({x()})", lambda: f"trim({x()})", lambda: f"left({x()}, 2)", lambda: f"lpad({x()}, 4, '.')", lambda: f"leftPad({x()}, 6, '*')",
             lambda: f"toString({self.pick(self.I, self.D, self.T, self.U, self.B)(scope, d - 1)})", lambda: f"toString({self.F(scope, d - 1)})",
             lambda: f"if({self.B(scope, d - 1)}, {x()}, {x()})", lambda: f"ifNull({self.s(scope, d - 1)}, {x()})", lambda: f"coalesce({self.s(scope, d - 1)}, {self.s(scope, d - 1)}, {x()})",
             lambda: f"multiIf({self.B(scope, d - 1)}, {x()}, {self.B(scope, d - 1)}, {x()}, {x()})", lambda: f"case when {self.B(scope, d - 1)} then {x()} else {x()} end",
@@ -214,7 +219,7 @@ class Maker:
         return value if value[0] in "[" else f"({value})" if "?" in value else value
 
     def document(self, scope):
-        return scope.columns.get("J", ["properties"])[0]
+        return scope.columns.get("J", [DOCUMENT])[0]
 
     def any(self, scope, d):
         return self.pick(self.S, self.S, self.s, self.s, self.I, self.F, self.f, self.B, self.D, self.T, self.t, self.A, self.N, lambda scope, d: self.b(scope))(scope, d)
@@ -238,7 +243,7 @@ class Maker:
             lambda: f"argMax({self.pick(self.S, self.s)(scope, 0)}, uuid)", lambda: f"argMin({self.pick(self.S, self.f)(scope, 0)}, uuid)", lambda: f"argMaxIf(event, uuid, {self.B(scope, d)})", lambda: f"arraySort(groupUniqArray({self.pick(self.S, self.s)(scope, 0)}))", lambda: f"length(groupArray({self.pick(self.s, self.f)(scope, d)}))",
             lambda: f"arraySort(groupArray({self.f(scope, 0)}))[1]", lambda: f"arraySlice(groupArray(event order by uuid), 1, 3)", lambda: f"stddevPop({fee})", lambda: f"varSamp({fee})", lambda: f"corr({fee}, {self.I(scope, 1)})", lambda: f"covarPop({fee}, {self.I(scope, 1)})", lambda: f"min({self.I(scope, d)})", lambda: f"max({self.F(scope, d)})",
             lambda: f"uniqExact({self.S(scope, d)})", lambda: f"maxIf({self.T(scope, 0)}, {self.B(scope, d)})", lambda: f"groupBitOr(length(event))", lambda: "count(distinct person_id)", lambda: f"any({self.pick(chr(39) + 'k' + chr(39), '7')})", lambda: f"anyIf(1, {self.B(scope, d)})", lambda: "uniq(distinct_id)",
-            lambda: f"arraySort(groupUniqArrayIf(event, {self.B(scope, d)}))", lambda: f"sum({fee}) / count()", lambda: f"round(avg({fee}), 2)", lambda: f"max({self.T(scope, 0)}) - min({self.T(scope, 0)})", lambda: f"dateDiff('day', min({self.T(scope, 0)}), max({self.T(scope, 0)}))",
+            lambda: f"arraySort(groupUniqArrayIf(event, {self.B(scope, d)}))", lambda: f"sum({fee}) / count()", lambda: f"median({self.pick('timestamp', 'toDate(timestamp)', 'length(event)')})", lambda: f"avgArray({self.N(scope, 0)})", lambda: f"medianArray({self.N(scope, 0)})", lambda: f"countDistinctIf({self.S(scope, 0)}, {self.B(scope, d)})", lambda: f"anyLast({self.pick('1', chr(39) + 'x' + chr(39))})", lambda: f"round(avg({fee}), 2)", lambda: f"max({self.T(scope, 0)}) - min({self.T(scope, 0)})", lambda: f"dateDiff('day', min({self.T(scope, 0)}), max({self.T(scope, 0)}))",
         )()
         bare = plain.count("(") and not any(word in plain for word in ("If(", "/", "round", "arraySort", "length(group", "dateDiff", "arraySlice", " - "))
         return plain + (filter_ if bare else "")
@@ -320,24 +325,24 @@ class Maker:
         return f"select {keys[0]} as k0, {keys[1]} as k1, {self.aggregate(scope, 0)} as a, count() as n from events group by {form} order by k0, k1, n, a{self.limit()}"
 
     def q_person(self):
-        scope = Scope({"S": ["toString(id)"], "s": ["properties.plan", "properties.email", "properties.address.city"], "f": ["properties.age"], "T": ["created_at"], "b": ["is_identified"], "U": ["id"]})
+        scope = Scope({"J": ["properties"], "S": ["toString(id)"], "s": ["properties.plan", "properties.email", "properties.address.city"], "f": ["properties.age"], "T": ["created_at"], "b": ["is_identified"], "U": ["id"]})
         if self.r.random() < 0.4:
             return f"select properties.plan as k, count() as n, {self.pick('avg(properties.age)', 'max(created_at)', 'uniq(properties.email)', 'min(properties.email)')} as a from persons{self.where(scope, 1)} group by k order by k"
-        return f"select id, {self.any(scope, 2)} as a, {self.scalar(scope, 2)} as b from persons{self.where(scope, 2)} order by id{self.limit()}"
+        return f"select id, {self.any(scope, 2)} as a, {self.scalar(scope, 2)} as b from persons{self.where(scope, 2)} order by toString(id){self.limit()}"
 
     def q_tables(self):
         return self.pick(
             lambda: f"select distinct_id, person.properties.{self.pick('plan', 'email')} as p from person_distinct_ids where distinct_id {self.pick('like', 'not like')} '%{self.r.randint(0, 9)}%' order by distinct_id{self.limit()}",
-            lambda: f"select p.id, count() as n from persons p join person_distinct_ids d on d.person_id = p.id group by p.id order by n desc, p.id{self.limit()}",
+            lambda: f"select p.id, count() as n from persons p join person_distinct_ids d on d.person_id = p.id group by p.id order by n desc, toString(p.id){self.limit()}",
             lambda: f"select `index`, key, properties.{self.pick('tier', 'seats', 'name')} as x from groups order by `index`, key",
             lambda: f"select key, {self.S(Scope({'S': ['key'], 's': ['properties.tier'], 'J': ['properties']}), 2)} as x from groups order by key, `index`",
             lambda: f"select pdi.distinct_id as d, pdi.person.properties.plan as p, count() as n from events{self.where(EVENTS, 1)} group by d, p order by n desc, d{self.limit()}",
-            lambda: f"select pdi.person_id as p, count() as n from events group by p order by n desc, p{self.limit()}",
+            lambda: f"select toString(pdi.person_id) as p, count() as n from events group by p order by n desc, p{self.limit()}",
             lambda: f"select poe.properties.plan as p, {self.aggregate(EVENTS, 1)} as a from events group by p order by p",
             lambda: f"select number * {self.whole()} as x, {self.S(Scope({'S': ['toString(number)']}), 2)} as y from numbers({self.pick(0, 1, 7)}) order by number",
             lambda: f"select number from numbers({self.pick(0, 5, 100)}, {self.pick(1, 3)}) where number % 2 = {self.pick(0, 1)} order by number",
             lambda: f"select count(), countIf(person_id {self.pick('in', 'not in')} cohort {self.pick('1', chr(39) + 'Regulars' + chr(39), '2')}) from events{self.where(EVENTS, 1)}",
-            lambda: f"select person_id, count() as n from events where person_id {self.pick('in', 'not in')} cohort {self.pick(1, 2)} group by person_id order by n desc, person_id{self.limit()}",
+            lambda: f"select person_id, count() as n from events where person_id {self.pick('in', 'not in')} cohort {self.pick(1, 2)} group by person_id order by n desc, toString(person_id){self.limit()}",
             lambda: f"select countIf(matchesAction({self.pick('1', chr(39) + 'Bought' + chr(39))})) as c, {self.key(EVENTS)} as k from events group by k order by k{self.limit()}",
             lambda: f"select {self.pick('cohort_id, count() as n', 'cohort_id, uniq(person_id) as n', 'cohort_id, uniq(person.properties.plan) as n')} from {self.pick('static_cohort_people', 'cohort_people')} group by cohort_id order by cohort_id",
             lambda: f"select count(), uniq(person_id), {self.pick('sum(version) >= 0', 'countIf(is_deleted)')} from {self.pick('raw_persons', 'raw_person_distinct_ids')}".replace("uniq(person_id)", "1"),
@@ -370,8 +375,8 @@ class Maker:
         scope.columns["J"] = ["e.properties"]
         return self.pick(
             lambda: f"select e.event as k, p.properties.plan as v, count() as n from events e {self.pick('', 'left ')}join persons p on e.person_id = p.id{self.where(scope, 1)} group by k, v order by k, v{self.limit()}",
-            lambda: f"select g.properties.tier as k, {self.pick('count()', 'uniq(e.distinct_id)', 'sum(e.properties.price)')} as n from events e {self.pick('', 'left ', 'right ')}join groups g on e.$group_0 = g.key{self.where(scope, 1)} group by k order by k",
-            lambda: f"select d.person_id, count() as n from events e join person_distinct_ids d on e.distinct_id = d.distinct_id{self.where(scope, 1)} group by d.person_id order by n desc, d.person_id{self.limit()}",
+            lambda: f"select g.properties.tier as k, {self.pick('count()', 'uniq(e.distinct_id)', 'sum(e.properties.price)')} as n from events e {self.pick('', 'left ', 'right ')}join groups g on e.$group_0 = g.key group by k order by k",
+            lambda: f"select d.person_id, count() as n from events e join person_distinct_ids d on e.distinct_id = d.distinct_id{self.where(scope, 1)} group by d.person_id order by n desc, toString(d.person_id){self.limit()}",
             lambda: f"select a.event, b.event, count() as n from events a join events b on a.properties.$session_id = b.properties.$session_id and a.uuid < b.uuid group by a.event, b.event order by n desc, a.event, b.event{self.limit()}",
             lambda: f"select a.x, b.y from (select arrayJoin([1, 2, 3]) as x) a cross join (select arrayJoin({self.pick('[1, 2]', '[' + chr(39) + 'p' + chr(39) + ']')}) as y) b order by a.x, b.y",
             lambda: f"select e.uuid, b.at from events e asof {self.pick('', 'left ')}join (select $group_0 as k, timestamp as at from events where event = 'purchase') b on e.$group_0 = b.k and e.timestamp {self.pick('>=', '>', '<', '<=')} b.at order by e.uuid{self.limit()}",
@@ -413,7 +418,7 @@ class Maker:
             lambda: "arrayFold((acc, x) -> acc + x, JSONExtract(properties, 'nums', 'Array(Float64)'), 0.5)", lambda: "arraySum(x -> x * x, [1, 2, 3])", lambda: "arraySum(x -> length(x), JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayMap(x -> arrayMap(y -> concat(x, y), ['1', '2']), JSONExtract(properties, 'tags', 'Array(String)'))",
             lambda: "arrayFirstIndex(x -> x = 'x', JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayMap(x -> (x, length(x)), JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayMax(arrayMap(x -> length(x), ['a', event]))",
             lambda: "arrayMap(x -> JSONExtractString(x, 'sku'), JSONExtractArrayRaw(properties, 'items'))", lambda: "arraySum(arrayMap(x -> JSONExtractFloat(x, 'qty'), JSONExtractArrayRaw(properties, 'items')))", lambda: "arrayZip(['a', 'b'], [length(event), 2])", lambda: "arraySort((x, y) -> y, ['c', 'b', 'a'], [3, length(event) % 3, 1])",
-            lambda: "arrayReduce('sum', JSONExtract(properties, 'nums', 'Array(Float64)'))", lambda: "arrayReduce('uniq', JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayUniq(JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayEnumerateUniq(JSONExtract(properties, 'tags', 'Array(String)'))",
+            lambda: "arrayReduce('sum', JSONExtract(properties, 'nums', 'Array(Float64)'))", lambda: "arrayReduce('uniq', JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayUniq(JSONExtract(properties, 'tags', 'Array(String)'))", lambda: "arrayCompact(JSONExtract(properties, 'tags', 'Array(String)'))",
             lambda: "arrayCumSum(JSONExtract(properties, 'nums', 'Array(Float64)'))", lambda: "arrayFlatten([JSONExtract(properties, 'tags', 'Array(String)'), ['k']])", lambda: "countEqual(JSONExtract(properties, 'tags', 'Array(String)'), 'x')",
             lambda: "mapFromArrays(['a', 'b'], [length(event), 1])['a']", lambda: "map('k', event, 'l', distinct_id)['l']", lambda: "mapKeys(map('k', event))", lambda: "{'a': event, 'b': 'c'}['a']", lambda: "tupleElement((event, 1, timestamp), 3)", lambda: "range(length(event) % 4)",
         )
@@ -479,7 +484,7 @@ class Maker:
         )()
 
     def q_date(self):
-        scope = Scope({"T": ["timestamp", "timestamp", "timestamp"], "t": ["properties.signup_at"], "S": ["event"]})
+        scope = Scope({"J": ["properties"], "T": ["timestamp", "timestamp", "timestamp"], "t": ["properties.signup_at"], "S": ["event"]})
         if self.r.random() < 0.5:
             return f"select {self.pick(self.D, self.T)(scope, 3)} as k, count() as n from events{self.where(scope, 1)} group by k order by k{self.pick('', ' desc')}{self.limit()}"
         return f"select timestamp, {self.pick(self.D, self.T, self.I)(scope, 3)} as a, {self.pick(self.D, self.T)(scope, 3)} as b from events where {self.B(scope, 2)} order by uuid{self.limit()}"

@@ -10,6 +10,7 @@ answers in `golden.jsonl`, which the test `generated_queries_answer_what_clickho
 import argparse
 import concurrent.futures
 import datetime
+import decimal
 import http.client
 import json
 import math
@@ -33,7 +34,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 GOLDEN = HERE / "golden.jsonl"
 KEY, TOKEN = "phx_test", "phc_test"
 SETTINGS = {"transform_null_in": 1, "use_variant_as_common_type": 0, "join_use_nulls": 0, "enable_positional_arguments": 0, "print_pretty_type_names": 0,
-            "output_format_json_quote_64bit_integers": 0, "output_format_json_quote_denormals": 0, "output_format_json_named_tuples_as_objects": 0, "max_threads": 1,
+            "output_format_json_quote_64bit_integers": 0, "output_format_json_quote_decimals": 1, "output_format_json_quote_denormals": 0, "output_format_json_named_tuples_as_objects": 0, "max_threads": 1,
             "optimize_min_equality_disjunction_chain_length": 4294967295, "date_time_output_format": "'unix_timestamp'", "max_execution_time": 20}
 TABLES = {
     "events": "uuid UUID, event String, properties String, timestamp DateTime64(6, 'Z'), distinct_id String, elements_chain String, created_at DateTime64(6, 'Z'), person_mode String, "
@@ -216,13 +217,15 @@ class Type:
     def __init__(self, text):
         name, _, rest = text.partition("(")
         inside = split(rest[:-1]) if rest else []
-        self.name, self.zone, self.inner = name, None, []
+        self.name, self.zone, self.inner, self.scale = name, None, [], None
         if name in ("Nullable", "LowCardinality"):
             inner = Type(inside[0])
-            self.name, self.zone, self.inner = inner.name, inner.zone, inner.inner
+            self.name, self.zone, self.inner, self.scale = inner.name, inner.zone, inner.inner, inner.scale
         elif name in ("DateTime", "DateTime64"):
             zone = [part.strip("'") for part in inside if part.startswith("'")]
             self.zone = zoneinfo.ZoneInfo(zone[0] if zone else "UTC")
+        elif name == "Decimal":
+            self.scale = int(inside[1])
         elif name in ("Array", "Map"):
             self.inner = [Type(part) for part in inside]
         elif name == "Tuple":
@@ -243,6 +246,8 @@ class Type:
                 return text + "Z"
             minutes = int(offset.total_seconds() // 60)
             return text + f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+        if self.scale is not None:
+            return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-self.scale)))
         if self.name == "Array":
             return [self.inner[0].read(item) for item in value]
         if self.name == "Tuple":
@@ -263,16 +268,22 @@ def split(text):
     return out + [text[start:].strip()]
 
 
-def close(a, b):
+def same(a, b, exact):
+    """Whether two values are equal; floats to nine digits."""
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return a == b or (isinstance(a, float) or isinstance(b, float)) and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+        return a == b or not exact and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(close, a, b))
+        return len(a) == len(b) and all(same(x, y, exact) for x, y in zip(a, b))
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(close(value, b[key]) for key, value in a.items())
+        return a.keys() == b.keys() and all(same(value, b[key], exact) for key, value in a.items())
     return a == b
+
+
+def close(a, b, types):
+    """Whether two rows are equal."""
+    return len(a) == len(b) == len(types) and all(same(x, y, "Float" not in ty) for x, y, ty in zip(a, b, types))
 
 
 def verdict(query, ours, theirs):
@@ -281,7 +292,7 @@ def verdict(query, ours, theirs):
         return None if "error" in ours else "only ClickHouse refuses"
     if "error" in ours:
         return "only Hedgerow refuses"
-    if not close(ours["rows"], theirs["rows"]):
+    if len(ours["rows"]) != len(theirs["rows"]) or not all(close(a, b, theirs["types"]) for a, b in zip(ours["rows"], theirs["rows"])):
         return "rows"
     return None if ours["types"] == theirs["types"] else "types"
 
@@ -368,7 +379,7 @@ def report(queries, answers, reference, options):
                 if len(ours["rows"]) != len(theirs["rows"]):
                     print(f"  {len(ours['rows'])} rows, ClickHouse {len(theirs['rows'])}")
                 for mine, right in zip(ours["rows"], theirs["rows"]):
-                    if not close(mine, right):
+                    if not close(mine, right, theirs["types"]):
                         print("  ours  ", json.dumps(mine, ensure_ascii=False)[:400], "\n  theirs", json.dumps(right, ensure_ascii=False)[:400])
                         break
                 print("  types ", ours["types"])

@@ -74,8 +74,7 @@ fn members(meta: &Arc<Meta>, project: ProjectId, cohorts: &Cohorts) -> Pages<Mem
     Box::new(std::iter::from_fn(move || {
         loop {
             let (cohort, members) = cohorts.get(at)?;
-            let page: Vec<PersonNumber> =
-                members.iter().skip(done).take(MEMBERS_PAGE).map(PersonNumber).collect();
+            let page: Vec<PersonNumber> = members.iter().skip(done).take(MEMBERS_PAGE).map(PersonNumber).collect();
             if page.is_empty() {
                 (at, done) = (at + 1, 0);
                 continue;

@@ -96,9 +96,7 @@ impl Parser<'_> {
                 | Keyword::Offset => next.starts_operand() && next != Kind::Star && !self.leaves_alone(1),
                 // `range(3)` is a call.
                 Keyword::Rows | Keyword::Range => {
-                    next.starts_operand()
-                        && !matches!(next, Kind::Star | Kind::OpenParen)
-                        && !self.leaves_alone(1)
+                    next.starts_operand() && !matches!(next, Kind::Star | Kind::OpenParen) && !self.leaves_alone(1)
                 }
                 Keyword::Group | Keyword::Order | Keyword::Partition => self.keyword_ahead(1) == Keyword::By,
                 Keyword::Window => self.is_name(1) && self.keyword_ahead(2) == Keyword::As,

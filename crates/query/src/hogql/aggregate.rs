@@ -228,6 +228,9 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
             Function::new(top::udaf(keep, &first), vec![argument.clone()], list_of(first))
         }
         ("quantile" | "median" | "quantiles" | "medianExact", [_]) => return numbers::function(aggregate, doubles()),
+        ("avgArrayOrNull" | "medianArrayOrNull", [_]) => {
+            return numbers::function(aggregate, cast(list_of(DataType::Float64)));
+        }
         ("stddevPop", [_]) => float(engine::stddev::stddev_pop_udaf()),
         ("stddevSamp", [_]) => float(engine::stddev::stddev_udaf()),
         ("varPop", [_]) => float(engine::variance::var_pop_udaf()),
