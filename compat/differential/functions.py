@@ -124,10 +124,11 @@ def combined(chosen):
     """The queries of `chosen`, several calls in each."""
     by_columns, out = {}, []
     for one in chosen:
-        by_columns.setdefault(one["columns"], []).append(one["call"])
+        by_columns.setdefault(one["columns"], []).append(one)
     for columns, made in by_columns.items():
         for at in range(0, len(made), CALLS_IN_ONE):
-            out.append({"class": "functions", "query": query(columns, made[at:at + CALLS_IN_ONE]), "zone": "UTC"})
+            calls = made[at:at + CALLS_IN_ONE]
+            out.append({"class": "functions", "query": query(columns, [one["call"] for one in calls]), "zone": "UTC", "calls": calls})
     return out
 
 

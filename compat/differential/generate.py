@@ -394,7 +394,9 @@ class Maker:
             lambda: f"count() over ({part}order by {order}{frame})", lambda: f"{self.pick('first_value', 'last_value')}({self.pick(self.S, self.F)(scope, 1)}) over ({part}order by {order}{frame})", lambda: f"{self.pick('sum', 'max')}({self.I(scope, 1)}) over ({part.strip()})",
             lambda: f"countIf({self.B(scope, 1)}) over ({part}order by {order})", lambda: f"sum(length(event)) over ({part}order by timestamp)", lambda: f"lag(event, 1, 'none') {over}", lambda: f"max(timestamp) over ({part}order by {order}{frame})",
         )
-        return f"select uuid, {call()} as w, {self.pick(call, lambda: self.S(scope, 0))()} as v from events{self.where(scope, 1)} order by uuid{self.limit()}"
+        other = lambda: self.pick("row_number() over (order by uuid desc)", f"count() over (partition by {self.pick('event', '$group_0', 'distinct_id')})", "max(uuid) over (partition by person_id order by timestamp, uuid)",
+                                  f"sum({self.f(scope, 0)}) over (partition by event order by uuid rows between 3 preceding and 1 preceding)", f"median({self.f(scope, 0)}) over (order by uuid rows between 2 preceding and current row)")
+        return f"select uuid, {call()} as w, {self.pick(call, other, other, lambda: self.S(scope, 0))()} as v from events{self.where(scope, 1)} order by uuid{self.limit()}"
 
     def q_window_group(self):
         return self.pick(

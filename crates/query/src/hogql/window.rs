@@ -48,7 +48,8 @@ pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Resu
         }
     }
     scope.known.extend(known);
-    LogicalPlanBuilder::from(plan).window(functions)?.build()
+    // Those with the same order share a step; the engine takes no others together.
+    LogicalPlanBuilder::window_plan(plan, functions)
 }
 
 fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
