@@ -40,7 +40,7 @@ struct Asked {
 
 enum Kind {
     Hogql,
-    Events(EventsQuery),
+    Events(Box<EventsQuery>),
 }
 
 fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Result<Asked, ApiError> {
@@ -60,7 +60,7 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
             let events = events.map_err(|error| ApiError::invalid("query", error.to_string()))?;
             let tree = events.to_query(&context).map_err(|error| refused(&error, ""))?;
             let own = Context { limits: Limits { probe_more: false, ..Limits::NONE }, ..context.clone() };
-            (hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))?, Kind::Events(events))
+            (hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))?, Kind::Events(Box::new(events)))
         }
         "" => return Err(ApiError::invalid("query", "The field 'kind' is required.")),
         other => return Err(ApiError::invalid("query", format!("Unsupported query kind: {other}"))),
@@ -214,7 +214,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     }
     let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
     out.pop();
-    let _ = write!(out, ",\"results\":{results}}}");
+    write!(out, ",\"results\":{results}}}").expect("writing to memory cannot fail");
     Ok(out)
 }
 
