@@ -515,8 +515,8 @@ class Maker:
 
 #: How many queries of each class.
 COUNTS = {
-    "filter": 150, "count": 130, "project": 230, "property": 120, "order": 80, "distinct": 50, "group": 200, "group_deep": 90, "rollup": 40, "person": 60, "tables": 110, "session": 70, "join": 130, "join_table": 70, "window": 120, "window_group": 50,
-    "array": 110, "array_constant": 70, "lambdas": 60, "array_join": 70, "subquery": 90, "cte": 60, "set": 90, "limit_by": 50, "limit": 50, "date": 110, "zone": 60, "modes": 40, "constant": 60, "types": 50,
+    "filter": 120, "count": 90, "project": 180, "property": 100, "order": 70, "distinct": 40, "group": 170, "group_deep": 80, "rollup": 35, "person": 50, "tables": 110, "session": 70, "join": 110, "join_table": 60,
+    "window": 130, "window_group": 50, "array": 90, "array_constant": 50, "lambdas": 60, "array_join": 65, "subquery": 80, "cte": 50, "set": 80, "limit_by": 50, "limit": 50, "date": 90, "zone": 45, "modes": 40, "constant": 40, "types": 45,
 }
 MODES = ["disabled", "person_id_no_override_properties_on_events", "person_id_override_properties_joined", "person_id_override_properties_on_events"]
 
