@@ -193,6 +193,14 @@ pub(super) fn fitted(raw: Raw, kind: &DataType) -> Df {
             Ok(value) => lit(value),
             Err(_) => cast(lit(value), kind.clone()),
         },
+        // Days are whole numbers first.
+        expr if matches!(
+            (&raw.kind, kind),
+            (DataType::Date32, DataType::Float64) | (DataType::Float64, DataType::Date32)
+        ) =>
+        {
+            cast(cast(expr, DataType::Int32), kind.clone())
+        }
         expr => cast(expr, kind.clone()),
     }
 }
