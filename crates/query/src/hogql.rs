@@ -32,7 +32,7 @@ mod usage;
 mod window;
 
 pub(crate) use condition::Condition;
-pub use people::{GroupRow, Pages, PersonRow};
+pub use people::{GroupRow, MemberRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
 pub use run::{Answer, Lines, Needs, Request, needs};
 

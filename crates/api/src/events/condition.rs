@@ -43,7 +43,7 @@ pub(super) async fn read(
         project: project.id,
         zone: Arc::clone(&context.project.timezone),
         now_micros: context.now.as_microsecond(),
-        tables: people::tables(app, project.id, &wanted),
+        tables: people::tables(app, project, &wanted).await?,
         cohorts: people::cohorts(app, project, &wanted).await?,
         timeout: None,
         explain: false,

@@ -341,3 +341,8 @@ fn function_cases_t48_to_t60() {
 fn time_zone_and_refusal_cases_t61_to_t80() {
     run(include_str!("../../test_data/zones.slt"));
 }
+
+#[test]
+fn what_the_comparison_with_clickhouse_found() {
+    run(include_str!("../../test_data/found.slt"));
+}
