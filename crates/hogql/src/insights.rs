@@ -5,7 +5,9 @@
 //!
 //! `samplingFactor` is accepted and not used: every answer is exact.
 
+mod breakdown;
 mod common;
+mod funnels;
 mod lifecycle;
 mod retention;
 mod stickiness;
@@ -36,6 +38,7 @@ enum Shape {
     Lifecycle(lifecycle::Plan),
     Stickiness(stickiness::Plan),
     Retention(retention::Plan),
+    Funnels(Box<funnels::Plan>),
 }
 
 /// Plans the insight `kind` that `json` describes.
@@ -54,6 +57,9 @@ pub fn plan(kind: &str, json: &Value, context: &Context) -> Result<Insight, Comp
             stickiness::plan(&json, context).map(|(queries, plan)| (queries, Shape::Stickiness(plan)))?
         }
         "RetentionQuery" => retention::plan(&json, context).map(|(queries, plan)| (queries, Shape::Retention(plan)))?,
+        "FunnelsQuery" => {
+            funnels::plan(&json, context).map(|(queries, plan)| (queries, Shape::Funnels(Box::new(plan))))?
+        }
         _ => return Err(fault(format!("Unsupported query kind: {kind}"))),
     };
     Ok(Insight { queries, shape })
@@ -78,6 +84,7 @@ impl Insight {
             Shape::Lifecycle(plan) => plan.respond(results),
             Shape::Stickiness(plan) => plan.respond(results),
             Shape::Retention(plan) => plan.respond(results),
+            Shape::Funnels(plan) => plan.respond(results),
         }
     }
 }

@@ -3,20 +3,19 @@
 //! Every query gives rows `bucket, breakdown_value, total`. Buckets without rows are 0; which breakdown values are
 //! shown, and which make up the rest, is decided here, over all series and periods together.
 
-mod breakdown;
 mod formula;
 mod math;
 mod respond;
 
 use serde_json::Value;
 
+use super::breakdown::{self, Breakdown, BreakdownFilter, Cut, NONE};
 use super::common::{Common, Interval, Range, Series, fault, read};
 use crate::ast::Query;
-use crate::build::{and, string};
+use crate::build::and;
 use crate::compile::CompileError;
 use crate::context::Context;
 use crate::dates;
-use breakdown::{Breakdown, BreakdownFilter};
 pub(super) use formula::Formula;
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -97,9 +96,8 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
     let (mut queries, mut parts) = (Vec::new(), Vec::new());
     for (period, range) in periods.iter().enumerate() {
         for (order, series) in common.series.iter().enumerate() {
-            for (value, condition) in breakdown::cuts(breakdown.as_ref(), context)? {
+            for Cut { value, condition } in breakdown::cuts(breakdown.as_ref(), NONE, context)? {
                 let filter = and(vec![common.condition(context)?, condition]);
-                let value = value.unwrap_or_else(|| string(""));
                 let part = math::Part { series, range, display, actor: common.actor(), value, filter };
                 queries.push(part.query(context)?);
                 parts.push((period, order));
