@@ -7,6 +7,7 @@ mod context;
 mod people;
 mod rows;
 mod run;
+mod shape;
 mod status;
 
 use axum::response::{IntoResponse, Response};

@@ -4,28 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hogql::context::Limits;
-use hogql::{CompileError, Compiled, Context, EventsQuery};
+use hogql::{ActorsQuery, CompileError, Compiled, Context, EventsQuery};
 use meta::Project;
 use query::QueryError;
 use query::hogql::{Answer, Request, needs};
 use serde_json::{Map, Value, json};
 
-use super::{context::context, people};
+use super::context::context;
+use super::{people, shape};
 use crate::app::App;
 use crate::error::ApiError;
 
-/// What `*` is in an `EventsQuery`.
-const WHOLE: [&str; 9] = [
-    "uuid",
-    "event",
-    "properties",
-    "timestamp",
-    "team_id",
-    "distinct_id",
-    "elements_chain",
-    "created_at",
-    "person_mode",
-];
 /// Rows of an `EventsQuery` unless it says otherwise.
 const PAGE: u64 = 100;
 
@@ -41,6 +30,7 @@ struct Asked {
 enum Kind {
     Hogql,
     Events(EventsQuery),
+    Actors(Box<ActorsQuery>),
 }
 
 fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Result<Asked, ApiError> {
@@ -59,8 +49,13 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
             let events = serde_json::from_value::<EventsQuery>(query.clone());
             let events = events.map_err(|error| ApiError::invalid("query", error.to_string()))?;
             let tree = events.to_query(&context).map_err(|error| refused(&error, ""))?;
-            let own = Context { limits: Limits { probe_more: false, ..Limits::NONE }, ..context.clone() };
-            (hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))?, Kind::Events(events))
+            (unpaged(tree, &context)?, Kind::Events(events))
+        }
+        "ActorsQuery" | "PersonsQuery" => {
+            context.limits.allow_offset = true;
+            let actors = ActorsQuery::plan(&query, &context).map_err(|error| refused(&error, ""))?;
+            let compiled = unpaged(actors.query.clone(), &context)?;
+            (compiled, Kind::Actors(Box::new(actors)))
         }
         "" => return Err(ApiError::invalid("query", "The field 'kind' is required.")),
         other => return Err(ApiError::invalid("query", format!("Unsupported query kind: {other}"))),
@@ -68,8 +63,14 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
     Ok(Asked { context, compiled, query, kind })
 }
 
+/// A tree that has its own LIMIT.
+fn unpaged(tree: hogql::ast::Query, context: &Context) -> Result<Compiled, ApiError> {
+    let own = Context { limits: Limits { probe_more: false, ..Limits::NONE }, ..context.clone() };
+    hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))
+}
+
 /// Kinds that answer rows; the others are charts.
-const LISTS: [&str; 2] = ["HogQLQuery", "EventsQuery"];
+const LISTS: [&str; 4] = ["HogQLQuery", "EventsQuery", "ActorsQuery", "PersonsQuery"];
 
 /// The question, without what is wrapped around it.
 fn bare(body: &Value) -> Result<Value, ApiError> {
@@ -89,10 +90,7 @@ async fn chart(app: &App, project: &Project, body: &Value, query: &Value) -> Res
     let texts: Vec<String> = compiled.iter().map(|compiled| compiled.hogql.clone()).collect();
     let mut results = Vec::with_capacity(compiled.len());
     for compiled in compiled {
-        let asked = Asked { context: context.clone(), compiled, query: Value::Null, kind: Kind::Hogql };
-        let mut rows = String::new();
-        start(app, project, &asked).await?.write_rows(&mut rows, None).await.map_err(failed)?;
-        results.push(serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))?);
+        results.push(all_rows(app, project, &context, compiled).await?);
     }
     let mut response = chart.respond(&results);
     let around = json!({
@@ -112,6 +110,19 @@ async fn chart(app: &App, project: &Project, body: &Value, query: &Value) -> Res
         }
     }
     Ok(response.to_string())
+}
+
+/// The rows of a query of ours.
+async fn all_rows(
+    app: &App,
+    project: &Project,
+    context: &Context,
+    compiled: Compiled,
+) -> Result<Vec<Vec<Value>>, ApiError> {
+    let asked = Asked { context: context.clone(), compiled, query: Value::Null, kind: Kind::Hogql };
+    let mut rows = String::new();
+    start(app, project, &asked).await?.write_rows(&mut rows, None).await.map_err(failed)?;
+    serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))
 }
 
 fn kind_of(query: &Value) -> &str {
@@ -171,6 +182,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     let page = match &asked.kind {
         Kind::Hogql => asked.compiled.page,
         Kind::Events(events) => Some(events.limit.map_or(PAGE, u64::from)),
+        Kind::Actors(actors) => Some(actors.limit),
     };
     let more = answer.write_rows(&mut results, page).await.map_err(failed)?;
     let timings = json!([
@@ -181,11 +193,12 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     let mut head = Map::new();
     let types: Vec<Value> = match &asked.kind {
         Kind::Hogql => answer.columns.iter().map(|(name, ty)| json!([name, ty.to_string()])).collect(),
-        Kind::Events(_) => answer.columns.iter().map(|(_, ty)| json!(ty.to_string())).collect(),
+        Kind::Events(_) | Kind::Actors(_) => answer.columns.iter().map(|(_, ty)| json!(ty.to_string())).collect(),
     };
     let columns: Vec<Value> = match &asked.kind {
         Kind::Hogql => answer.columns.iter().map(|(name, _)| json!(name)).collect(),
-        Kind::Events(events) => labels(events).into_iter().map(Value::from).collect(),
+        Kind::Events(events) => shape::labels(&events.select).into_iter().map(Value::from).collect(),
+        Kind::Actors(actors) => shape::labels(&actors.columns).into_iter().map(Value::from).collect(),
     };
     let paged = page.is_some();
     head.insert("query".into(), asked.query.get("query").cloned().unwrap_or_default());
@@ -197,6 +210,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     head.insert("limit".into(), page.into());
     let offset = match &asked.kind {
         Kind::Events(events) => Value::from(events.offset.unwrap_or(0)),
+        Kind::Actors(actors) => Value::from(actors.offset),
         Kind::Hogql if paged => Value::from(0),
         Kind::Hogql => Value::Null,
     };
@@ -209,72 +223,24 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     head.insert("is_cached".into(), false.into());
     head.insert("last_refresh".into(), asked.context.now.to_string().into());
     head.insert("timezone".into(), project.timezone.clone().into());
-    if let Kind::Events(events) = &asked.kind {
-        results = objects(events, &results)?;
+    match &asked.kind {
+        Kind::Hogql => {}
+        Kind::Events(events) => results = shape::events(events, results)?,
+        Kind::Actors(actors) => {
+            results = shape::actors(actors, results, &app.meta, project.id)?;
+            let missing = match &actors.missing {
+                Some(missing) => {
+                    let compiled = unpaged(missing.clone(), &asked.context)?;
+                    let rows = all_rows(app, project, &asked.context, compiled).await?;
+                    rows.into_iter().flatten().next().unwrap_or_default()
+                }
+                None => Value::from(0),
+            };
+            head.insert("missing_actors_count".into(), missing);
+        }
     }
     let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
     out.pop();
     let _ = write!(out, ",\"results\":{results}}}");
     Ok(out)
-}
-
-/// The columns of an `EventsQuery` as they are reported: its strings, or what they are called.
-fn labels(events: &EventsQuery) -> Vec<String> {
-    let selected = if events.select.is_empty() { vec!["*".to_owned()] } else { events.select.clone() };
-    let label = |text: String| {
-        let lower = text.to_ascii_lowercase();
-        match lower.rfind(" as ") {
-            Some(at) => text.get(at + 4..).unwrap_or(&text).trim().to_owned(),
-            None => text,
-        }
-    };
-    selected.into_iter().map(label).collect()
-}
-
-/// Rows with `*` and `person` as objects.
-fn objects(events: &EventsQuery, results: &str) -> Result<String, ApiError> {
-    let selected = if events.select.is_empty() { vec!["*".to_owned()] } else { events.select.clone() };
-    let bare = |text: &str| text.split(" -- ").next().unwrap_or(text).trim().to_owned();
-    let whole = |name: &str| selected.iter().any(|text| bare(text) == name);
-    if !whole("*") && !whole("person") {
-        return Ok(results.to_owned());
-    }
-    let wrong = |error: serde_json::Error| ApiError::Internal(Box::new(error));
-    let mut rows: Vec<Vec<Value>> = serde_json::from_str(results).map_err(wrong)?;
-    for row in &mut rows {
-        for (value, text) in row.iter_mut().zip(&selected) {
-            match bare(text).as_str() {
-                "*" => *value = event(value),
-                "person" => *value = person(value),
-                _ => {}
-            }
-        }
-    }
-    serde_json::to_string(&rows).map_err(wrong)
-}
-
-fn parsed(text: &Value) -> Value {
-    text.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| json!({}))
-}
-
-fn event(value: &Value) -> Value {
-    let Value::Array(values) = value else { return value.clone() };
-    let pairs = WHOLE.iter().zip(values).map(|(name, value)| {
-        let value = if *name == "properties" { parsed(value) } else { value.clone() };
-        ((*name).to_owned(), value)
-    });
-    Value::Object(pairs.collect())
-}
-
-fn person(value: &Value) -> Value {
-    let Some([distinct_id, id, created_at, properties]) = value.as_array().map(Vec::as_slice) else {
-        return value.clone();
-    };
-    let nobody = uuid::Uuid::nil().to_string();
-    match id.as_str() {
-        Some(known) if !known.is_empty() && known != nobody => json!({
-            "uuid": id, "created_at": created_at, "properties": parsed(properties), "distinct_id": distinct_id,
-        }),
-        _ => json!({"distinct_id": distinct_id}),
-    }
 }

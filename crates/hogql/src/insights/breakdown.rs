@@ -124,6 +124,20 @@ impl Breakdown {
     }
 }
 
+/// A value of a response as queries have it; `None` if there is none.
+pub(super) fn value_text(value: &Value) -> Option<String> {
+    let one = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    match value {
+        Value::Null => None,
+        Value::Array(parts) => Some(parts.iter().map(one).collect::<Vec<_>>().join(&SEPARATOR.to_string())),
+        value => Some(one(value)),
+    }
+}
+
 /// The queries a series needs. `none` stands for a value that is not there.
 pub(super) fn cuts(breakdown: Option<&Breakdown>, none: &str, context: &Context) -> Result<Vec<Cut>, CompileError> {
     let Some(breakdown) = breakdown else { return Ok(vec![Cut { value: string(""), condition: truth(true) }]) };

@@ -19,12 +19,12 @@ use crate::{actions, dates};
 /// Intervals of a chart at most.
 const INTERVALS_MAX: usize = 10_000;
 
-pub(super) fn fault(message: impl Into<String>) -> CompileError {
+pub(crate) fn fault(message: impl Into<String>) -> CompileError {
     CompileError::Resolve(ResolveError::input(message, ast::Span::default()))
 }
 
 /// Reads a request.
-pub(super) fn read<T: DeserializeOwned>(json: &Value) -> Result<T, CompileError> {
+pub(crate) fn read<T: DeserializeOwned>(json: &Value) -> Result<T, CompileError> {
     serde_json::from_value(json.clone()).map_err(|error| fault(error.to_string()))
 }
 
@@ -45,7 +45,7 @@ const ANYWHERE: [&str; 12] = [
 ];
 
 /// Refuses fields of `json` that are neither `known` nor common to insights: what is not served is not ignored.
-pub(super) fn only(what: &str, json: &Value, known: &[&str]) -> Result<(), CompileError> {
+pub(crate) fn only(what: &str, json: &Value, known: &[&str]) -> Result<(), CompileError> {
     let fields = json.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     match fields.into_iter().find(|name| !known.contains(name) && !ANYWHERE.contains(name)) {
         Some(unknown) => Err(fault(format!("The option '{unknown}' of {what} is not supported"))),
@@ -54,7 +54,7 @@ pub(super) fn only(what: &str, json: &Value, known: &[&str]) -> Result<(), Compi
 }
 
 /// Fields that are null are fields that are not given.
-pub(super) fn without_nulls(json: &Value) -> Value {
+pub(crate) fn without_nulls(json: &Value) -> Value {
     match json {
         Value::Object(map) => {
             let given = map.iter().filter(|(_, value)| !value.is_null());
@@ -277,7 +277,7 @@ pub(super) struct Common {
     properties: Value,
     filter_test_accounts: bool,
     #[serde(rename = "aggregation_group_type_index")]
-    group_type: Option<u8>,
+    pub(super) group_type: Option<u8>,
     pub(super) series: Vec<Series>,
 }
 

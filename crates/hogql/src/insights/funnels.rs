@@ -9,7 +9,7 @@ mod tree;
 
 use serde_json::Value;
 
-use super::breakdown::{Breakdown, SEPARATOR, cuts};
+use super::breakdown::{Breakdown, cuts, value_text};
 use super::common::{Range, Series, fault};
 use super::template;
 use crate::ast::{CompareOp, Constant, Expr, Query};
@@ -65,15 +65,11 @@ pub(super) struct Actors {
 /// The actors of a funnel: rows `actor_id`.
 pub(super) fn actors(json: &Value, asked: &Actors, context: &Context) -> Result<Query, CompileError> {
     let request = Request::read(json)?;
+    if request.aggregate_by.is_some() {
+        return Err(fault("The actors of a funnel with funnelAggregateByHogQL are not supported"));
+    }
     let range = request.common.range(context)?;
-    let shown = |value: &Value| match value {
-        Value::Array(parts) => {
-            let parts: Vec<String> = parts.iter().map(text_of).collect();
-            parts.join(&SEPARATOR.to_string())
-        }
-        one => text_of(one),
-    };
-    let wanted = (!asked.funnel_step_breakdown.is_null()).then(|| shown(&asked.funnel_step_breakdown));
+    let wanted = value_text(&asked.funnel_step_breakdown);
     if wanted.as_deref() == Some(OTHER) {
         return Err(fault("funnelStepBreakdown 'Other' is not supported"));
     }
@@ -120,8 +116,4 @@ pub(super) fn actors(json: &Value, asked: &Actors, context: &Context) -> Result<
         "select actor as actor_id, count() as event_count from {runs} where {filter} group by actor",
         &[("runs", subquery(runs)), ("filter", and(conditions))],
     )
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
 }

@@ -5,17 +5,17 @@ use crate::compile::CompileError;
 use crate::walk::{self, Node};
 
 /// A name and what takes its place.
-pub(super) type Hole<'h> = (&'h str, Expr);
+pub(crate) type Hole<'h> = (&'h str, Expr);
 
 /// The query `text` with its holes filled. What fills a hole is not looked into.
-pub(super) fn query(text: &str, holes: &[Hole<'_>]) -> Result<Query, CompileError> {
+pub(crate) fn query(text: &str, holes: &[Hole<'_>]) -> Result<Query, CompileError> {
     let mut query = crate::parse_select(text)?;
     fill_query(&mut query, holes);
     Ok(query)
 }
 
 /// The expression `text` with its holes filled.
-pub(super) fn expr(text: &str, holes: &[Hole<'_>]) -> Result<Expr, CompileError> {
+pub(crate) fn expr(text: &str, holes: &[Hole<'_>]) -> Result<Expr, CompileError> {
     let mut expr = crate::parse_expr(text)?;
     fill(&mut expr, holes);
     Ok(expr)
@@ -47,14 +47,14 @@ fn take_query(table: &mut TableRef) {
 }
 
 /// Adds columns to what `query` selects.
-pub(super) fn select_also(query: &mut Query, columns: Vec<Expr>) {
+pub(crate) fn select_also(query: &mut Query, columns: Vec<Expr>) {
     if let Query::Select(select) = query {
         select.select.extend(columns);
     }
 }
 
 /// `expr AS name`.
-pub(super) fn named(expr: Expr, name: &str) -> Expr {
+pub(crate) fn named(expr: Expr, name: &str) -> Expr {
     let alias = Alias { expr, alias: Ident::new(name, Span::default()) };
     Expr::new(ExprKind::Alias(Box::new(alias)), Span::default())
 }

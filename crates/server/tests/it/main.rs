@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
 
 mod access;
+mod actors;
 mod auth;
 mod capture;
 mod cohorts;
@@ -17,6 +18,7 @@ mod insights;
 mod management;
 mod objects;
 mod paging;
+mod paths;
 mod persons;
 mod process;
 mod queries;
