@@ -141,7 +141,7 @@ fn person(value: &Value) -> Value {
     let Some([distinct_id, id, created_at, properties]) = value.as_array().map(Vec::as_slice) else {
         return value.clone();
     };
-    let nobody = uuid::Uuid::nil().to_string();
+    let nobody = Uuid::nil().to_string();
     match id.as_str() {
         Some(known) if !known.is_empty() && known != nobody => json!({
             "uuid": id, "created_at": created_at, "properties": parsed(properties), "distinct_id": distinct_id,
