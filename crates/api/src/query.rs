@@ -129,7 +129,7 @@ pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
             "query_status": null, "is_cached": false, "cache_key": null, "results": null,
         }))),
         Refresh::Async => {
-            let status = status::start(&call.app, project, body, id)?;
+            let status = status::start(&call.app, project, body, &id)?;
             Ok((StatusCode::ACCEPTED, write_json(&json!({"query_status": status}))).into_response())
         }
         Refresh::Blocking if accepts("text/csv") => stream(&call, &project, &body, Lines::Csv).await,
@@ -152,6 +152,7 @@ async fn stream(call: &Call, project: &meta::Project, body: &Value, form: Lines)
         text.push_str("\r\n");
     }
     let (output, lines) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(2);
+    #[expect(clippy::disallowed_methods, reason = "ends with its query or when nobody reads")]
     tokio::spawn(async move {
         loop {
             let (sent, more) = match answer.write_lines(form, &mut text).await {

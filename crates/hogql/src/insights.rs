@@ -38,7 +38,7 @@ pub struct Insight {
 #[derive(Debug)]
 enum Shape {
     Trends(Box<trends::Plan>),
-    Lifecycle(lifecycle::Plan),
+    Lifecycle(Box<lifecycle::Plan>),
     Stickiness(stickiness::Plan),
     Retention(retention::Plan),
     Funnels(Box<funnels::Plan>),
@@ -56,7 +56,9 @@ pub fn plan(kind: &str, json: &Value, context: &Context) -> Result<Insight, Comp
         "TrendsQuery" => {
             trends::plan(&json, context).map(|(queries, plan)| (queries, Shape::Trends(Box::new(plan))))?
         }
-        "LifecycleQuery" => lifecycle::plan(&json, context).map(|(queries, plan)| (queries, Shape::Lifecycle(plan)))?,
+        "LifecycleQuery" => {
+            lifecycle::plan(&json, context).map(|(queries, plan)| (queries, Shape::Lifecycle(Box::new(plan))))?
+        }
         "StickinessQuery" => {
             stickiness::plan(&json, context).map(|(queries, plan)| (queries, Shape::Stickiness(plan)))?
         }

@@ -13,6 +13,7 @@ mod functions;
 mod join;
 mod kernel;
 mod lambda;
+mod late;
 mod members;
 mod order;
 pub mod output;

@@ -9,6 +9,7 @@
 mod conditions;
 mod scan;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use datafusion::common::Result;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use store::{Column, Document, PropertyKey, Snapshot};
+use store::{Column, Document, PropertyKey, Selection, Snapshot, TimeRange};
 
 use crate::plan;
 use crate::scan::Narrowed;
@@ -66,6 +67,34 @@ pub(crate) enum Source {
     Stored(Column),
     Properties,
     Property(Box<Property>),
+    /// Which chunk of the snapshot a row is in.
+    Chunk,
+    /// Its number within the chunk.
+    Row,
+}
+
+/// The columns that say where a row is.
+pub(crate) const CHUNK: &str = "chunk of the snapshot";
+pub(crate) const ROW: &str = "row of the chunk";
+
+/// Which rows of the snapshot a table has.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Extent {
+    /// Every row.
+    #[default]
+    All,
+    /// Those of some time.
+    Within(TimeRange),
+    /// These.
+    Only(Arc<Places>),
+}
+
+/// Rows of a snapshot by their chunk, which is numbered as in column [`CHUNK`].
+pub(crate) type Places = BTreeMap<u64, Selection>;
+
+/// The number of the chunk in place `chunk` of the snapshot's part in place `part`.
+fn chunk_number(part: usize, chunk: usize) -> u64 {
+    ((part as u64) << 32) | chunk as u64
 }
 
 impl Property {
@@ -93,11 +122,22 @@ impl Property {
 /// The table of `snapshot` with columns for `properties`, for the builder of a plan that runs in at most `partitions`
 /// partitions.
 pub(crate) fn source(snapshot: Snapshot, properties: Vec<Property>, partitions: usize) -> Arc<dyn TableSource> {
+    source_of(snapshot, Extent::All, properties, partitions)
+}
+
+/// The table of some rows of `snapshot`; see [`source`].
+pub(crate) fn source_of(
+    snapshot: Snapshot,
+    extent: Extent,
+    properties: Vec<Property>,
+    partitions: usize,
+) -> Arc<dyn TableSource> {
     let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
     sources.push(Source::Properties);
+    sources.extend([Source::Chunk, Source::Row]);
     sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
     let schema = Arc::new(Schema::new(sources.iter().map(Source::field).collect::<Vec<_>>()));
-    provider_as_source(Arc::new(EventsTable { schema, sources, snapshot, partitions }))
+    provider_as_source(Arc::new(EventsTable { schema, sources, snapshot, extent, partitions }))
 }
 
 impl Source {
@@ -106,6 +146,8 @@ impl Source {
             Self::Stored(column) => column.field(),
             Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
             Self::Property(property) => Arc::new(Field::new(property.name(), property.form.data_type(), true)),
+            Self::Chunk => Arc::new(Field::new(CHUNK, DataType::UInt64, false)),
+            Self::Row => Arc::new(Field::new(ROW, DataType::UInt32, false)),
         }
     }
 }
@@ -115,6 +157,7 @@ struct EventsTable {
     schema: SchemaRef,
     sources: Vec<Source>,
     snapshot: Snapshot,
+    extent: Extent,
     partitions: usize,
 }
 
@@ -135,14 +178,28 @@ impl TableProvider for EventsTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let asked = Narrowed::new(conditions::of(filters), &self.snapshot);
+        let mut conditions = conditions::of(filters);
+        if let Extent::Within(range) = self.extent {
+            conditions.range = conditions.range.and(range);
+        }
+        let asked = Narrowed::new(conditions, &self.snapshot);
         let all: Vec<usize> = (0..self.sources.len()).collect();
         let places = projection.unwrap_or(&all);
         let schema = Arc::new(self.schema.project(places)?);
         let sources = places.iter().filter_map(|place| self.sources.get(*place).cloned()).collect();
-        let overlaps = |part: &&store::Part| part.time_range().overlaps(asked.conditions.range);
-        let parts = self.snapshot.parts().iter().filter(overlaps).cloned().collect();
-        Ok(Arc::new(scan::EventsScan::new(parts, self.partitions, schema, sources, asked, limit)))
+        let only = match &self.extent {
+            Extent::Only(places) => Some(Arc::clone(places)),
+            Extent::All | Extent::Within(_) => None,
+        };
+        let parts = self.snapshot.parts().iter().enumerate();
+        let parts = parts.filter(|(number, part)| {
+            let first = chunk_number(*number, 0);
+            let is_asked = |places: &Arc<Places>| places.range(first..=first | u64::from(u32::MAX)).next().is_some();
+            part.time_range().overlaps(asked.conditions.range) && only.as_ref().is_none_or(is_asked)
+        });
+        let parts = parts.map(|(number, part)| (number, part.clone())).collect();
+        let work = scan::Work { schema, sources, asked, only, limit };
+        Ok(Arc::new(scan::EventsScan::new(parts, self.partitions, work)))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {

@@ -47,6 +47,12 @@ impl TimeRange {
         self.first <= other.last && self.last >= other.first
     }
 
+    /// The instants that are in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { first: self.first.max(other.first), last: self.last.min(other.last) }
+    }
+
     /// Whether every instant of `other` is in this one.
     #[must_use]
     pub fn covers(self, other: Self) -> bool {

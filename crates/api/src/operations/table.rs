@@ -24,7 +24,17 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.extend(keys());
     all.extend(tenants());
     all.extend(events().iter().map(Operation::flat));
-    let in_projects = [events(), persons(), cohorts(), actions(), groups(), definitions(), queries(), others()];
+    let in_projects = [
+        events(),
+        persons(),
+        cohorts(),
+        actions(),
+        groups(),
+        event_definitions(),
+        property_definitions(),
+        queries(),
+        others(),
+    ];
     for operation in in_projects.into_iter().flatten() {
         all.push(operation.below_environments());
         all.push(operation);
@@ -270,37 +280,20 @@ fn queries() -> Vec<Operation> {
     all.into_iter().map(|operation| operation.class(LimitClass::Query)).collect()
 }
 
-fn definitions() -> Vec<Operation> {
+const NAME_SEARCH: Param = param("search", ParamKind::Text, "Only names with all of these words in them.");
+const WITHOUT_HIDDEN: Param = param("exclude_hidden", ParamKind::Flag, "Whether to leave hidden ones out.");
+
+fn event_definitions() -> Vec<Operation> {
     const EVENTS: &str = "event_definitions";
-    const PROPERTIES: &str = "property_definitions";
     let (reads, writes) = (Scope::read("event_definition"), Scope::write("event_definition"));
-    let (reads_properties, writes_properties) =
-        (Scope::read("property_definition"), Scope::write("property_definition"));
-    let search = param("search", ParamKind::Text, "Only names with all of these words in them.");
-    let without_hidden = param("exclude_hidden", ParamKind::Flag, "Whether to leave hidden ones out.");
     let of_events = [
-        search,
+        NAME_SEARCH,
         param("names", ParamKind::Texts, "Only these names."),
         param("event_type", ParamKind::Choice(&["event", "event_custom", "event_posthog"]), "Only such names."),
         param("ordering", ParamKind::Text, "name, last_seen_at or created_at, with - for descending."),
         param("tags", ParamKind::Json, "Only those with one of these tags."),
         param("exclude_stale", ParamKind::Flag, "Whether to leave out what did not come for a month."),
-        without_hidden,
-        LIMIT,
-        OFFSET,
-    ];
-    let of_properties = [
-        param("type", ParamKind::Choice(&["event", "person", "group", "session"]), "Of what (default event)."),
-        param("group_type_index", ParamKind::Integer(0, 4), "Of which kind of group."),
-        search,
-        param("properties", ParamKind::Text, "Only these names, separated by commas."),
-        param("is_numerical", ParamKind::Flag, "Whether they are numbers."),
-        param("is_feature_flag", ParamKind::Flag, "Whether they are feature flags."),
-        param("event_names", ParamKind::Json, "Events of which is told whether they have the property."),
-        param("filter_by_event_names", ParamKind::Flag, "Whether to leave out what none of these events has."),
-        param("excluded_properties", ParamKind::Json, "Names to leave out."),
-        param("exclude_core_properties", ParamKind::Flag, "Whether to leave out names with $."),
-        without_hidden,
+        WITHOUT_HIDDEN,
         LIMIT,
         OFFSET,
     ];
@@ -327,20 +320,6 @@ fn definitions() -> Vec<Operation> {
         within(Method::DELETE, "event_definitions/{id}", writes, definitions::events::delete)
             .named(EVENTS, "event_definitions_destroy", "Forgets a definition until the event comes again.")
             .answers_nothing(204),
-        within(Method::GET, PROPERTIES, reads_properties, definitions::properties::list)
-            .named(PROPERTIES, "property_definitions_list", "Lists the properties that came.")
-            .query(&of_properties)
-            .answers::<definitions::properties::PropertyDefinitionPage>(200),
-        within(Method::GET, "property_definitions/{id}", reads_properties, definitions::properties::retrieve)
-            .named(PROPERTIES, "property_definitions_retrieve", "Shows the definition of a property.")
-            .answers::<definitions::properties::PropertyDefinitionShape>(200),
-        within(Method::PATCH, "property_definitions/{id}", writes_properties, definitions::properties::update)
-            .named(PROPERTIES, "property_definitions_update", "Describes a property, or corrects its type.")
-            .changes(definitions::properties::FIELDS)
-            .answers::<definitions::properties::PropertyDefinitionShape>(200),
-        within(Method::DELETE, "property_definitions/{id}", writes_properties, definitions::properties::delete)
-            .named(PROPERTIES, "property_definitions_destroy", "Forgets a definition until the property comes again.")
-            .answers_nothing(204),
         within(Method::GET, "ingestion_warnings", Scope::read("project"), definitions::warnings::list)
             .named(
                 "ingestion_warnings",
@@ -349,6 +328,42 @@ fn definitions() -> Vec<Operation> {
             )
             .query(&[param("q", ParamKind::Text, "Only kinds and reports with this text in them.")])
             .answers::<definitions::warnings::WarningList>(200),
+    ]
+}
+
+fn property_definitions() -> Vec<Operation> {
+    const PROPERTIES: &str = "property_definitions";
+    let (reads, writes) = (Scope::read("property_definition"), Scope::write("property_definition"));
+    let of_properties = [
+        param("type", ParamKind::Choice(&["event", "person", "group", "session"]), "Of what (default event)."),
+        param("group_type_index", ParamKind::Integer(0, 4), "Of which kind of group."),
+        NAME_SEARCH,
+        param("properties", ParamKind::Text, "Only these names, separated by commas."),
+        param("is_numerical", ParamKind::Flag, "Whether they are numbers."),
+        param("is_feature_flag", ParamKind::Flag, "Whether they are feature flags."),
+        param("event_names", ParamKind::Json, "Events of which is told whether they have the property."),
+        param("filter_by_event_names", ParamKind::Flag, "Whether to leave out what none of these events has."),
+        param("excluded_properties", ParamKind::Json, "Names to leave out."),
+        param("exclude_core_properties", ParamKind::Flag, "Whether to leave out names with $."),
+        WITHOUT_HIDDEN,
+        LIMIT,
+        OFFSET,
+    ];
+    vec![
+        within(Method::GET, PROPERTIES, reads, definitions::properties::list)
+            .named(PROPERTIES, "property_definitions_list", "Lists the properties that came.")
+            .query(&of_properties)
+            .answers::<definitions::properties::PropertyDefinitionPage>(200),
+        within(Method::GET, "property_definitions/{id}", reads, definitions::properties::retrieve)
+            .named(PROPERTIES, "property_definitions_retrieve", "Shows the definition of a property.")
+            .answers::<definitions::properties::PropertyDefinitionShape>(200),
+        within(Method::PATCH, "property_definitions/{id}", writes, definitions::properties::update)
+            .named(PROPERTIES, "property_definitions_update", "Describes a property, or corrects its type.")
+            .changes(definitions::properties::FIELDS)
+            .answers::<definitions::properties::PropertyDefinitionShape>(200),
+        within(Method::DELETE, "property_definitions/{id}", writes, definitions::properties::delete)
+            .named(PROPERTIES, "property_definitions_destroy", "Forgets a definition until the property comes again.")
+            .answers_nothing(204),
     ]
 }
 

@@ -29,7 +29,7 @@ struct Asked {
 
 enum Kind {
     Hogql,
-    Events(EventsQuery),
+    Events(Box<EventsQuery>),
     Actors(Box<ActorsQuery>),
 }
 
@@ -49,7 +49,7 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
             let events = serde_json::from_value::<EventsQuery>(query.clone());
             let events = events.map_err(|error| ApiError::invalid("query", error.to_string()))?;
             let tree = events.to_query(&context).map_err(|error| refused(&error, ""))?;
-            (unpaged(tree, &context)?, Kind::Events(events))
+            (unpaged(tree, &context)?, Kind::Events(Box::new(events)))
         }
         "ActorsQuery" | "PersonsQuery" => {
             context.limits.allow_offset = true;
@@ -241,6 +241,6 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     }
     let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
     out.pop();
-    let _ = write!(out, ",\"results\":{results}}}");
+    write!(out, ",\"results\":{results}}}").expect("writing to memory cannot fail");
     Ok(out)
 }

@@ -64,8 +64,8 @@ fn unknown(id: &str) -> ApiError {
 }
 
 /// Starts answering `body` under `id`, unless that id is known already; says how it stands.
-pub(super) fn start(app: &App, project: Project, body: Value, id: String) -> Result<Value, ApiError> {
-    let key = (project.id, id.clone());
+pub(super) fn start(app: &App, project: Project, body: Value, id: &str) -> Result<Value, ApiError> {
+    let key = (project.id, id.to_owned());
     let now = app.now();
     let mut known = app.queries.known.lock();
     let is_old =
@@ -87,6 +87,7 @@ pub(super) fn start(app: &App, project: Project, body: Value, id: String) -> Res
         }
     }
     let (worker, own) = (app.clone(), key.clone());
+    #[expect(clippy::disallowed_methods, reason = "the engine bounds it, and whoever asked can stop it")]
     let task = tokio::spawn(async move {
         let answer = run::answer(&worker, &project, &body).await;
         let answer = match answer {

@@ -157,7 +157,7 @@ fn choice(scope: &Scope, pairs: &[&Expr], otherwise: &Expr, ty: &Type) -> Result
 fn real(scope: &Scope, inner: &Expr) -> Result<Df> {
     if let Kind::Property { document, path, keep_escapes: false } = &inner.kind
         && let (Kind::Column { relation, .. }, [Step::Key(key)]) = (&document.kind, path.as_slice())
-        && let Some(raw) = scope.properties.get(&(*relation, key.clone(), Form::Real))
+        && let Some(raw) = scope.properties.get(&(*relation, Arc::clone(key), Form::Real))
     {
         return Ok(raw.expr.clone());
     }

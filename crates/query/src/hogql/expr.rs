@@ -4,6 +4,8 @@
 //! engine's Boolean. Comparisons give UInt8 in the language; they become Boolean only where a condition is wanted, so that
 //! the engine sees plain comparisons and can push them down to the scan.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{Expr as Df, cast, lit};
@@ -116,7 +118,7 @@ impl Scope {
             && !keep_escapes
         {
             let form = if rest.is_empty() { Form::Shown } else { Form::Json };
-            if let Some(raw) = self.properties.get(&(*relation, key.clone(), form)) {
+            if let Some(raw) = self.properties.get(&(*relation, Arc::clone(key), form)) {
                 if rest.is_empty() {
                     return Ok(raw.clone());
                 }

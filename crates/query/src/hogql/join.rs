@@ -3,6 +3,8 @@
 //! The engine fills the columns of a missing side with NULL. Columns whose type has no NULL read as their default
 //! instead, wherever they are used.
 
+use std::sync::Arc;
+
 use datafusion::common::{JoinType, Result};
 use datafusion::functions_aggregate::expr_fn::first_value;
 use datafusion::functions_window::expr_fn::row_number;
@@ -184,7 +186,7 @@ fn fill(source: &Source, scope: &mut Scope) -> Result<()> {
         }
         Source::Query { id, query } => {
             for (name, ty) in query.columns.iter().filter(|(_, ty)| !ty.nullable) {
-                if let Some(raw) = scope.columns.get_mut(&(*id, name.clone())) {
+                if let Some(raw) = scope.columns.get_mut(&(*id, Arc::clone(name))) {
                     raw.expr = present(raw.expr.clone(), lit(default_value(ty)?));
                 }
             }
@@ -209,7 +211,7 @@ fn fill(source: &Source, scope: &mut Scope) -> Result<()> {
         }
         Source::Values { id, columns, .. } => {
             for (name, ty) in columns.iter().filter(|(_, ty)| !ty.nullable) {
-                if let Some(raw) = scope.columns.get_mut(&(*id, name.clone())) {
+                if let Some(raw) = scope.columns.get_mut(&(*id, Arc::clone(name))) {
                     raw.expr = present(raw.expr.clone(), lit(default_value(ty)?));
                 }
             }

@@ -127,7 +127,7 @@ impl JsonRows {
 /// Appends `field`, quoted where a reader would stumble.
 pub fn write_csv_field(out: &mut String, field: &str) {
     if field.contains([',', '"', '\n', '\r']) {
-        let _ = write!(out, "\"{}\"", field.replace('"', "\"\""));
+        write!(out, "\"{}\"", field.replace('"', "\"\"")).expect("writing to memory cannot fail");
     } else {
         out.push_str(field);
     }
@@ -238,10 +238,12 @@ impl Writer {
             Kind::Null => out.push_str("null"),
             Kind::Bool => out.push_str(if self.array.as_boolean().value(row) { "true" } else { "false" }),
             Kind::Signed => {
-                let _ = write!(out, "{}", self.array.as_primitive::<Int64Type>().value(row));
+                write!(out, "{}", self.array.as_primitive::<Int64Type>().value(row))
+                    .expect("writing to memory cannot fail");
             }
             Kind::Unsigned => {
-                let _ = write!(out, "{}", self.array.as_primitive::<UInt64Type>().value(row));
+                write!(out, "{}", self.array.as_primitive::<UInt64Type>().value(row))
+                    .expect("writing to memory cannot fail");
             }
             Kind::Float => write_float(out, self.array.as_primitive::<Float64Type>().value(row)),
             Kind::Text => write_json_string(out, self.array.as_string::<i32>().value(row)),
@@ -303,11 +305,12 @@ impl Writer {
                 write_instant(out, self.array.as_primitive::<TimestampMicrosecondType>().value(row), zone);
             }
             Kind::IPv4 => {
-                let _ = write!(out, "{}", std::net::Ipv4Addr::from(self.array.as_primitive::<UInt32Type>().value(row)));
+                write!(out, "{}", std::net::Ipv4Addr::from(self.array.as_primitive::<UInt32Type>().value(row)))
+                    .expect("writing to memory cannot fail");
             }
             Kind::IPv6 => {
                 let bytes = <[u8; 16]>::try_from(self.array.as_fixed_size_binary().value(row)).unwrap_or_default();
-                let _ = write!(out, "{}", std::net::Ipv6Addr::from(bytes));
+                write!(out, "{}", std::net::Ipv6Addr::from(bytes)).expect("writing to memory cannot fail");
             }
             Kind::Decimal => out.push_str(&match self.array.data_type() {
                 DataType::Decimal256(..) => self.array.as_primitive::<Decimal256Type>().value_as_string(row),
@@ -340,7 +343,7 @@ fn write_date(out: &mut String, days: i32) {
     let epoch = jiff::civil::date(1970, 1, 1);
     match epoch.checked_add(jiff::Span::new().days(days)) {
         Ok(date) => {
-            let _ = write!(out, "{date}");
+            write!(out, "{date}").expect("writing to memory cannot fail");
         }
         Err(_) => out.push_str("1970-01-01"),
     }
@@ -351,7 +354,7 @@ fn write_instant(out: &mut String, micros: i64, zone: &TimeZone) {
     let instant = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
     let offset = zone.to_offset(instant);
     let local = offset.to_datetime(instant);
-    let _ = write!(
+    write!(
         out,
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
         local.year(),
@@ -360,10 +363,11 @@ fn write_instant(out: &mut String, micros: i64, zone: &TimeZone) {
         local.hour(),
         local.minute(),
         local.second()
-    );
+    )
+    .expect("writing to memory cannot fail");
     let fraction = micros.rem_euclid(1_000_000);
     if fraction != 0 {
-        let _ = write!(out, ".{fraction:06}");
+        write!(out, ".{fraction:06}").expect("writing to memory cannot fail");
     }
     let is_utc = zone.iana_name().is_none_or(|name| matches!(name, "UTC" | "Etc/UTC"));
     if is_utc && offset.seconds() == 0 {
@@ -371,6 +375,7 @@ fn write_instant(out: &mut String, micros: i64, zone: &TimeZone) {
     } else {
         let minutes = offset.seconds() / 60;
         let sign = if minutes < 0 { '-' } else { '+' };
-        let _ = write!(out, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60);
+        write!(out, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
+            .expect("writing to memory cannot fail");
     }
 }

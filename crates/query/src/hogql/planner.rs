@@ -18,10 +18,13 @@ use super::refuse;
 use super::rows::Tables;
 use super::scope::{Answers, Raw, Scope};
 use super::types::arrow_type;
+use crate::table::Extent;
 
 /// Builds the plan of one query over one snapshot.
 pub(super) struct Planner<'a> {
     pub(super) snapshot: &'a Snapshot,
+    /// Which of its events are read.
+    pub(super) extent: Extent,
     pub(super) tables: &'a Tables,
     pub(super) answers: Arc<Answers>,
     pub(super) partitions: usize,

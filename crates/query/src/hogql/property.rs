@@ -26,7 +26,7 @@ use super::kernel::{Kernel, call};
 /// A way into a document.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
-    Key(Key),
+    Key(Box<Key>),
     /// From 1, or from -1 at the end.
     Index(i64),
 }
@@ -34,7 +34,7 @@ pub(super) enum Place {
 impl Place {
     pub(super) fn of(step: &Step) -> Self {
         match step {
-            Step::Key(name) => Self::Key(Key::new(name)),
+            Step::Key(name) => Self::Key(Box::new(Key::new(name))),
             Step::Index(at) => Self::Index(*at),
         }
     }
@@ -45,10 +45,11 @@ pub(super) fn read(document: Expr, path: &[Step], keep_escapes: bool) -> Expr {
     let places: Vec<Place> = path.iter().map(Place::of).collect();
     let mut name = String::from("property[");
     for step in path {
-        let _ = match step {
+        match step {
             Step::Key(key) => write!(name, "{key:?}"),
             Step::Index(at) => write!(name, "{at}"),
-        };
+        }
+        .expect("writing to memory cannot fail");
         name.push(',');
     }
     name.push_str(if keep_escapes { "raw]" } else { "]" });

@@ -16,16 +16,18 @@ use store::Snapshot;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::late::List;
 use super::members::Members;
 use super::output::JsonRows;
 use super::planner::Planner;
 use super::refuse;
 use super::rows::Tables;
-use super::scope::Answers;
+use super::scope::{Answers, Scope};
 use super::types::arrow_type;
 use super::usage::Before;
 use crate::QueryError;
 use crate::engine::{Core, Engine, Running};
+use crate::table::Extent;
 
 /// A query and everything it reads beside stored events.
 #[derive(Debug)]
@@ -176,11 +178,11 @@ impl Engine {
                 let done = work(&core, &snapshot, request, started, &output).await;
                 if let Err(error) = done {
                     // Whoever gave up does not want to know.
-                    let _ = output.send(Err(error)).await;
+                    drop(output.send(Err(error)).await);
                 }
             },
             move |late| {
-                let _ = failures.try_send(Err(late));
+                drop(failures.try_send(Err(late)));
             },
         );
         let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, _running: running };
@@ -208,10 +210,21 @@ async fn work(
     started: Started,
     output: &mpsc::Sender<Result<RecordBatch, QueryError>>,
 ) -> Result<(), QueryError> {
-    let answers = answers(core, snapshot, &request).await?;
-    let plan = plan(core, snapshot, &request, &Arc::new(answers), &request.query)?;
+    let answers = Arc::new(answers(core, snapshot, &request).await?);
+    let list = List::of(&request.query, &Scope::new(&answers)).map_err(|error| core.failed(error))?;
+    let planner = |extent| planner(core, snapshot, &request, &answers, extent);
+    let extent = match list.filter(|_| !request.explain) {
+        None => Extent::All,
+        Some(list) => {
+            let places = |extent| checked(core, &planner(extent), |planner| planner.places(&list));
+            Extent::Only(list.find(core, snapshot, places).await?)
+        }
+    };
+    let plan = checked(core, &planner(extent), |planner| planner.query(&request.query))?;
     let (mut rows, words) = core.start_explained(&plan).await?;
-    let _ = started.send((request.query.columns.clone(), words));
+    if started.send((request.query.columns.clone(), words)).is_err() {
+        return Ok(());
+    }
     if request.explain {
         return Ok(());
     }
@@ -225,24 +238,32 @@ async fn work(
     Ok(())
 }
 
-fn plan(
+fn planner<'a>(
     core: &Core,
-    snapshot: &Snapshot,
-    request: &Request,
+    snapshot: &'a Snapshot,
+    request: &'a Request,
     answers: &Arc<Answers>,
-    query: &Query,
-) -> Result<LogicalPlan, QueryError> {
-    let planner = Planner {
+    extent: Extent,
+) -> Planner<'a> {
+    Planner {
         snapshot,
+        extent,
         tables: &request.tables,
         answers: Arc::clone(answers),
         partitions: core.settings.threads,
         zone: &request.zone,
         sources: Mutex::default(),
-    };
-    let plan = planner.query(query).map_err(|error| core.failed(error))?;
-    planner.check(&plan).map_err(|error| core.failed(error))?;
-    Ok(plan)
+    }
+}
+
+/// The plan that `make` makes, if it may run.
+fn checked<'a>(
+    core: &Core,
+    planner: &Planner<'a>,
+    make: impl FnOnce(&Planner<'a>) -> datafusion::common::Result<LogicalPlan>,
+) -> Result<LogicalPlan, QueryError> {
+    let plan = make(planner).and_then(|plan| planner.check(&plan).map(|()| plan));
+    plan.map_err(|error| core.failed(error))
 }
 
 /// Evaluates every subquery in an expression, inner ones first.
@@ -256,7 +277,10 @@ async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<
     let memory = core.reserve("hogql subqueries");
     for (query, is_set) in before.subqueries {
         let shared = Arc::new(std::mem::take(&mut answers));
-        let plan = plan(core, snapshot, request, &shared, query)?;
+        let plan = {
+            let planner = planner(core, snapshot, request, &shared, Extent::All);
+            checked(core, &planner, |planner| planner.query(query))?
+        };
         let mut rows = core.start(&plan).await?;
         answers = Arc::into_inner(shared).ok_or_else(|| QueryError::Internal("a plan outlived its making".into()))?;
         let kind = row_kind(query);
@@ -268,7 +292,7 @@ async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<
             if is_set {
                 let bytes = members.insert(&column).map_err(|error| core.failed(error))?;
                 memory.try_grow(bytes).map_err(|error| core.failed(error))?;
-            } else if column.len() > 0 {
+            } else if !column.is_empty() {
                 if value.is_some() || column.len() > 1 {
                     return Err(
                         core.failed(refuse::<()>("Scalar subquery returned more than one row").expect_err("is one"))

@@ -17,6 +17,7 @@ use super::planner::Planner;
 use super::scope::{Raw, Scope};
 use super::types::{arrow_type, default_value, list_of};
 use super::{usage, window};
+use crate::table::Extent;
 
 /// The name of column `at` of a planned query.
 pub(super) fn output(at: usize) -> String {
@@ -43,7 +44,8 @@ impl Planner<'_> {
         for join in &select.array_joins {
             plan = array_join(plan, join, &mut scope)?;
         }
-        if let Some(filter) = &select.filter {
+        // Rows that are named have been through the filter.
+        if let Some(filter) = select.filter.as_ref().filter(|_| !matches!(self.extent, Extent::Only(_))) {
             plan = filtered(plan, scope.condition(filter)?)?;
         }
         if let Some(group_by) = &select.group_by {

@@ -23,7 +23,7 @@ fn relation(id: RelationId) -> String {
     format!("r{}", id.0)
 }
 
-fn column(id: RelationId, name: &str) -> Df {
+pub(super) fn column(id: RelationId, name: &str) -> Df {
     Df::Column(Column::new(Some(relation(id)), name))
 }
 
@@ -65,7 +65,8 @@ impl Planner<'_> {
             scope.properties.insert((id, Arc::clone(key), *form), raw);
             properties.push(property);
         }
-        let source = self.own(table::source(self.snapshot.clone(), properties, self.partitions));
+        let source =
+            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
         let schema = source.schema();
         for (name, _) in hogql::schema::columns(Table::Events, self.zone) {
             let stored = name.strip_prefix('$').unwrap_or(name);

@@ -40,65 +40,66 @@ const PERSONS: [(&str, &str, &[&str]); 3] = [
     ("{}", "2026-01-12T00:00:00Z", &["d3"]),
 ];
 
-/// Dataset D1 and, in February, D2.
+/// Dataset D1: time, event, distinct id, number of the session, company and properties.
+const EVENTS: [(&str, &str, &str, u32, &str, &str); 10] = [
+    (
+        "2026-01-10T09:00:00Z",
+        "$pageview",
+        "d1",
+        1,
+        "acme",
+        r#""$browser":"Chrome","$current_url":"https://a.io/home?x=1","price":10,"is_vip":true,"nested":{"a":{"b":"deep"},"n":5},"tags":["x","y"]"#,
+    ),
+    (
+        "2026-01-10T09:05:00Z",
+        "$pageview",
+        "d1",
+        1,
+        "acme",
+        r#""$browser":"Chrome","$current_url":"https://a.io/pricing/","price":"20.5","is_vip":"true""#,
+    ),
+    (
+        "2026-01-10T09:10:00Z",
+        "purchase",
+        "d1",
+        1,
+        "acme",
+        r#""$browser":"Chrome","price":30,"currency":"USD","is_vip":false"#,
+    ),
+    (
+        "2026-01-10T23:30:00Z",
+        "$pageview",
+        "d2",
+        2,
+        "",
+        r#""$browser":"Firefox","$current_url":"https://a.io/home","price":null,"signup_at":"2026-01-09T10:00:00Z""#,
+    ),
+    ("2026-01-11T00:15:00Z", "signup", "d2", 2, "", r#""$browser":"Firefox","price":"abc","ref":"""#),
+    (
+        "2026-01-11T12:00:00Z",
+        "$pageview",
+        "d1b",
+        3,
+        "acme",
+        r#""$browser":"Safari","$current_url":"https://a.io/pricing","price":-5"#,
+    ),
+    ("2026-01-12T10:00:00Z", "purchase", "d2", 4, "beta", r#""$browser":"null","price":100,"is_vip":1"#),
+    ("2026-01-13T10:00:00Z", "$pageview", "d3", 0, "", ""),
+    ("2026-01-13T10:00:00Z", "signup", "d3", 0, "", r#""$browser":"","price":0"#),
+    (
+        "2026-01-19T10:00:00Z",
+        "$pageview",
+        "d1",
+        5,
+        "beta",
+        r#""$browser":"Chrome","$current_url":"https://a.io/home","price":7"#,
+    ),
+];
+
 fn events() -> Vec<EventRow> {
     let session = |n: u32| format!("0190a000-0000-7000-8000-00000000{n:04}");
-    let d1: [(&str, &str, &str, u32, &str, &str); 10] = [
-        (
-            "2026-01-10T09:00:00Z",
-            "$pageview",
-            "d1",
-            1,
-            "acme",
-            r#""$browser":"Chrome","$current_url":"https://a.io/home?x=1","price":10,"is_vip":true,"nested":{"a":{"b":"deep"},"n":5},"tags":["x","y"]"#,
-        ),
-        (
-            "2026-01-10T09:05:00Z",
-            "$pageview",
-            "d1",
-            1,
-            "acme",
-            r#""$browser":"Chrome","$current_url":"https://a.io/pricing/","price":"20.5","is_vip":"true""#,
-        ),
-        (
-            "2026-01-10T09:10:00Z",
-            "purchase",
-            "d1",
-            1,
-            "acme",
-            r#""$browser":"Chrome","price":30,"currency":"USD","is_vip":false"#,
-        ),
-        (
-            "2026-01-10T23:30:00Z",
-            "$pageview",
-            "d2",
-            2,
-            "",
-            r#""$browser":"Firefox","$current_url":"https://a.io/home","price":null,"signup_at":"2026-01-09T10:00:00Z""#,
-        ),
-        ("2026-01-11T00:15:00Z", "signup", "d2", 2, "", r#""$browser":"Firefox","price":"abc","ref":"""#),
-        (
-            "2026-01-11T12:00:00Z",
-            "$pageview",
-            "d1b",
-            3,
-            "acme",
-            r#""$browser":"Safari","$current_url":"https://a.io/pricing","price":-5"#,
-        ),
-        ("2026-01-12T10:00:00Z", "purchase", "d2", 4, "beta", r#""$browser":"null","price":100,"is_vip":1"#),
-        ("2026-01-13T10:00:00Z", "$pageview", "d3", 0, "", ""),
-        ("2026-01-13T10:00:00Z", "signup", "d3", 0, "", r#""$browser":"","price":0"#),
-        (
-            "2026-01-19T10:00:00Z",
-            "$pageview",
-            "d1",
-            5,
-            "beta",
-            r#""$browser":"Chrome","$current_url":"https://a.io/home","price":7"#,
-        ),
-    ];
     let mut rows = Vec::new();
-    for (at, (time, event, distinct_id, session_number, group, properties)) in d1.into_iter().enumerate() {
+    for (at, (time, event, distinct_id, session_number, group, properties)) in EVENTS.into_iter().enumerate() {
         let owner = PERSONS.iter().position(|(_, _, ids)| ids.contains(&distinct_id)).unwrap();
         let mut all = properties.to_owned();
         if session_number > 0 {
@@ -115,7 +116,7 @@ fn events() -> Vec<EventRow> {
             timestamp: time,
             created_at: time,
             person_id: person(owner as u128 + 1),
-            person_number: PersonNumber(owner as u32 + 1),
+            person_number: PersonNumber(u32::try_from(owner).unwrap() + 1),
             person_mode: PersonMode::Full,
             properties: format!("{{{}}}", all.trim_start_matches(',')),
             person_properties: PERSONS[owner].0.into(),
@@ -239,7 +240,7 @@ async fn ask(engine: &Engine, query: &str, zone: &str) -> Result<Vec<Value>, Str
     let request = Request {
         project: PROJECT,
         query: compiled.query,
-        zone: context.project.timezone.clone(),
+        zone: Arc::clone(&context.project.timezone),
         now_micros: context.now.as_microsecond(),
         tables,
         cohorts: wanted.cohorts.keys().map(|id| (*id, vec![person(1)])).collect(),

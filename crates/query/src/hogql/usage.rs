@@ -1,6 +1,7 @@
 //! What a SELECT reads of its relations, so that scans provide that and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hogql::resolved::{Body, Expr, Kind, Members, Query, RelationId, Select, Source, Step, Table};
 use hogql::types::Name;
@@ -17,9 +18,17 @@ pub(super) fn of(select: &Select) -> Usage {
     usage
 }
 
+/// What the filter and the order of `select` read.
+pub(super) fn of_order(select: &Select) -> Usage {
+    let mut usage = Usage::new();
+    select.filter.iter().for_each(|expr| read(expr, &mut usage));
+    select.order_by.iter().for_each(|order| read(&order.expr, &mut usage));
+    usage
+}
+
 fn read(expr: &Expr, usage: &mut Usage) {
     let mut note = |relation: RelationId, key: &Name, form| {
-        usage.entry(relation).or_default().insert((key.clone(), form));
+        usage.entry(relation).or_default().insert((Arc::clone(key), form));
     };
     if let Some((relation, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
         note(relation, key, Form::Real);

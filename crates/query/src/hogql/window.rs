@@ -59,6 +59,14 @@ fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
     }
 }
 
+/// What else belongs to an aggregate over a window.
+#[derive(Default)]
+struct Details {
+    filter: Option<Df>,
+    distinct: bool,
+    ignore_nulls: bool,
+}
+
 fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
     let call = &window.call;
     let partition_by = window.partition_by.iter().map(|expr| scope.value(expr)).collect::<Result<Vec<_>>>()?;
@@ -76,6 +84,7 @@ fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
         None => None,
         Some(_) => return refuse("the offset of a window function is a constant number"),
     };
+    let mut details = Details::default();
     let (function, kind) = match (call.function, first) {
         ("row_number", _) => (row_number(), DataType::UInt64),
         ("rank", _) => (rank(), DataType::UInt64),
@@ -108,15 +117,22 @@ fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
             if !function.order_by.is_empty() || function.keep.is_some() {
                 return refuse(format!("{} is not available over a window yet", call.function));
             }
-            let mut planned = WindowFunction::new(function.udaf, function.arguments);
-            planned.params.distinct = function.distinct;
-            planned.params.filter = filter.map(Box::new);
-            planned.params.null_treatment = function.ignore_nulls.then_some(NullTreatment::IgnoreNulls);
-            (Df::WindowFunction(Box::new(planned)), kind)
+            details = Details { filter, distinct: function.distinct, ignore_nulls: function.ignore_nulls };
+            (Df::WindowFunction(Box::new(WindowFunction::new(function.udaf, function.arguments))), kind)
         }
     };
-    let planned = function.partition_by(partition_by).order_by(order_by).window_frame(frame(&window.frame)).build()?;
-    Ok((planned, kind))
+    let mut planned = function.partition_by(partition_by).order_by(order_by).window_frame(frame(&window.frame));
+    // What a function was made with is forgotten by what is built from it.
+    if let Some(filter) = details.filter {
+        planned = planned.filter(filter);
+    }
+    if details.distinct {
+        planned = planned.distinct();
+    }
+    if details.ignore_nulls {
+        planned = planned.null_treatment(NullTreatment::IgnoreNulls);
+    }
+    Ok((planned.build()?, kind))
 }
 
 /// What `lagInFrame` gives outside of the frame: NULL, or the default of a type that has none.
@@ -130,7 +146,9 @@ fn windowed(function: Arc<datafusion::logical_expr::WindowUDF>, arguments: Vec<D
 }
 
 fn frame(frame: &Frame) -> WindowFrame {
-    let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+    // A range needs an order; all rows are all rows.
+    let everything = frame.start == Bound::UnboundedPreceding && frame.end == Bound::UnboundedFollowing;
+    let units = if frame.rows || everything { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
     let bound = |bound: &Bound| {
         let count = |count: u64| {
             if frame.rows { ScalarValue::UInt64(Some(count)) } else { ScalarValue::Int64(i64::try_from(count).ok()) }

@@ -20,8 +20,7 @@ pub(super) fn of(conditions: &[Expr]) -> Conditions {
     let mut all = Conditions::default();
     let mut filters = Vec::new();
     for condition in conditions.iter().filter_map(one) {
-        all.range.first = all.range.first.max(condition.range.first);
-        all.range.last = all.range.last.min(condition.range.last);
+        all.range = all.range.and(condition.range);
         all.events = match (all.events.take(), condition.events) {
             (Some(before), Some(names)) => Some(before.into_iter().filter(|name| names.contains(name)).collect()),
             (before, names) => before.or(names),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, internal_err};
@@ -13,7 +13,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use store::{Chunk, Column, Document, Part, Selection, StoreError};
 
-use super::{Form, Source};
+use super::{Form, Places, Source, chunk_number};
 use crate::engine::BATCH_ROWS;
 use crate::error::ReadFailure;
 use crate::hogql::property;
@@ -25,41 +25,36 @@ const READ_AHEAD: usize = 2;
 /// The scan of some parts of a snapshot.
 #[derive(Debug)]
 pub(super) struct EventsScan {
-    partitions: Vec<Vec<Part>>,
+    partitions: Vec<Vec<(usize, Part)>>,
     properties: Arc<PlanProperties>,
     work: Arc<Work>,
 }
 
 /// What is read of each part.
 #[derive(Debug)]
-struct Work {
-    schema: SchemaRef,
-    sources: Vec<Source>,
-    asked: Narrowed,
-    limit: Option<usize>,
+pub(super) struct Work {
+    pub(super) schema: SchemaRef,
+    pub(super) sources: Vec<Source>,
+    pub(super) asked: Narrowed,
+    /// None but these rows.
+    pub(super) only: Option<Arc<Places>>,
+    pub(super) limit: Option<usize>,
 }
 
 impl EventsScan {
-    pub(super) fn new(
-        parts: Vec<Part>,
-        partitions: usize,
-        schema: SchemaRef,
-        sources: Vec<Source>,
-        asked: Narrowed,
-        limit: Option<usize>,
-    ) -> Self {
+    /// The scan of `parts`, which are numbered by their place in the snapshot.
+    pub(super) fn new(parts: Vec<(usize, Part)>, partitions: usize, work: Work) -> Self {
         let mut dealt = vec![Vec::new(); partitions.min(parts.len()).max(1)];
         let count = dealt.len();
         for (at, part) in parts.into_iter().enumerate() {
             dealt[at % count].push(part);
         }
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
+            EquivalenceProperties::new(Arc::clone(&work.schema)),
             Partitioning::UnknownPartitioning(count),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        let work = Work { schema, sources, asked, limit };
         Self { partitions: dealt, properties: Arc::new(properties), work: Arc::new(work) }
     }
 }
@@ -104,19 +99,19 @@ impl ExecutionPlan for EventsScan {
         let (output, work) = (stream.tx(), Arc::clone(&self.work));
         stream.spawn_blocking(move || {
             let mut left = work.limit.unwrap_or(usize::MAX);
-            for part in &parts {
+            for (number, part) in &parts {
                 if left == 0 {
                     break;
                 }
                 if !work.asked.may_be_in(part).map_err(failed)? {
                     continue;
                 }
-                for chunk in part.chunks().map_err(failed)? {
-                    let rows = scan::narrow(&chunk, &work.asked).map_err(failed)?;
-                    for slice in rows.chunks(work.slice_rows()) {
+                for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
+                    let at = chunk_number(*number, at);
+                    for slice in work.rows(chunk, at).map_err(failed)?.chunks(work.slice_rows()) {
                         let slice = first(slice, left);
                         left -= slice.len();
-                        if !slice.is_empty() && output.blocking_send(work.read(&chunk, &slice)).is_err() {
+                        if !slice.is_empty() && output.blocking_send(work.read(chunk, at, &slice)).is_err() {
                             return Ok(());
                         }
                     }
@@ -137,7 +132,19 @@ impl Work {
         if self.sources.iter().any(is_wide) { BATCH_ROWS } else { 8 * BATCH_ROWS }
     }
 
-    fn read(&self, chunk: &Chunk, rows: &Selection) -> Result<RecordBatch> {
+    /// The rows of a chunk that are asked for.
+    fn rows(&self, chunk: &Chunk, number: u64) -> Result<Selection, StoreError> {
+        let range = self.asked.conditions.range;
+        match &self.only {
+            None => scan::narrow(chunk, &self.asked),
+            Some(places) => match places.get(&number) {
+                Some(rows) => scan::narrow_within(chunk, &self.asked, range, rows.clone()),
+                None => Ok(Selection::default()),
+            },
+        }
+    }
+
+    fn read(&self, chunk: &Chunk, number: u64, rows: &Selection) -> Result<RecordBatch> {
         let stored: Vec<Column> = self
             .sources
             .iter()
@@ -151,6 +158,8 @@ impl Work {
         for source in &self.sources {
             let column: Option<ArrayRef> = match source {
                 Source::Stored(_) => stored.next(),
+                Source::Chunk => Some(Arc::new(UInt64Array::from_value(number, rows.len()))),
+                Source::Row => Some(Arc::new(UInt32Array::from_iter_values(rows.rows()))),
                 Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
                 Source::Property(property) => {
                     let values = chunk.property(&property.key, rows).map_err(failed)?;

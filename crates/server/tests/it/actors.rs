@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::Server;
 
 use crate::funnels::{d2, funnel};
-use crate::insights::{ask, d1, filled, refusal};
+use crate::insights::{ask, d1, filled, known_before, refusal};
 
 /// The distinct ids of the persons that `source` describes, one of each.
 fn behind(server: &Server, source: Value) -> Vec<String> {
@@ -118,10 +118,7 @@ fn groups_behind_a_number_of_a_chart() {
 
 #[test]
 fn persons_of_a_lifecycle_of_stickiness_and_of_retention() {
-    let mut events = d1();
-    events.push(crate::event("seen", "d1", "2026-01-01T00:00:00Z", json!({})));
-    events.push(crate::event("seen", "d3", "2026-01-02T00:00:00Z", json!({})));
-    let server = filled(&events);
+    let server = filled(&known_before());
     let chart = |kind: &str, more: Value| {
         let mut source =
             json!({"kind": kind, "series": [{}], "dateRange": {"date_from": "2026-01-10", "date_to": "2026-01-13"}});

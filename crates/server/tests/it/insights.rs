@@ -45,6 +45,14 @@ pub(crate) fn d1() -> Vec<Value> {
     ]
 }
 
+/// D1 with persons that are known from before the charts begin: a person is created by its first event.
+pub(crate) fn known_before() -> Vec<Value> {
+    let seen = |who: &str, day: u32| event("seen", who, &format!("2026-01-{day:02}T00:00:00Z"), json!({}));
+    let mut events = vec![seen("d1", 1), seen("d3", 2)];
+    events.extend(d1());
+    events
+}
+
 pub(crate) fn filled(events: &[Value]) -> Server {
     let server = Server::at(crate::BINARY, "2026-02-03T12:00:00Z");
     server.ingest(events);
@@ -158,11 +166,7 @@ fn t94_trends_of_groups_and_per_actor() {
 
 #[test]
 fn t95_a_lifecycle_has_four_states() {
-    // Ann and Cy are known from before the range.
-    let mut events = d1();
-    events.push(event("seen", "d1", "2026-01-01T00:00:00Z", json!({})));
-    events.push(event("seen", "d3", "2026-01-02T00:00:00Z", json!({})));
-    let server = filled(&events);
+    let server = filled(&known_before());
     let body = ask(&server, chart("LifecycleQuery", json!([{}]), json!({})));
     assert_eq!(column(&body, "status"), json!(["new", "returning", "resurrecting", "dormant"]));
     assert_eq!(

@@ -18,7 +18,7 @@ use crate::hogql::refuse;
 /// `quantile(share)`, `quantiles(share, …)` or a median of `arguments`, which are doubles.
 pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Function> {
     let many = aggregate.function == "quantiles";
-    let mut shares = aggregate.parameters.iter().map(|literal| share(literal)).collect::<Option<Vec<f64>>>();
+    let mut shares = aggregate.parameters.iter().map(share).collect::<Option<Vec<f64>>>();
     if let Some(shares) = &mut shares
         && shares.is_empty()
     {

@@ -56,6 +56,9 @@ impl AggregateUDFImpl for Uniq {
     }
 }
 
+/// A group's number and one of its values.
+type Entry = (u32, Box<[u8]>);
+
 /// The values of all groups.
 #[derive(Debug)]
 struct Sets {
@@ -115,7 +118,7 @@ impl Sets {
     }
 
     /// Takes the groups that `emit_to` names out of the set.
-    fn take(&mut self, emit_to: EmitTo) -> (Vec<u64>, Vec<(u32, Box<[u8]>)>) {
+    fn take(&mut self, emit_to: EmitTo) -> (Vec<u64>, Vec<Entry>) {
         let counts = emit_to.take_needed(&mut self.counts);
         let emitted = u32::try_from(counts.len()).unwrap_or(u32::MAX);
         let all = std::mem::take(&mut self.values);
