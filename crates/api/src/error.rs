@@ -156,11 +156,18 @@ impl From<query::QueryError> for ApiError {
     }
 }
 
+/// What an error came from, as one line: logs in JSON show the error itself only.
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
             Self::Internal(source) => {
-                tracing::error!(error = source.as_ref() as &dyn std::error::Error, "request failed")
+                let error: &dyn std::error::Error = source.as_ref();
+                tracing::error!(error, causes = causes(error), "request failed");
             }
             Self::Unavailable(source) => {
                 tracing::warn!(error = source.as_ref() as &dyn std::error::Error, "storage is unavailable");

@@ -33,6 +33,40 @@ enum Kind {
     Actors(Box<ActorsQuery>),
 }
 
+impl Asked {
+    /// Rows of a page; `None` if all are wanted.
+    fn page(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Hogql => self.compiled.page,
+            Kind::Events(events) => Some(events.limit.map_or(PAGE, u64::from)),
+            Kind::Actors(actors) => Some(actors.limit),
+        }
+    }
+
+    fn columns(&self, answer: &Answer) -> Value {
+        match &self.kind {
+            Kind::Hogql => answer.columns.iter().map(|(name, _)| json!(name)).collect(),
+            Kind::Events(events) => shape::labels(&events.select).into_iter().map(Value::from).collect(),
+            Kind::Actors(actors) => shape::labels(&actors.columns).into_iter().map(Value::from).collect(),
+        }
+    }
+
+    fn types(&self, answer: &Answer) -> Value {
+        match &self.kind {
+            Kind::Hogql => answer.columns.iter().map(|(name, ty)| json!([name, ty.to_string()])).collect(),
+            Kind::Events(_) | Kind::Actors(_) => answer.columns.iter().map(|(_, ty)| json!(ty.to_string())).collect(),
+        }
+    }
+
+    fn offset(&self) -> Value {
+        match &self.kind {
+            Kind::Events(events) => Value::from(events.offset.unwrap_or(0)),
+            Kind::Actors(actors) => Value::from(actors.offset),
+            Kind::Hogql => self.page().map_or(Value::Null, |_| Value::from(0)),
+        }
+    }
+}
+
 fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Result<Asked, ApiError> {
     let query = bare(body)?;
     let mut context = context(app, project, body, &query)?;
@@ -125,6 +159,13 @@ async fn all_rows(
     serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))
 }
 
+/// How many actors of a source have no row.
+async fn missing(app: &App, project: &Project, context: &Context, actors: &ActorsQuery) -> Result<Value, ApiError> {
+    let Some(missing) = &actors.missing else { return Ok(Value::from(0)) };
+    let rows = all_rows(app, project, context, unpaged(missing.clone(), context)?).await?;
+    Ok(rows.into_iter().flatten().next().unwrap_or_default())
+}
+
 fn kind_of(query: &Value) -> &str {
     query.get("kind").and_then(Value::as_str).unwrap_or_default()
 }
@@ -179,11 +220,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     let mut answer = start(app, project, &asked).await?;
     let planned = app.clock.elapsed(began);
     let mut results = String::new();
-    let page = match &asked.kind {
-        Kind::Hogql => asked.compiled.page,
-        Kind::Events(events) => Some(events.limit.map_or(PAGE, u64::from)),
-        Kind::Actors(actors) => Some(actors.limit),
-    };
+    let page = asked.page();
     let more = answer.write_rows(&mut results, page).await.map_err(failed)?;
     let timings = json!([
         {"k": "compile", "t": compiled.as_secs_f64()},
@@ -191,30 +228,15 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
         {"k": "run", "t": (app.clock.elapsed(began) - planned).as_secs_f64()},
     ]);
     let mut head = Map::new();
-    let types: Vec<Value> = match &asked.kind {
-        Kind::Hogql => answer.columns.iter().map(|(name, ty)| json!([name, ty.to_string()])).collect(),
-        Kind::Events(_) | Kind::Actors(_) => answer.columns.iter().map(|(_, ty)| json!(ty.to_string())).collect(),
-    };
-    let columns: Vec<Value> = match &asked.kind {
-        Kind::Hogql => answer.columns.iter().map(|(name, _)| json!(name)).collect(),
-        Kind::Events(events) => shape::labels(&events.select).into_iter().map(Value::from).collect(),
-        Kind::Actors(actors) => shape::labels(&actors.columns).into_iter().map(Value::from).collect(),
-    };
     let paged = page.is_some();
     head.insert("query".into(), asked.query.get("query").cloned().unwrap_or_default());
-    head.insert("columns".into(), columns.into());
-    head.insert("types".into(), types.into());
-    head.insert("hogql".into(), asked.compiled.hogql.into());
+    head.insert("columns".into(), asked.columns(&answer));
+    head.insert("types".into(), asked.types(&answer));
+    head.insert("hogql".into(), asked.compiled.hogql.clone().into());
     head.insert("clickhouse".into(), answer.plan.clone().into());
     head.insert("hasMore".into(), if paged { more.into() } else { Value::Null });
     head.insert("limit".into(), page.into());
-    let offset = match &asked.kind {
-        Kind::Events(events) => Value::from(events.offset.unwrap_or(0)),
-        Kind::Actors(actors) => Value::from(actors.offset),
-        Kind::Hogql if paged => Value::from(0),
-        Kind::Hogql => Value::Null,
-    };
-    head.insert("offset".into(), offset);
+    head.insert("offset".into(), asked.offset());
     head.insert("timings".into(), timings);
     head.insert("modifiers".into(), asked.query.get("modifiers").cloned().unwrap_or_else(|| json!({})));
     for name in ["error", "explain", "metadata", "query_status", "cache_key"] {
@@ -228,14 +250,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
         Kind::Events(events) => results = shape::events(events, results)?,
         Kind::Actors(actors) => {
             results = shape::actors(actors, results, &app.meta, project.id)?;
-            let missing = match &actors.missing {
-                Some(missing) => {
-                    let compiled = unpaged(missing.clone(), &asked.context)?;
-                    let rows = all_rows(app, project, &asked.context, compiled).await?;
-                    rows.into_iter().flatten().next().unwrap_or_default()
-                }
-                None => Value::from(0),
-            };
+            let missing = missing(app, project, &asked.context, actors).await?;
             head.insert("missing_actors_count".into(), missing);
         }
     }

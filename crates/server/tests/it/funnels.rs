@@ -137,6 +137,16 @@ fn funnels_by_a_property_count_actors_where_it_is_attributed() {
 }
 
 #[test]
+fn funnels_by_cohort_count_the_members_of_each() {
+    let server = filled(&d3());
+    let who = server.project("persons/?distinct_id=a").results()[0]["uuid"].clone();
+    let body = json!({"name": "Ann", "is_static": true, "_create_static_person_ids": [who]});
+    let id = server.post("/api/projects/1/cohorts/", &body).json()["id"].clone();
+    let cohorts = json!({"breakdown": [id, "all"], "breakdown_type": "cohort"});
+    assert_eq!(parts(&server, json!({}), cohorts), json!([[id, [1, 1, 1]], ["all", [3, 3, 1]]]));
+}
+
+#[test]
 fn a_histogram_shows_how_long_conversions_took() {
     let server = filled(&d2());
     let times = |more: Value| {
