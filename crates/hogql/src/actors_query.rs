@@ -16,7 +16,7 @@ use crate::listing::{self, is_aggregate};
 /// What is asked for, ready to be run.
 #[derive(Debug)]
 pub struct ActorsQuery {
-    /// The page, with one row more, to learn whether there are more.
+    /// The page, with one row more where the caller wants to know whether there are more.
     pub query: Query,
     /// How many actors of the source have no row, if there is a source.
     pub missing: Option<Query>,
@@ -135,7 +135,7 @@ impl List<'_> {
         }
         select.select = columns;
         select.filter = Some(self.condition()?);
-        select.limit = Some(listing::page(rows, self.request.offset));
+        select.limit = Some(listing::page(rows, self.request.offset, self.context));
         Ok(())
     }
 

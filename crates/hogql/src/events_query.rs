@@ -1,6 +1,7 @@
 //! `EventsQuery`: a list of events described by fields, as a syntax tree.
 //!
-//! The tree is compiled like any other. One row more than the page is asked for, to learn whether there are more.
+//! The tree is compiled like any other. One row more than the page is asked for where the caller wants to know whether
+//! there are more.
 
 use serde_json::Value;
 
@@ -83,7 +84,7 @@ impl EventsQuery {
             group_by: (!group.is_empty()).then_some(GroupBy::List(group)),
             having: optional(having),
             order_by,
-            limit: Some(listing::page(rows, self.offset)),
+            limit: Some(listing::page(rows, self.offset, context)),
             ..SelectQuery::default()
         };
         Ok(Query::Select(Box::new(select)))

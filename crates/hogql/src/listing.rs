@@ -15,10 +15,11 @@ pub(crate) fn rows(asked: Option<u32>, context: &Context) -> u64 {
     asked.map_or(ROWS, u64::from).min(context.limits.max_rows.unwrap_or(u64::MAX))
 }
 
-/// One row more than the page, to learn whether there are more.
-pub(crate) fn page(rows: u64, offset: Option<u32>) -> Limit {
+/// The rows of a page, and one more where the caller wants to learn whether there are more.
+pub(crate) fn page(rows: u64, offset: Option<u32>, context: &Context) -> Limit {
+    let rows = rows.saturating_add(u64::from(context.limits.probe_more));
     Limit {
-        count: Some(int(i64::try_from(rows).unwrap_or(i64::MAX).saturating_add(1))),
+        count: Some(int(i64::try_from(rows).unwrap_or(i64::MAX))),
         offset: offset.filter(|offset| *offset > 0).map(|offset| int(i64::from(offset))),
         percent: false,
         with_ties: false,

@@ -12,12 +12,13 @@ use crate::table::scalar;
 
 const ALL: std::ops::Range<i64> = i64::MIN..i64::MAX;
 
-/// Events as text: a minute, then letters of steps (`a` is the first); a digit ends the runs of so many steps.
+/// Events as text: a minute, a colon, then letters of steps (`a` is the first); a digit ends the runs of so many steps.
+#[expect(clippy::cast_possible_truncation, reason = "tenths of minutes")]
 fn events(text: &str) -> Vec<Event<'_>> {
     let event = |word| {
         let (minute, what): (&str, &str) = str::split_once(word, ':').unwrap();
         let bits = |first: char| {
-            let places = what.chars().map(|c| (c as u32).wrapping_sub(first as u32));
+            let places = what.chars().map(|c| u32::from(c).wrapping_sub(u32::from(first)));
             places.filter(|place| *place < 9).fold(0, |bits, place| bits | 1 << place)
         };
         let at = (minute.parse::<f64>().unwrap() * 60e6) as i64;
@@ -180,7 +181,9 @@ fn arguments(attribution: &str, actors: &[(&[&str], &[(i64, u64, &str)])]) -> Ve
 fn answers(function: &str, arguments: &[Value], rows: usize, parts: Vec<DataType>) -> Vec<String> {
     let returns = list_of(DataType::Struct(tuple_of(parts)));
     let answer = scalar(function).unwrap().call(arguments, rows, &returns, 0).unwrap();
-    let shown = arrow::util::display::ArrayFormatter::try_new(answer.array(), &Default::default()).unwrap();
+    let shown =
+        arrow::util::display::ArrayFormatter::try_new(answer.array(), &arrow::util::display::FormatOptions::default())
+            .unwrap();
     (0..rows).map(|row| shown.value(row).to_string()).collect()
 }
 

@@ -15,7 +15,7 @@ pub(super) const OTHER: &str = "$$_posthog_breakdown_other_$$";
 pub(super) const SEPARATOR: char = '\u{1}';
 
 #[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct BreakdownFilter {
     breakdown: Value,
     breakdown_type: Option<String>,
@@ -28,6 +28,7 @@ pub(super) struct BreakdownFilter {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct One {
     property: Value,
     #[serde(rename = "type")]

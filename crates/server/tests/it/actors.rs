@@ -187,3 +187,23 @@ fn a_source_may_be_hogql_and_others_are_refused_by_name() {
     let recordings = json!({"kind": "InsightActorsQuery", "source": {"kind": "TrendsQuery", "series": [{}]}, "includeRecordings": true});
     assert!(refused(recordings).contains("'includeRecordings'"));
 }
+
+#[test]
+fn a_page_as_lines_has_as_many_rows_as_its_limit() {
+    let server = filled(&d1());
+    let authorization = format!("Bearer {}", testkit::KEY);
+    let lines = |query: Value| {
+        let headers = [
+            ("Authorization", authorization.as_str()),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/x-ndjson"),
+        ];
+        let body = json!({"query": query}).to_string();
+        server.send("POST", "/api/projects/1/query/", &headers, body.as_bytes()).body
+    };
+    let actors =
+        json!({"kind": "ActorsQuery", "select": ["properties.plan"], "orderBy": ["properties.plan"], "limit": 1});
+    assert_eq!(lines(actors), "{\"plan\":\"free\"}\n");
+    let events = json!({"kind": "EventsQuery", "select": ["event"], "after": "all", "limit": 2, "orderBy": ["event"]});
+    assert_eq!(lines(events), "{\"event\":\"$create_alias\"}\n{\"event\":\"$pageview\"}\n");
+}

@@ -209,4 +209,8 @@ fn what_a_funnel_does_not_know_is_refused_by_name() {
     let step = json!({"exclusions": [{"event": "view", "funnelFromStep": 0, "funnelToStep": 1}]});
     assert!(refused(step, json!({})).contains("part of funnel steps"));
     assert!(refused(json!({"binCount": 0}), json!({})).contains("binCount"));
+    let cleaned = json!({"breakdownFilter": {"breakdown": "plan", "breakdown_path_cleaning": true}});
+    assert!(refused(json!({}), cleaned).contains("breakdown_path_cleaning"));
+    let slow = json!({"funnelVizType": "time_to_convert"});
+    assert!(refused(slow, json!({"breakdownFilter": {"breakdown": "plan"}})).contains("breakdownFilter"));
 }

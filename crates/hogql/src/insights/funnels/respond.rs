@@ -136,9 +136,8 @@ impl Plan {
     }
 
     fn line(&self, value: &str, line: &[(f64, f64)]) -> Value {
-        let rate = |(entered, converted): &(f64, f64)| match *entered > 0.0 {
-            true => numeral(rounded(100.0 * converted / entered)),
-            false => json!(0),
+        let rate = |(entered, converted): &(f64, f64)| {
+            if *entered > 0.0 { numeral(rounded(100.0 * converted / entered)) } else { json!(0) }
         };
         let mut item = json!({
             "count": numeral(line.iter().map(|(_, converted)| converted).sum()),

@@ -101,7 +101,7 @@ fn bounds(
         _ => None,
     };
     if let (Some(days), Interval::Day) = (rolling, range.interval) {
-        let day = start.or(range.starts.last()).ok_or_else(beyond)?;
+        let day = start.or_else(|| range.starts.last()).ok_or_else(beyond)?;
         let first = Interval::Day.moved(day, 1 - days).ok_or_else(beyond)?;
         let next = Interval::Day.moved(day, 1).ok_or_else(beyond)?;
         let last = if start.is_some() { time_is(CompareOp::LessEq, &next) } else { until_end() };
