@@ -46,7 +46,8 @@ pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Resu
         }
     }
     scope.known.extend(known);
-    LogicalPlanBuilder::from(plan).window(functions)?.build()
+    // One plan for each order.
+    LogicalPlanBuilder::window_plan(plan, functions)
 }
 
 fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
