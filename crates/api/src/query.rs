@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod people;
 pub(crate) mod rows;
 pub(crate) mod run;
+pub(crate) mod shape;
 mod status;
 
 use axum::response::{IntoResponse, Response};

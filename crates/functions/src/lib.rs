@@ -34,6 +34,7 @@ mod elements;
 mod encode;
 mod error;
 mod float;
+mod funnel;
 mod higher;
 mod json;
 mod maps;

@@ -2,7 +2,8 @@
 //!
 //! In: `{"query", "timezone"?, "week"?, "now"?, "filters"?, "values"?, "api_key"?, "limits"?, "project"?}`, where `project` is
 //! `{"types", "groups", "cohorts", "actions"}` instead of what the acceptance cases have. Out: `{"sql", "parameters", "columns",
-//! "hogql", "page"}` or, for `{"insight", "rows"?}`, `{"statements", "response"}`, or `{"error", "code", "start"}`.
+//! "hogql", "page"}` or, for `{"insight", "rows"?}`, `{"statements", "response"}`, for `{"actors"}` the statements of the list
+//! and of what it leaves out, or `{"error", "code", "start"}`.
 
 #![expect(clippy::print_stdout, reason = "this is its output")]
 
@@ -23,6 +24,9 @@ fn answer(request: &Value) -> Value {
     if let Some(json) = request.get("insight") {
         return insight(json, request.get("rows"), &context)
             .unwrap_or_else(|error| json!({"error": error.to_string()}));
+    }
+    if let Some(json) = request.get("actors") {
+        return actors(json, &context).unwrap_or_else(|error| json!({"error": error.to_string()}));
     }
     let text = request.get("query").and_then(Value::as_str).unwrap_or_default();
     let compiled = match request.get("events_query") {
@@ -57,6 +61,18 @@ fn insight(json: &Value, rows: Option<&Value>, context: &Context) -> Result<Valu
         .collect();
     let rows = rows.and_then(|rows| serde_json::from_value::<Vec<hogql::insights::Rows>>(rows.clone()).ok());
     Ok(json!({"statements": statements, "response": rows.map(|rows| insight.respond(&rows))}))
+}
+
+/// What to run for a list of actors.
+fn actors(json: &Value, context: &Context) -> Result<Value, hogql::CompileError> {
+    let list = hogql::ActorsQuery::plan(json, context)?;
+    let context = Context { limits: Limits::NONE, ..context.clone() };
+    let mut statements = Vec::new();
+    for query in std::iter::once(list.query).chain(list.missing) {
+        let statement = hogql::clickhouse::print(&hogql::compile_tree(query, &context)?.query);
+        statements.push(json!({"sql": statement.sql, "parameters": statement.parameters}));
+    }
+    Ok(json!({"statements": statements}))
 }
 
 /// The project of the acceptance cases.

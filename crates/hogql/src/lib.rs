@@ -22,6 +22,7 @@ pub mod schema;
 pub mod types;
 
 mod actions;
+mod actors_query;
 mod build;
 mod catalogue;
 mod compile;
@@ -30,6 +31,7 @@ mod error;
 mod events_query;
 mod fault;
 mod lex;
+mod listing;
 mod parse;
 mod prepare;
 mod print;
@@ -37,6 +39,7 @@ mod resolve;
 mod typing;
 mod walk;
 
+pub use actors_query::ActorsQuery;
 pub use compile::{CompileError, Compiled, compile, compile_tree};
 pub use condition::{Condition, Holds, events_where};
 pub use context::Context;

@@ -33,7 +33,7 @@ pub(super) async fn list(call: &Call, as_csv: bool) -> Result<Response, ApiError
     let mut rows = String::new();
     let more = answer.write_rows(&mut rows, Some(u64::from(limit))).await.map_err(run::failed)?;
     let types: Vec<String> = answer.columns.iter().map(|(_, ty)| ty.to_string()).collect();
-    let rows = run::objects(&events, &rows)?;
+    let rows = shape::events(&events, rows)?;
     let results: Value = serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))?;
     let next = more.then(|| {
         let mut params = call.params.clone();

@@ -4,28 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hogql::context::Limits;
-use hogql::{CompileError, Compiled, Context, EventsQuery};
+use hogql::{ActorsQuery, CompileError, Compiled, Context, EventsQuery};
 use meta::Project;
 use query::QueryError;
 use query::hogql::{Answer, Request, needs};
 use serde_json::{Map, Value, json};
 
-use super::{context::context, people};
+use super::context::context;
+use super::{people, shape};
 use crate::app::App;
 use crate::error::ApiError;
 
-/// What `*` is in an `EventsQuery`.
-const WHOLE: [&str; 9] = [
-    "uuid",
-    "event",
-    "properties",
-    "timestamp",
-    "team_id",
-    "distinct_id",
-    "elements_chain",
-    "created_at",
-    "person_mode",
-];
 /// Rows of an `EventsQuery` unless it says otherwise.
 const PAGE: u64 = 100;
 
@@ -41,6 +30,41 @@ struct Asked {
 enum Kind {
     Hogql,
     Events(Box<EventsQuery>),
+    Actors(Box<ActorsQuery>),
+}
+
+impl Asked {
+    /// Rows of a page; `None` if all are wanted.
+    fn page(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Hogql => self.compiled.page,
+            Kind::Events(events) => Some(events.limit.map_or(PAGE, u64::from)),
+            Kind::Actors(actors) => Some(actors.limit),
+        }
+    }
+
+    fn columns(&self, answer: &Answer) -> Value {
+        match &self.kind {
+            Kind::Hogql => answer.columns.iter().map(|(name, _)| json!(name)).collect(),
+            Kind::Events(events) => shape::labels(&events.select).into_iter().map(Value::from).collect(),
+            Kind::Actors(actors) => shape::labels(&actors.columns).into_iter().map(Value::from).collect(),
+        }
+    }
+
+    fn types(&self, answer: &Answer) -> Value {
+        match &self.kind {
+            Kind::Hogql => answer.columns.iter().map(|(name, ty)| json!([name, ty.to_string()])).collect(),
+            Kind::Events(_) | Kind::Actors(_) => answer.columns.iter().map(|(_, ty)| json!(ty.to_string())).collect(),
+        }
+    }
+
+    fn offset(&self) -> Value {
+        match &self.kind {
+            Kind::Events(events) => Value::from(events.offset.unwrap_or(0)),
+            Kind::Actors(actors) => Value::from(actors.offset),
+            Kind::Hogql => self.page().map_or(Value::Null, |_| Value::from(0)),
+        }
+    }
 }
 
 fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Result<Asked, ApiError> {
@@ -59,6 +83,12 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
             let events = events.map_err(|error| ApiError::invalid("query", error.to_string()))?;
             (compile_events(&events, &mut context)?, Kind::Events(Box::new(events)))
         }
+        "ActorsQuery" | "PersonsQuery" => {
+            context.limits.allow_offset = true;
+            let actors = ActorsQuery::plan(&query, &context).map_err(|error| refused(&error, ""))?;
+            let compiled = unpaged(actors.query.clone(), &context)?;
+            (compiled, Kind::Actors(Box::new(actors)))
+        }
         "" => return Err(ApiError::invalid("query", "The field 'kind' is required.")),
         other => return Err(ApiError::invalid("query", format!("Unsupported query kind: {other}"))),
     };
@@ -68,6 +98,11 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
 fn compile_events(events: &EventsQuery, context: &mut Context) -> Result<Compiled, ApiError> {
     context.limits.allow_offset = true;
     let tree = events.to_query(context).map_err(|error| refused(&error, ""))?;
+    unpaged(tree, context)
+}
+
+/// A tree that has its own LIMIT.
+fn unpaged(tree: hogql::ast::Query, context: &Context) -> Result<Compiled, ApiError> {
     let own = Context { limits: Limits { probe_more: false, ..Limits::NONE }, ..context.clone() };
     hogql::compile_tree(tree, &own).map_err(|error| refused(&error, ""))
 }
@@ -80,7 +115,7 @@ pub(crate) async fn start_events(app: &App, project: &Project, events: EventsQue
 }
 
 /// Kinds that answer rows; the others are charts.
-const LISTS: [&str; 2] = ["HogQLQuery", "EventsQuery"];
+const LISTS: [&str; 4] = ["HogQLQuery", "EventsQuery", "ActorsQuery", "PersonsQuery"];
 
 /// The question, without what is wrapped around it.
 fn bare(body: &Value) -> Result<Value, ApiError> {
@@ -100,10 +135,7 @@ async fn chart(app: &App, project: &Project, body: &Value, query: &Value) -> Res
     let texts: Vec<String> = compiled.iter().map(|compiled| compiled.hogql.clone()).collect();
     let mut results = Vec::with_capacity(compiled.len());
     for compiled in compiled {
-        let asked = Asked { context: context.clone(), compiled, query: Value::Null, kind: Kind::Hogql };
-        let mut rows = String::new();
-        start(app, project, &asked).await?.write_rows(&mut rows, None).await.map_err(failed)?;
-        results.push(serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))?);
+        results.push(all_rows(app, project, &context, compiled).await?);
     }
     let mut response = chart.respond(&results);
     let around = json!({
@@ -123,6 +155,26 @@ async fn chart(app: &App, project: &Project, body: &Value, query: &Value) -> Res
         }
     }
     Ok(response.to_string())
+}
+
+/// The rows of a query of ours.
+async fn all_rows(
+    app: &App,
+    project: &Project,
+    context: &Context,
+    compiled: Compiled,
+) -> Result<Vec<Vec<Value>>, ApiError> {
+    let asked = Asked { context: context.clone(), compiled, query: Value::Null, kind: Kind::Hogql };
+    let mut rows = String::new();
+    start(app, project, &asked).await?.write_rows(&mut rows, None).await.map_err(failed)?;
+    serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))
+}
+
+/// How many actors of a source have no row.
+async fn missing(app: &App, project: &Project, context: &Context, actors: &ActorsQuery) -> Result<Value, ApiError> {
+    let Some(missing) = &actors.missing else { return Ok(Value::from(0)) };
+    let rows = all_rows(app, project, context, unpaged(missing.clone(), context)?).await?;
+    Ok(rows.into_iter().flatten().next().unwrap_or_default())
 }
 
 fn kind_of(query: &Value) -> &str {
@@ -179,10 +231,7 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     let mut answer = start(app, project, &asked).await?;
     let planned = app.clock.elapsed(began);
     let mut results = String::new();
-    let page = match &asked.kind {
-        Kind::Hogql => asked.compiled.page,
-        Kind::Events(events) => Some(events.limit.map_or(PAGE, u64::from)),
-    };
+    let page = asked.page();
     let more = answer.write_rows(&mut results, page).await.map_err(failed)?;
     let timings = json!([
         {"k": "compile", "t": compiled.as_secs_f64()},
@@ -190,28 +239,15 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
         {"k": "run", "t": (app.clock.elapsed(began) - planned).as_secs_f64()},
     ]);
     let mut head = Map::new();
-    let types: Vec<Value> = match &asked.kind {
-        Kind::Hogql => answer.columns.iter().map(|(name, ty)| json!([name, ty.to_string()])).collect(),
-        Kind::Events(_) => answer.columns.iter().map(|(_, ty)| json!(ty.to_string())).collect(),
-    };
-    let columns: Vec<Value> = match &asked.kind {
-        Kind::Hogql => answer.columns.iter().map(|(name, _)| json!(name)).collect(),
-        Kind::Events(events) => labels(events).into_iter().map(Value::from).collect(),
-    };
     let paged = page.is_some();
     head.insert("query".into(), asked.query.get("query").cloned().unwrap_or_default());
-    head.insert("columns".into(), columns.into());
-    head.insert("types".into(), types.into());
-    head.insert("hogql".into(), asked.compiled.hogql.into());
+    head.insert("columns".into(), asked.columns(&answer));
+    head.insert("types".into(), asked.types(&answer));
+    head.insert("hogql".into(), asked.compiled.hogql.clone().into());
     head.insert("clickhouse".into(), answer.plan.clone().into());
     head.insert("hasMore".into(), if paged { more.into() } else { Value::Null });
     head.insert("limit".into(), page.into());
-    let offset = match &asked.kind {
-        Kind::Events(events) => Value::from(events.offset.unwrap_or(0)),
-        Kind::Hogql if paged => Value::from(0),
-        Kind::Hogql => Value::Null,
-    };
-    head.insert("offset".into(), offset);
+    head.insert("offset".into(), asked.offset());
     head.insert("timings".into(), timings);
     head.insert("modifiers".into(), asked.query.get("modifiers").cloned().unwrap_or_else(|| json!({})));
     for name in ["error", "explain", "metadata", "query_status", "cache_key"] {
@@ -220,77 +256,17 @@ pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result
     head.insert("is_cached".into(), false.into());
     head.insert("last_refresh".into(), asked.context.now.to_string().into());
     head.insert("timezone".into(), project.timezone.clone().into());
-    if let Kind::Events(events) = &asked.kind {
-        results = objects(events, &results)?;
+    match &asked.kind {
+        Kind::Hogql => {}
+        Kind::Events(events) => results = shape::events(events, results)?,
+        Kind::Actors(actors) => {
+            results = shape::actors(actors, results, &app.meta, project.id)?;
+            let missing = missing(app, project, &asked.context, actors).await?;
+            head.insert("missing_actors_count".into(), missing);
+        }
     }
     let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
     out.pop();
     write!(out, ",\"results\":{results}}}").expect("writing to memory cannot fail");
     Ok(out)
-}
-
-/// The columns of an `EventsQuery` as they are reported: its strings, or what they are called.
-fn labels(events: &EventsQuery) -> Vec<String> {
-    let selected = if events.select.is_empty() { vec!["*".to_owned()] } else { events.select.clone() };
-    let label = |text: String| {
-        let lower = text.to_ascii_lowercase();
-        match lower.rfind(" as ") {
-            Some(at) => text.get(at + 4..).unwrap_or(&text).trim().to_owned(),
-            None => text,
-        }
-    };
-    selected.into_iter().map(label).collect()
-}
-
-/// Rows with `*` and `person` as objects.
-pub(crate) fn objects(events: &EventsQuery, results: &str) -> Result<String, ApiError> {
-    let selected = if events.select.is_empty() { vec!["*".to_owned()] } else { events.select.clone() };
-    let bare = |text: &str| text.split(" -- ").next().unwrap_or(text).trim().to_owned();
-    let whole = |name: &str| selected.iter().any(|text| bare(text) == name);
-    if !whole("*") && !whole("person") {
-        return Ok(results.to_owned());
-    }
-    let wrong = |error: serde_json::Error| ApiError::Internal(Box::new(error));
-    let mut rows: Vec<Vec<Value>> = serde_json::from_str(results).map_err(wrong)?;
-    for row in &mut rows {
-        for (value, text) in row.iter_mut().zip(&selected) {
-            match bare(text).as_str() {
-                "*" => *value = event(value),
-                "person" => *value = person(value),
-                _ => {}
-            }
-        }
-    }
-    serde_json::to_string(&rows).map_err(wrong)
-}
-
-fn parsed(text: &Value) -> Value {
-    text.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| json!({}))
-}
-
-fn event(value: &Value) -> Value {
-    let Value::Array(values) = value else { return value.clone() };
-    let pairs = WHOLE.iter().zip(values).map(|(name, value)| {
-        let value = if *name == "properties" { parsed(value) } else { value.clone() };
-        ((*name).to_owned(), value)
-    });
-    let mut event: Map<String, Value> = pairs.collect();
-    if let Some(chain) = event.get("elements_chain").and_then(Value::as_str).filter(|chain| !chain.is_empty()) {
-        let elements = crate::events::decode_chain(chain);
-        event.insert("elements".to_owned(), serde_json::to_value(elements).unwrap_or_default());
-    }
-    Value::Object(event)
-}
-
-fn person(value: &Value) -> Value {
-    let Some([distinct_id, id, created_at, properties]) = value.as_array().map(Vec::as_slice) else {
-        return value.clone();
-    };
-    let nobody = uuid::Uuid::nil().to_string();
-    match id.as_str() {
-        Some(known) if !known.is_empty() && known != nobody => json!({
-            "uuid": id, "created_at": created_at, "properties": parsed(properties), "distinct_id": distinct_id,
-        }),
-        _ => json!({"distinct_id": distinct_id}),
-    }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
 
 mod access;
+mod actors;
 mod auth;
 mod capture;
 mod cohorts;
@@ -12,11 +13,14 @@ mod deletion;
 mod differential;
 mod durability;
 mod filters;
+mod funnels;
 mod identity;
 mod leaks;
+mod insights;
 mod management;
 mod objects;
 mod paging;
+mod paths;
 mod persons;
 mod process;
 mod queries;
