@@ -67,7 +67,7 @@ fn a_lag_is_judged_by_its_99th_percentile() {
     let of = |late: u32| Lag {
         events_per_second: 5_000,
         events: 300_000,
-        elapsed: std::time::Duration::from_secs(60),
+        elapsed: Duration::from_secs(60),
         lags_us: (0..100).map(|number| if number < 99 - late { 5_000 } else { 1_500_000 }).collect(),
     };
     let cells = row(&lag(&of(0)), "| 5,000");

@@ -156,7 +156,7 @@ pub(crate) fn duration_seconds(value: &Value) -> Option<i64> {
     let seconds = match value.as_str() {
         None => whole(value)?,
         Some(text) => {
-            let (days, clock) = text.trim().rsplit_once(' ').unwrap_or(("0", text.trim()));
+            let (days, clock) = text.trim().rsplit_once(' ').unwrap_or_else(|| ("0", text.trim()));
             let digits =
                 |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok())?;
             let mut parts = clock.split(':').map(digits);

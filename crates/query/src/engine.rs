@@ -194,11 +194,11 @@ impl Core {
 
     /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.
     pub(crate) async fn start(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream, QueryError> {
-        let plan = self.physical(plan).await.map_err(|error| self.failed(error))?;
+        let plan = self.physical_plan(plan).await.map_err(|error| self.failed(error))?;
         execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))
     }
 
-    async fn physical(&self, plan: &LogicalPlan) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    async fn physical_plan(&self, plan: &LogicalPlan) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let plan = tally::rewrite(self.session.optimize(plan)?)?;
         self.session.query_planner().create_physical_plan(&plan, &self.session).await
     }
@@ -208,7 +208,7 @@ impl Core {
         &self,
         plan: &LogicalPlan,
     ) -> Result<(SendableRecordBatchStream, String), QueryError> {
-        let plan = self.physical(plan).await.map_err(|error| self.failed(error))?;
+        let plan = self.physical_plan(plan).await.map_err(|error| self.failed(error))?;
         let words = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
         let rows = execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))?;
         Ok((rows, words))
@@ -234,7 +234,7 @@ impl Core {
     /// What `plan` does, in words.
     #[cfg(test)]
     pub(crate) async fn explain(&self, plan: &LogicalPlan) -> String {
-        let plan = self.physical(plan).await.unwrap();
+        let plan = self.physical_plan(plan).await.unwrap();
         datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
     }
 

@@ -51,17 +51,17 @@ pub(super) fn of_body(operation: &str) -> Vec<(&'static str, Value)> {
         "query_create" => vec![
             (
                 "HogQL",
-                question(json!({"kind": "HogQLQuery", "query": "SELECT event, count() FROM events GROUP BY event"})),
+                question(&json!({"kind": "HogQLQuery", "query": "SELECT event, count() FROM events GROUP BY event"})),
             ),
             (
                 "a list of events",
                 question(
-                    json!({"kind": "EventsQuery", "select": ["*", "properties.plan"], "event": "signed up", "limit": 10}),
+                    &json!({"kind": "EventsQuery", "select": ["*", "properties.plan"], "event": "signed up", "limit": 10}),
                 ),
             ),
             (
                 "a chart",
-                question(json!({"kind": "TrendsQuery", "series": [{"kind": "EventsNode", "event": "$pageview"}],
+                question(&json!({"kind": "TrendsQuery", "series": [{"kind": "EventsNode", "event": "$pageview"}],
                     "dateRange": {"date_from": "-7d"}})),
             ),
             (
@@ -100,7 +100,7 @@ fn cohort(leaf: &Value) -> Value {
     json!({"name": "Shoppers", "filters": {"properties": {"type": "OR", "values": [{"type": "AND", "values": [leaf]}]}}})
 }
 
-fn question(query: Value) -> Value {
+fn question(query: &Value) -> Value {
     json!({"query": query})
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{NOW, PROJECT, World, event_at};
+use crate::testing::{NOW, World, event_at};
 
 const NOON: &str = "2026-01-01T11:00:00Z";
 

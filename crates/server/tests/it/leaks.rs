@@ -61,7 +61,7 @@ fn projects() -> Projects {
         let made = server.post(&format!("/api/projects/1/{path}/"), &body);
         assert_eq!(made.status, 201, "{}", made.body);
     }
-    server.patch("/api/projects/1/", &json!({"name": word("project")}));
+    assert_eq!(server.patch("/api/projects/1/", &json!({"name": word("project")})).status, 200);
     let secret = json!({
         "query": {"kind": "HogQLQuery", "query": "select event, properties from events"},
         "refresh": "async", "client_query_id": "shared",

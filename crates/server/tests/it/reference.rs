@@ -437,7 +437,7 @@ impl Dice {
     }
 
     fn equality(&mut self) -> &'static str {
-        *self.pick(&["exact", "is_not"])
+        self.pick::<&str>(&["exact", "is_not"])
     }
 
     /// A value that some event has at this key, mostly.
