@@ -99,18 +99,19 @@ impl Engine {
             let asked = Narrowed::new(conditions, &snapshot);
             let memory = core.reserve("persons");
             let parts = snapshot.parts().to_vec();
-            let states = scan::each(&core, parts, Cancelled::default(), move |kept: &mut Kept, part: &Part| {
-                if !asked.may_be_in(part)? {
-                    return Ok(());
-                }
-                for chunk in part.chunks()? {
-                    let rows = scan::narrow(&chunk, &asked)?;
-                    if !rows.is_empty() {
-                        kept.add_rows(&chunk.read(Kept::COLUMNS, &rows)?);
+            let states =
+                scan::each(core.settings.threads, parts, Cancelled::default(), move |kept: &mut Kept, part: &Part| {
+                    if !asked.may_be_in(part)? {
+                        return Ok(());
                     }
-                }
-                Ok(())
-            });
+                    for chunk in part.chunks()? {
+                        let rows = scan::narrow(&chunk, &asked)?;
+                        if !rows.is_empty() {
+                            kept.add_rows(&chunk.read(Kept::COLUMNS, &rows)?);
+                        }
+                    }
+                    Ok(())
+                });
             let mut all = Kept::default();
             for kept in states.await? {
                 all.merge(kept);
