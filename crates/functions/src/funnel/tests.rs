@@ -154,8 +154,10 @@ fn list(items: ArrayRef, lengths: &[usize]) -> ArrayRef {
     Arc::new(ListArray::new(field, OffsetBuffer::from_lengths(lengths.iter().copied()), items, None))
 }
 
-/// Arguments for actors with `events` (second, steps, value) that count for `values`.
-fn arguments(attribution: &str, actors: &[(&[&str], &[(i64, u64, &str)])]) -> Vec<Value> {
+/// The values that an actor counts for, and its events: second, steps, value.
+type Actor<'a> = (&'a [&'a str], &'a [(i64, u64, &'a str)]);
+
+fn arguments(attribution: &str, actors: &[Actor<'_>]) -> Vec<Value> {
     let number = |value: i64| Value::Constant(Arc::new(PrimitiveArray::<Int64Type>::from(vec![value])));
     let text = |value: &str| Value::Constant(Arc::new(StringArray::from(vec![value.to_owned()])));
     let all = || actors.iter().flat_map(|(_, events)| events.iter());
@@ -189,7 +191,7 @@ fn answers(function: &str, arguments: &[Value], rows: usize, parts: Vec<DataType
 
 #[test]
 fn runs_come_with_their_values_and_the_seconds_between_steps() {
-    let run = |attribution: &str, actors: &[(&[&str], &[(i64, u64, &str)])]| {
+    let run = |attribution: &str, actors: &[Actor<'_>]| {
         let parts = vec![DataType::Utf8, list_of(DataType::Float64)];
         answers("_funnel", &arguments(attribution, actors), actors.len(), parts)
     };
@@ -201,7 +203,7 @@ fn runs_come_with_their_values_and_the_seconds_between_steps() {
 
 #[test]
 fn conversions_belong_to_the_interval_in_which_their_run_began() {
-    let actors: &[(&[&str], &[(i64, u64, &str)])] =
+    let actors: &[Actor<'_>] =
         &[(&["v"], &[(0, 1, ""), (90, 1, ""), (105, 2, ""), (130, 4, "")]), (&["v"], &[(10, 2, ""), (500, 1, "")])];
     let mut all = arguments("first_touch", actors);
     let number = |value: i64| Value::Constant(Arc::new(PrimitiveArray::<Int64Type>::from(vec![value])));
