@@ -17,7 +17,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPo
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
 use store::Store;
 use tokio::runtime::{Builder, Runtime};
@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 
 use crate::QueryError;
 use crate::list::Recent;
+use crate::tally;
 
 /// Rows handled at once. Small, because a row with its properties has a kilobyte or more.
 pub(crate) const BATCH_ROWS: usize = 4096;
@@ -189,8 +190,13 @@ impl Core {
 
     /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.
     pub(crate) async fn start(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream, QueryError> {
-        let plan = self.session.create_physical_plan(plan).await.map_err(|error| self.failed(error))?;
+        let plan = self.physical(plan).await.map_err(|error| self.failed(error))?;
         execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))
+    }
+
+    async fn physical(&self, plan: &LogicalPlan) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let plan = tally::rewrite(self.session.optimize(plan)?)?;
+        self.session.query_planner().create_physical_plan(&plan, &self.session).await
     }
 
     /// Optimises `plan` and starts it; says what it does.
@@ -198,16 +204,25 @@ impl Core {
         &self,
         plan: &LogicalPlan,
     ) -> Result<(SendableRecordBatchStream, String), QueryError> {
-        let plan = self.session.create_physical_plan(plan).await.map_err(|error| self.failed(error))?;
+        let plan = self.physical(plan).await.map_err(|error| self.failed(error))?;
         let words = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
         let rows = execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))?;
         Ok((rows, words))
     }
 
+    /// Starts `plan` without rewrites of ours.
+    #[cfg(test)]
+    pub(crate) async fn start_as_planned(
+        &self,
+        plan: &LogicalPlan,
+    ) -> datafusion::error::Result<SendableRecordBatchStream> {
+        execute_stream(self.session.create_physical_plan(plan).await?, self.session.task_ctx())
+    }
+
     /// What `plan` does, in words.
     #[cfg(test)]
     pub(crate) async fn explain(&self, plan: &LogicalPlan) -> String {
-        let plan = self.session.create_physical_plan(plan).await.unwrap();
+        let plan = self.physical(plan).await.unwrap();
         datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
     }
 

@@ -60,22 +60,27 @@ impl Engine {
 async fn export(core: &Core, snapshot: &Snapshot, query: ExportQuery, output: Output) -> Result<u64, QueryError> {
     let asked = Narrowed::new(query.conditions, snapshot);
     let parts = snapshot.parts().to_vec();
-    let states = scan::each(core, parts, Cancelled::default(), move |state: &mut (u64, String), part: &Part| {
-        let (rows_written, lines) = state;
-        if !asked.may_be_in(part)? {
-            return Ok(());
-        }
-        for chunk in part.chunks()? {
-            let rows_at_once = (BYTES_AT_ONCE / chunk.row_bytes().max(1)).clamp(1, ROWS_AT_ONCE_MAX);
-            for rows in scan::narrow(&chunk, &asked)?.chunks(rows_at_once) {
-                lines.clear();
-                write_lines(lines, &chunk, &rows)?;
-                output.lock().write_all(lines.as_bytes()).map_err(QueryError::Output)?;
-                *rows_written += rows.len() as u64;
+    let states = scan::each(
+        core.settings.threads,
+        parts,
+        Cancelled::default(),
+        move |state: &mut (u64, String), part: &Part| {
+            let (rows_written, lines) = state;
+            if !asked.may_be_in(part)? {
+                return Ok(());
             }
-        }
-        Ok(())
-    });
+            for chunk in part.chunks()? {
+                let rows_at_once = (BYTES_AT_ONCE / chunk.row_bytes().max(1)).clamp(1, ROWS_AT_ONCE_MAX);
+                for rows in scan::narrow(&chunk, &asked)?.chunks(rows_at_once) {
+                    lines.clear();
+                    write_lines(lines, &chunk, &rows)?;
+                    output.lock().write_all(lines.as_bytes()).map_err(QueryError::Output)?;
+                    *rows_written += rows.len() as u64;
+                }
+            }
+            Ok(())
+        },
+    );
     Ok(states.await?.into_iter().map(|(rows, _)| rows).sum())
 }
 

@@ -20,6 +20,7 @@ mod persons;
 mod plan;
 mod scan;
 mod table;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod values;

@@ -56,8 +56,11 @@ impl Engine {
             let asked = Narrowed::new(conditions, &snapshot);
             let memory = core.reserve("persons");
             let parts = snapshot.parts().to_vec();
-            let states =
-                scan::each(&core, parts, Cancelled::default(), move |counts: &mut PersonCounts, part: &Part| {
+            let states = scan::each(
+                core.settings.threads,
+                parts,
+                Cancelled::default(),
+                move |counts: &mut PersonCounts, part: &Part| {
                     if !asked.may_be_in(part)? {
                         return Ok(());
                     }
@@ -72,7 +75,8 @@ impl Engine {
                         }
                     }
                     Ok(())
-                });
+                },
+            );
             let mut all = PersonCounts::default();
             for counts in states.await? {
                 all.merge(&counts);

@@ -6,10 +6,12 @@
 
 mod conditions;
 mod leaf;
+mod values;
 mod workers;
 
 pub use conditions::{Conditions, PersonKey};
 
 pub(crate) use conditions::{Narrowed, narrow, narrow_within};
 pub(crate) use leaf::{numbers, texts};
+pub(crate) use values::{Evaluation, ValueTest};
 pub(crate) use workers::{Cancelled, each};

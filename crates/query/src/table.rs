@@ -13,17 +13,21 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::{DFSchema, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use store::{Column, Document, PropertyKey, Selection, Snapshot, TimeRange};
+use store::{Chunk, Column, Document, Part, PropertyColumn, PropertyKey, Selection, Snapshot, TimeRange};
 
+use crate::QueryError;
+use crate::hogql::property;
 use crate::plan;
-use crate::scan::Narrowed;
+use crate::scan::{Narrowed, ValueTest};
 
 /// The column of all properties, as JSON.
 pub(crate) const PROPERTIES: &str = "properties";
@@ -58,6 +62,17 @@ impl Form {
             Self::Number | Self::Real => DataType::Float64,
             Self::Json => DataType::Utf8,
         }
+    }
+
+    /// The values of a property in this form.
+    pub(crate) fn array(self, values: &PropertyColumn) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Text => Arc::new(crate::scan::texts(values)?),
+            Self::Number => Arc::new(crate::scan::numbers(values)),
+            Self::Shown => Arc::new(property::shown(values)?),
+            Self::Real => Arc::new(property::real(values)),
+            Self::Json => Arc::new(property::json(values)),
+        })
     }
 }
 
@@ -141,7 +156,22 @@ pub(crate) fn source_of(
 }
 
 impl Source {
-    fn field(&self) -> Arc<Field> {
+    /// The schema of this column alone. NULL stands behind the values of a dictionary, whether rows have it or not.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(vec![self.field().as_ref().clone().with_nullable(true)]))
+    }
+
+    /// The values of this column, which is stored or a property, in `rows`.
+    pub(crate) fn array(&self, chunk: &Chunk, rows: &Selection) -> std::result::Result<ArrayRef, QueryError> {
+        Ok(match self {
+            Self::Stored(column) => chunk.read(&[*column], rows)?.remove(0),
+            Self::Property(property) => property.form.array(&chunk.property(&property.key, rows)?)?,
+            Self::Properties => Arc::new(chunk.properties(Document::Event, rows)?),
+            Self::Chunk | Self::Row => return Err(QueryError::Internal("a place has no values".into())),
+        })
+    }
+
+    pub(crate) fn field(&self) -> Arc<Field> {
         match self {
             Self::Stored(column) => column.field(),
             Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
@@ -152,13 +182,70 @@ impl Source {
     }
 }
 
-#[derive(Debug)]
-struct EventsTable {
+#[derive(Debug, Clone)]
+pub(crate) struct EventsTable {
     schema: SchemaRef,
     sources: Vec<Source>,
     snapshot: Snapshot,
     extent: Extent,
     partitions: usize,
+}
+
+impl EventsTable {
+    /// The one column that `condition` is about, if its values repeat or it is a property.
+    fn tested(&self, condition: &Expr) -> Option<&Source> {
+        let columns = condition.column_refs();
+        let mut columns = columns.iter();
+        let (Some(column), None) = (columns.next(), columns.next()) else { return None };
+        if condition.is_volatile() {
+            return None;
+        }
+        self.source(&column.name).filter(|source| match source {
+            Source::Property(_) => true,
+            source => matches!(source.field().data_type(), DataType::Dictionary(..)),
+        })
+    }
+
+    /// What the column called `name` is.
+    pub(crate) fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.get(self.schema.index_of(name).ok()?)
+    }
+
+    /// The rows that it is confined to.
+    pub(crate) fn only(&self) -> Option<&Arc<Places>> {
+        match &self.extent {
+            Extent::Only(places) => Some(places),
+            Extent::All | Extent::Within(_) => None,
+        }
+    }
+
+    /// The parts that can have rows, with their places in the snapshot.
+    pub(crate) fn parts(&self, asked: &Narrowed) -> Vec<(usize, Part)> {
+        let parts = self.snapshot.parts().iter().enumerate();
+        let parts = parts.filter(|(number, part)| {
+            let first = chunk_number(*number, 0);
+            let is_asked = |places: &Arc<Places>| places.range(first..=first | u64::from(u32::MAX)).next().is_some();
+            part.time_range().overlaps(asked.conditions.range) && self.only().is_none_or(is_asked)
+        });
+        parts.map(|(number, part)| (number, part.clone())).collect()
+    }
+
+    /// What `filters`, all of which are this table's to evaluate, ask for.
+    pub(crate) fn narrowed(&self, session: &dyn Session, filters: &[Expr]) -> Result<Narrowed> {
+        let mut conditions = conditions::of(filters);
+        if let Extent::Within(range) = self.extent {
+            conditions.range = conditions.range.and(range);
+        }
+        let mut tests = Vec::new();
+        for filter in filters.iter().filter(|filter| !conditions::understands(filter)) {
+            if let Some(source) = self.tested(filter) {
+                let schema = source.schema();
+                let test = session.create_physical_expr(filter.clone(), &DFSchema::try_from(Arc::clone(&schema))?)?;
+                tests.push(ValueTest::new(source.clone(), schema, test)?);
+            }
+        }
+        Ok(Narrowed::new(conditions, &self.snapshot).with_tests(tests))
+    }
 }
 
 #[async_trait]
@@ -173,43 +260,32 @@ impl TableProvider for EventsTable {
 
     async fn scan(
         &self,
-        _session: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut conditions = conditions::of(filters);
-        if let Extent::Within(range) = self.extent {
-            conditions.range = conditions.range.and(range);
-        }
-        let asked = Narrowed::new(conditions, &self.snapshot);
+        let asked = self.narrowed(session, filters)?;
         let all: Vec<usize> = (0..self.sources.len()).collect();
         let places = projection.unwrap_or(&all);
         let schema = Arc::new(self.schema.project(places)?);
         let sources = places.iter().filter_map(|place| self.sources.get(*place).cloned()).collect();
-        let only = match &self.extent {
-            Extent::Only(places) => Some(Arc::clone(places)),
-            Extent::All | Extent::Within(_) => None,
-        };
-        let parts = self.snapshot.parts().iter().enumerate();
-        let parts = parts.filter(|(number, part)| {
-            let first = chunk_number(*number, 0);
-            let is_asked = |places: &Arc<Places>| places.range(first..=first | u64::from(u32::MAX)).next().is_some();
-            part.time_range().overlaps(asked.conditions.range) && only.as_ref().is_none_or(is_asked)
-        });
-        let parts = parts.map(|(number, part)| (number, part.clone())).collect();
+        let parts = self.parts(&asked);
+        let only = self.only().map(Arc::clone);
         let work = scan::Work { schema, sources, asked, only, limit };
         Ok(Arc::new(scan::EventsScan::new(parts, self.partitions, work)))
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        let answer = |filter: &&Expr| match conditions::understands(filter) {
+        let answer = |filter: &&Expr| match conditions::understands(filter) || self.tested(filter).is_some() {
             true => TableProviderFilterPushDown::Exact,
             false => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(answer).collect())
     }
 }
+
+pub(crate) use scan::unread;
 
 #[cfg(test)]
 mod tests;

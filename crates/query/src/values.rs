@@ -135,7 +135,7 @@ async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result
         ..Conditions::default()
     };
     let asked = Narrowed::new(conditions, snapshot);
-    let states = scan::each(core, snapshot.parts().to_vec(), Cancelled::default(), {
+    let states = scan::each(core.settings.threads, snapshot.parts().to_vec(), Cancelled::default(), {
         let contains = contains.clone();
         move |best: &mut Option<Best>, part: &Part| {
             let best = best.get_or_insert_with(|| Best::new(contains.clone()));
@@ -166,17 +166,22 @@ async fn values(core: &Core, snapshot: &Snapshot, query: &ValuesQuery) -> Result
 }
 
 async fn custom_event_names(core: &Core, snapshot: &Snapshot) -> Result<Vec<String>, QueryError> {
-    let states = scan::each(core, snapshot.parts().to_vec(), Cancelled::default(), |names: &mut Names, part: &Part| {
-        // Without deletions the names are known; else rows decide.
-        if let Some(counts) = part.hour_counts()? {
-            counts.for_each(|count| names.add(count.event));
-            return Ok(());
-        }
-        for chunk in part.chunks()? {
-            Of::Column(Column::Event).each(&chunk, chunk.live(), |name, _| names.add(name))?;
-        }
-        Ok(())
-    });
+    let states = scan::each(
+        core.settings.threads,
+        snapshot.parts().to_vec(),
+        Cancelled::default(),
+        |names: &mut Names, part: &Part| {
+            // Without deletions the names are known; else rows decide.
+            if let Some(counts) = part.hour_counts()? {
+                counts.for_each(|count| names.add(count.event));
+                return Ok(());
+            }
+            for chunk in part.chunks()? {
+                Of::Column(Column::Event).each(&chunk, chunk.live(), |name, _| names.add(name))?;
+            }
+            Ok(())
+        },
+    );
     let mut names = Names::default();
     states.await?.iter().for_each(|state| state.0.iter().for_each(|name| names.add(name)));
     Ok(names.0.into_iter().collect())

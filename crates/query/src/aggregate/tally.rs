@@ -40,9 +40,12 @@ pub(super) async fn rows(
         keys,
     });
     let shared = Arc::clone(&counting);
-    let states = scan::each(core, snapshot.parts().to_vec(), Cancelled::default(), move |state: &mut State, part| {
-        shared.visit(state, part)
-    });
+    let states = scan::each(
+        core.settings.threads,
+        snapshot.parts().to_vec(),
+        Cancelled::default(),
+        move |state: &mut State, part| shared.visit(state, part),
+    );
     let mut all = State::default();
     let memory = core.reserve("groups");
     for state in states.await? {

@@ -4,6 +4,7 @@
 //! no values; where the type has no NULL, the default of ClickHouse takes its place.
 
 mod numbers;
+mod persons;
 mod top;
 mod uniq;
 
@@ -44,8 +45,18 @@ pub(super) struct Function {
 pub(super) fn group(plan: LogicalPlan, group_by: &GroupBy, calls: &[&Expr], scope: &mut Scope) -> Result<LogicalPlan> {
     let mut inputs = Inputs::default();
     let mut known = Vec::new();
+    let mut functions = Vec::new();
     for (at, key) in group_by.keys.iter().enumerate() {
         let name = format!("k{at}");
+        if let Some(number) = scope.person_number(key).filter(|_| group_by.sets.is_none()) {
+            // Numbers are grouped faster. All rows of one have the same id, which is only read if it is shown.
+            inputs.columns.push(number.alias(&name));
+            let id = inputs.column(scope.value(key)?);
+            let shown = format!("p{at}");
+            functions.push(engine::first_last::first_value(id, Vec::new()).alias(&shown));
+            known.push((key.clone(), Raw::new(ident(&shown), arrow_type(&key.ty))));
+            continue;
+        }
         inputs.columns.push(scope.value(key)?.alias(&name));
         let kind = arrow_type(&key.ty);
         let mut column = ident(&name);
@@ -54,7 +65,6 @@ pub(super) fn group(plan: LogicalPlan, group_by: &GroupBy, calls: &[&Expr], scop
         }
         known.push((key.clone(), Raw::new(column, kind)));
     }
-    let mut functions = Vec::new();
     for (at, expr) in calls.iter().enumerate() {
         let Kind::Aggregate(aggregate) = &expr.kind else { continue };
         let function = inputs.call(aggregate, scope)?;
@@ -77,6 +87,21 @@ pub(super) fn group(plan: LogicalPlan, group_by: &GroupBy, calls: &[&Expr], scop
     scope.known.extend(known);
     LogicalPlanBuilder::from(plan).project(inputs.columns)?.aggregate(keys, functions)?.build()
 }
+
+/// The number of the persons that `aggregate` counts, if they have one.
+fn counted_persons(aggregate: &Aggregate, scope: &Scope) -> Option<Df> {
+    let is_count = match aggregate.function {
+        "count" => aggregate.distinct,
+        name => DISTINCT_COUNTS.contains(&name),
+    };
+    match aggregate.arguments.as_slice() {
+        [person] if is_count => scope.person_number(person),
+        _ => None,
+    }
+}
+
+/// Functions that count distinct values; ours are all exact.
+const DISTINCT_COUNTS: [&str; 4] = ["countDistinct", "uniq", "uniqExact", "uniqHLL12"];
 
 fn keys(group_by: &GroupBy) -> Vec<Df> {
     let key = |at: usize| ident(format!("k{at}"));
@@ -111,12 +136,17 @@ impl Inputs {
     }
 
     fn call(&mut self, aggregate: &Aggregate, scope: &Scope) -> Result<Function> {
-        let arguments = aggregate
-            .arguments
-            .iter()
-            .map(|argument| Ok(self.column(scope.value(argument)?)))
-            .collect::<Result<Vec<_>>>()?;
-        let mut function = function(aggregate, arguments)?;
+        let mut function = match counted_persons(aggregate, scope) {
+            Some(number) => Function::new(persons::udaf(), vec![self.column(number)], DataType::UInt64),
+            None => {
+                let arguments = aggregate
+                    .arguments
+                    .iter()
+                    .map(|argument| Ok(self.column(scope.value(argument)?)))
+                    .collect::<Result<Vec<_>>>()?;
+                function(aggregate, arguments)?
+            }
+        };
         if let Some(filter) = &aggregate.filter {
             let filter = self.column(scope.condition(filter)?);
             function.filter = Some(match function.filter {

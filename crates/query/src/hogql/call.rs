@@ -18,6 +18,7 @@ use super::expr::fitted;
 use super::kernel::{Kernel, call};
 use super::scope::{Raw, Scope};
 use super::types::{arrow_type, default_value};
+use super::usage::own_property;
 use super::{compare, functions, lambda, property, refuse};
 use crate::table::Form;
 
@@ -155,9 +156,8 @@ fn choice(scope: &Scope, pairs: &[&Expr], otherwise: &Expr, ty: &Type) -> Result
 
 /// `inner` as a double, NULL where it is none.
 fn real(scope: &Scope, inner: &Expr) -> Result<Df> {
-    if let Kind::Property { document, path, keep_escapes: false } = &inner.kind
-        && let (Kind::Column { relation, .. }, [Step::Key(key)]) = (&document.kind, path.as_slice())
-        && let Some(raw) = scope.properties.get(&(*relation, Arc::clone(key), Form::Real))
+    if let Some(((relation, document), [Step::Key(key)])) = own_property(inner)
+        && let Some(raw) = scope.properties.get(&(relation, document, Arc::clone(key), Form::Real))
     {
         return Ok(raw.expr.clone());
     }

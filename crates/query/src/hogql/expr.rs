@@ -15,7 +15,7 @@ use hogql::types::{Base, Type};
 use super::members::{self, Members};
 use super::scope::{Raw, Scope};
 use super::types::{arrow_type, constant};
-use super::{call, compare, property, refuse};
+use super::{call, compare, property, refuse, usage};
 use crate::table::Form;
 
 impl Scope {
@@ -45,7 +45,7 @@ impl Scope {
                 Some(raw) => raw.clone(),
                 None => return refuse(format!("the variable {name} is not in scope")),
             },
-            Kind::Property { document, path, keep_escapes } => self.property(document, path, *keep_escapes)?,
+            Kind::Property { document, path, keep_escapes } => self.property(expr, document, path, *keep_escapes)?,
             Kind::Call { function, arguments } => call::plan(self, function, arguments, expr)?,
             Kind::In { .. } | Kind::InCohort { .. } => {
                 let condition = self.predicate(expr)?;
@@ -112,13 +112,10 @@ impl Scope {
         })
     }
 
-    fn property(&self, document: &Expr, path: &[Step], keep_escapes: bool) -> Result<Raw> {
-        if let (Kind::Column { relation, name }, [Step::Key(key), rest @ ..]) = (&document.kind, path)
-            && name.as_ref() == crate::table::PROPERTIES
-            && !keep_escapes
-        {
+    fn property(&self, expr: &Expr, document: &Expr, path: &[Step], keep_escapes: bool) -> Result<Raw> {
+        if let Some(((relation, of), [Step::Key(key), rest @ ..])) = usage::own_property(expr) {
             let form = if rest.is_empty() { Form::Shown } else { Form::Json };
-            if let Some(raw) = self.properties.get(&(*relation, Arc::clone(key), form)) {
+            if let Some(raw) = self.properties.get(&(relation, of, Arc::clone(key), form)) {
                 if rest.is_empty() {
                     return Ok(raw.clone());
                 }

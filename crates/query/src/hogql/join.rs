@@ -193,6 +193,7 @@ fn fill(source: &Source, scope: &mut Scope) -> Result<()> {
             Ok(())
         }
         Source::Table { id, table, .. } => {
+            scope.persons.remove(id);
             let utc = hogql::types::Name::from("UTC");
             for (name, ty) in hogql::schema::columns(*table, &utc) {
                 if let Some(raw) = scope.columns.get_mut(&(*id, name.into())) {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr as Df;
-use hogql::resolved::{Expr, Query, RelationId};
+use hogql::resolved::{Expr, Kind, Query, RelationId};
 use hogql::types::Name;
+use store::Document;
 
 use super::members::Members;
 use super::refuse;
+use crate::plan::column;
 use crate::table::Form;
 
 /// An expression of the engine and the type its values really have, which for a column may differ from that of its
@@ -44,7 +46,9 @@ pub(super) struct Scope {
     pub(super) answers: Arc<Answers>,
     pub(super) columns: HashMap<(RelationId, Name), Raw>,
     /// Properties that have columns of their own.
-    pub(super) properties: HashMap<(RelationId, Name, Form), Raw>,
+    pub(super) properties: HashMap<(RelationId, Document, Name, Form), Raw>,
+    /// The numbers of the persons in `person_id`, of relations that have them for every row.
+    pub(super) persons: HashMap<RelationId, Df>,
     /// Arguments of lambdas.
     pub(super) variables: HashMap<Name, Raw>,
     /// Expressions that an earlier step of the plan has computed: keys, aggregates, windows.
@@ -57,8 +61,19 @@ impl Scope {
             answers: Arc::clone(answers),
             columns: HashMap::new(),
             properties: HashMap::new(),
+            persons: HashMap::new(),
             variables: HashMap::new(),
             known: HashMap::new(),
+        }
+    }
+
+    /// The number of the person whose id `expr` is.
+    pub(super) fn person_number(&self, expr: &Expr) -> Option<Df> {
+        match &expr.kind {
+            Kind::Column { relation, name } if name.as_ref() == column::PERSON_ID => {
+                self.persons.get(relation).cloned()
+            }
+            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@ use datafusion::common::{Column, Result};
 use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, lit};
 use hogql::resolved::{Expr, RelationId, Sample, Source, Table};
 use hogql::types::{Name, Type};
+use store::PropertyKey;
 
 use super::call::present;
 use super::planner::Planner;
@@ -17,6 +18,7 @@ use super::select::output;
 use super::types::arrow_type;
 use super::usage::Usage;
 use super::{refuse, rows};
+use crate::plan::column as names;
 use crate::table::{self, Property};
 
 fn relation(id: RelationId) -> String {
@@ -59,10 +61,10 @@ impl Planner<'_> {
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
         let mut properties = Vec::new();
-        for (key, form) in usage.get(&id).into_iter().flatten() {
-            let property = Property::new(key, *form);
+        for (document, key, form) in usage.get(&id).into_iter().flatten() {
+            let property = Property { key: PropertyKey::new(*document, key), form: *form };
             let raw = Raw::new(column(id, &property.name()), form.data_type());
-            scope.properties.insert((id, Arc::clone(key), *form), raw);
+            scope.properties.insert((id, *document, Arc::clone(key), *form), raw);
             properties.push(property);
         }
         let source =
@@ -79,6 +81,7 @@ impl Planner<'_> {
             }
             scope.columns.insert((id, Name::from(name)), raw);
         }
+        scope.persons.insert(id, column(id, names::PERSON_NUMBER));
         let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
         if sample.is_some() {
             return refuse("SAMPLE is not available yet");

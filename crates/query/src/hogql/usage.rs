@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use hogql::resolved::{Body, Expr, Kind, Members, Query, RelationId, Select, Source, Step, Table};
 use hogql::types::Name;
+use store::Document;
 
+use crate::plan::column;
 use crate::table::{Form, PROPERTIES};
 
-/// The properties read of each relation, from its column `properties`.
-pub(super) type Usage = BTreeMap<RelationId, BTreeSet<(Name, Form)>>;
+/// The properties read of each relation, from its columns `properties` and `person_properties`.
+pub(super) type Usage = BTreeMap<RelationId, BTreeSet<(Document, Name, Form)>>;
 
 /// What `select` reads, subqueries apart.
 pub(super) fn of(select: &Select) -> Usage {
@@ -27,16 +29,16 @@ pub(super) fn of_order(select: &Select) -> Usage {
 }
 
 fn read(expr: &Expr, usage: &mut Usage) {
-    let mut note = |relation: RelationId, key: &Name, form| {
-        usage.entry(relation).or_default().insert((Arc::clone(key), form));
+    let mut note = |(relation, document): (RelationId, Document), key: &Name, form| {
+        usage.entry(relation).or_default().insert((document, Arc::clone(key), form));
     };
-    if let Some((relation, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
-        note(relation, key, Form::Real);
+    if let Some((of, [Step::Key(key)])) = is_real(expr).and_then(own_property) {
+        note(of, key, Form::Real);
         return;
     }
     match own_property(expr) {
-        Some((relation, [Step::Key(key)])) => note(relation, key, Form::Shown),
-        Some((relation, [Step::Key(key), ..])) => note(relation, key, Form::Json),
+        Some((of, [Step::Key(key)])) => note(of, key, Form::Shown),
+        Some((of, [Step::Key(key), ..])) => note(of, key, Form::Json),
         _ => expr.operands(&mut |operand| read(operand, usage)),
     }
 }
@@ -52,13 +54,16 @@ fn is_real(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// The relation and path, if `expr` reads a property of a relation's own `properties`.
-fn own_property(expr: &Expr) -> Option<(RelationId, &[Step])> {
+/// The document and path, if `expr` reads a property of one of a relation's own documents.
+pub(super) fn own_property(expr: &Expr) -> Option<((RelationId, Document), &[Step])> {
     let Kind::Property { document, path, keep_escapes: false } = &expr.kind else { return None };
-    match &document.kind {
-        Kind::Column { relation, name } if name.as_ref() == PROPERTIES => Some((*relation, path)),
-        _ => None,
-    }
+    let Kind::Column { relation, name } = &document.kind else { return None };
+    let document = match name.as_ref() {
+        PROPERTIES => Document::Event,
+        column::PERSON_PROPERTIES => Document::Person,
+        _ => return None,
+    };
+    Some(((*relation, document), path))
 }
 
 /// Calls `visit` with each expression of `select` itself.

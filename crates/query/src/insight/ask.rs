@@ -91,7 +91,7 @@ async fn funnel(core: &Core, snapshot: &Snapshot, query: FunnelQuery) -> Result<
         times: span(&parts).map_or(0..=0, |span| span.first..=span.last),
     };
     let threads = core.settings.threads;
-    let states = scan::each(core, parts, Cancelled::default(), {
+    let states = scan::each(core.settings.threads, parts, Cancelled::default(), {
         let extent = extent.clone();
         move |state: &mut Option<FunnelBuilder>, part: &Part| {
             let builder = state.get_or_insert_with(|| FunnelBuilder::new(kernel, &extent));
@@ -160,8 +160,11 @@ async fn retention(core: &Core, snapshot: &Snapshot, query: RetentionQuery) -> R
         return Err(QueryError::TooManyIntervals { limit: INTERVALS_MAX });
     }
     let intervals = usize::try_from(intervals).unwrap_or(0);
-    let states =
-        scan::each(core, parts, Cancelled::default(), move |state: &mut Option<RetentionBuilder>, part: &Part| {
+    let states = scan::each(
+        core.settings.threads,
+        parts,
+        Cancelled::default(),
+        move |state: &mut Option<RetentionBuilder>, part: &Part| {
             let builder = state.get_or_insert_with(|| RetentionBuilder::new(intervals));
             let number = |at: i64| u32::try_from(interval.number(at) - first).unwrap_or(0);
             for chunk in part.chunks()? {
@@ -181,7 +184,8 @@ async fn retention(core: &Core, snapshot: &Snapshot, query: RetentionQuery) -> R
                 builder.push(persons, &numbers);
             }
             Ok(())
-        });
+        },
+    );
     let mut all = RetentionBuilder::new(intervals);
     let memory = core.reserve("retention");
     for builder in states.await?.into_iter().flatten() {

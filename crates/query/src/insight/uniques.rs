@@ -82,13 +82,44 @@ impl Uniques {
         self.buckets.len()
     }
 
+    /// Adds buckets, or drops the last ones, until there are so many.
+    pub fn resize(&mut self, buckets: usize) {
+        self.buckets.resize_with(buckets, Vec::new);
+    }
+
+    /// Takes the first buckets out; those behind them are numbered from 0 again.
+    ///
+    /// # Panics
+    ///
+    /// If there are not so many.
+    pub fn take_first(&mut self, buckets: usize) -> Self {
+        let rest = self.buckets.split_off(buckets);
+        Self { buckets: std::mem::replace(&mut self.buckets, rest) }
+    }
+
+    /// The different persons of one bucket, ascending.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such bucket.
+    pub fn persons(&self, bucket: usize) -> impl Iterator<Item = u32> + '_ {
+        (0_u32..).zip(&self.buckets[bucket]).flat_map(|(page, persons)| {
+            let high = page << PAGE_BITS;
+            persons.distinct().into_iter().map(move |low| high | u32::from(low))
+        })
+    }
+
     /// How many different persons were there in one bucket.
     ///
     /// # Panics
     ///
     /// If there is no such bucket.
     pub fn count(&self, bucket: usize) -> u64 {
-        self.union_count(bucket..bucket + 1)
+        let count = |page: &Page| match page {
+            Page::List(_) => page.distinct().len() as u64,
+            Page::Bits(bits) => bits.iter().map(|word| u64::from(word.count_ones())).sum(),
+        };
+        self.buckets[bucket].iter().map(count).sum()
     }
 
     /// How many different persons were there in at least one of several buckets in a row.
@@ -160,6 +191,24 @@ impl Page {
                 for (mine, theirs) in self.bits().iter_mut().zip(theirs.iter()) {
                     *mine |= theirs;
                 }
+            }
+        }
+    }
+
+    /// The page's numbers, each once, ascending.
+    fn distinct(&self) -> Vec<u16> {
+        match self {
+            Self::List(list) => {
+                let mut list = list.clone();
+                list.sort_unstable();
+                list.dedup();
+                list
+            }
+            Self::Bits(bits) => {
+                let words = (0_u16..).step_by(64).zip(bits.iter());
+                words
+                    .flat_map(|(low, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| low | bit))
+                    .collect()
             }
         }
     }

@@ -62,23 +62,24 @@ pub(super) async fn rows(
     let memory = Arc::new(core.reserve("page"));
     let (reserved, limit) = (Arc::clone(&memory), core.settings.memory_bytes);
     let recent = (needed.len() <= recent::ROWS_MAX).then(|| Arc::clone(&core.recent));
-    let states = scan::each(core, items, Cancelled::default(), move |events: &mut Vec<Event>, item| {
-        let (part, chunk, rows) = item;
-        let chunks = part.chunks()?;
-        let Some(chunk) = chunks.get(*chunk) else { return Ok(()) };
-        if let Some(recent) = &recent {
-            read_recent(recent, chunk, rows, events)?;
-            let bytes = events.iter().rev().take(rows.len()).map(Event::bytes).sum();
-            return reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit));
-        }
-        for slice in rows.chunks(rows_at_once(chunk)) {
-            let held = events.len();
-            read(chunk, &slice, events)?;
-            let bytes = events.iter().skip(held).map(Event::bytes).sum();
-            reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit))?;
-        }
-        Ok(())
-    });
+    let states =
+        scan::each(core.settings.threads, items, Cancelled::default(), move |events: &mut Vec<Event>, item| {
+            let (part, chunk, rows) = item;
+            let chunks = part.chunks()?;
+            let Some(chunk) = chunks.get(*chunk) else { return Ok(()) };
+            if let Some(recent) = &recent {
+                read_recent(recent, chunk, rows, events)?;
+                let bytes = events.iter().rev().take(rows.len()).map(Event::bytes).sum();
+                return reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit));
+            }
+            for slice in rows.chunks(rows_at_once(chunk)) {
+                let held = events.len();
+                read(chunk, &slice, events)?;
+                let bytes = events.iter().skip(held).map(Event::bytes).sum();
+                reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit))?;
+            }
+            Ok(())
+        });
     let mut events: Vec<Event> = states.await?.into_iter().flatten().collect();
     drop(memory);
     events.sort_unstable_by(|a, b| compare(order, a, b));
@@ -168,20 +169,21 @@ fn compare(order: Order, a: &Event, b: &Event) -> Ordering {
 pub(super) async fn by_uuid(core: &Core, snapshot: &Snapshot, uuid: Uuid) -> Result<Option<Event>, QueryError> {
     let parts = snapshot.parts().to_vec();
     let recent = Arc::clone(&core.recent);
-    let states = scan::each(core, parts, Cancelled::default(), move |events: &mut Vec<Event>, part: &Part| {
-        if !part.may_hold_uuid(uuid)? {
-            return Ok(());
-        }
-        for chunk in part.chunks()? {
-            let ids = chunk.read(&[Column::Uuid], chunk.live())?.remove(0);
-            let ids = ids.as_fixed_size_binary();
-            let rows = chunk.live().pick((0..ids.len()).filter(|row| ids.value(*row) == uuid.as_bytes()));
-            if !rows.is_empty() {
-                read_recent(&recent, &chunk, &rows, events)?;
+    let states =
+        scan::each(core.settings.threads, parts, Cancelled::default(), move |events: &mut Vec<Event>, part: &Part| {
+            if !part.may_hold_uuid(uuid)? {
+                return Ok(());
             }
-        }
-        Ok(())
-    });
+            for chunk in part.chunks()? {
+                let ids = chunk.read(&[Column::Uuid], chunk.live())?.remove(0);
+                let ids = ids.as_fixed_size_binary();
+                let rows = chunk.live().pick((0..ids.len()).filter(|row| ids.value(*row) == uuid.as_bytes()));
+                if !rows.is_empty() {
+                    read_recent(&recent, &chunk, &rows, events)?;
+                }
+            }
+            Ok(())
+        });
     let events: Vec<Event> = states.await?.into_iter().flatten().collect();
     Ok(events.into_iter().min_by(|a, b| compare(Order::Descending, a, b)))
 }

@@ -51,7 +51,7 @@ pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery)
     let memory = core.reserve("rows found");
     let parts = in_order(snapshot, range, query.order);
     let (worker, cancelled) = (Arc::clone(&search), search.cancelled.clone());
-    scan::each(core, parts, cancelled, move |(): &mut (), part: &(u32, Part)| {
+    scan::each(core.settings.threads, parts, cancelled, move |(): &mut (), part: &(u32, Part)| {
         if let Err(error) = worker.visit(part.0, &part.1) {
             worker.unread.lock().push((part.1.time_range(), error));
         }

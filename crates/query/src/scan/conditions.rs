@@ -5,10 +5,12 @@ use arrow::compute::{and, or};
 use arrow::datatypes::{Int32Type, UInt32Type};
 use model::PersonNumber;
 use roaring::RoaringBitmap;
-use store::{Chunk, Column, Part, Selection, Snapshot, StoreError, TimeRange};
+use store::{Chunk, Column, Part, PropertyKey, Selection, Snapshot, StoreError, TimeRange};
 use uuid::Uuid;
 
 use super::leaf;
+use super::values::ValueTest;
+use crate::QueryError;
 use crate::filter::{Filter, Leaf, Node};
 
 /// Which events are asked for. All of it has to hold; the default holds for every event.
@@ -46,6 +48,8 @@ impl Default for Conditions {
 #[derive(Debug)]
 pub(crate) struct Narrowed {
     pub(crate) conditions: Conditions,
+    /// Conditions of the query engine on single properties.
+    tests: Vec<ValueTest>,
     /// The numbers that the wanted person has in stored rows.
     person_numbers: Option<RoaringBitmap>,
 }
@@ -56,7 +60,23 @@ impl Narrowed {
             Some(PersonKey::Number(person)) => Some(snapshot.numbers_of(person)),
             Some(PersonKey::Id(_)) | None => None,
         };
-        Self { conditions, person_numbers }
+        Self { conditions, tests: Vec::new(), person_numbers }
+    }
+
+    pub(crate) fn with_tests(self, tests: Vec<ValueTest>) -> Self {
+        Self { tests, ..self }
+    }
+
+    /// Whether there are conditions beside those on time and event.
+    pub(crate) fn has_more(&self) -> bool {
+        let asked = &self.conditions;
+        asked.distinct_id.is_some() || asked.person.is_some() || !asked.filter.is_trivial() || !self.tests.is_empty()
+    }
+
+    /// Properties without which no event is asked for.
+    fn required(&self) -> impl Iterator<Item = &PropertyKey> {
+        let of_filter = required(self.conditions.filter.node()).map(Leaf::key);
+        of_filter.chain(self.tests.iter().filter_map(ValueTest::required))
     }
 
     /// Whether `part` may hold a row that is asked for, from what is known without reading rows.
@@ -81,8 +101,8 @@ impl Narrowed {
         {
             return Ok(false);
         }
-        for leaf in required(asked.filter.node()) {
-            if !part.may_hold_property(leaf.key())? {
+        for key in self.required() {
+            if !part.may_hold_property(key)? {
                 return Ok(false);
             }
         }
@@ -91,7 +111,7 @@ impl Narrowed {
 }
 
 /// The live rows of `chunk` for which every condition holds.
-pub(crate) fn narrow(chunk: &Chunk, asked: &Narrowed) -> Result<Selection, StoreError> {
+pub(crate) fn narrow(chunk: &Chunk, asked: &Narrowed) -> Result<Selection, QueryError> {
     narrow_within(chunk, asked, asked.conditions.range, chunk.live().clone())
 }
 
@@ -101,15 +121,15 @@ pub(crate) fn narrow_within(
     asked: &Narrowed,
     range: TimeRange,
     rows: Selection,
-) -> Result<Selection, StoreError> {
+) -> Result<Selection, QueryError> {
     let conditions = &asked.conditions;
     let mut rows = rows;
     if let Some(events) = &conditions.events {
         let names: Vec<&str> = events.iter().map(String::as_str).collect();
         rows = chunk.of_events(&names, &rows)?;
     }
-    for leaf in required(conditions.filter.node()) {
-        rows = chunk.with_property(leaf.key(), &rows)?;
+    for key in asked.required() {
+        rows = chunk.with_property(key, &rows)?;
     }
     rows = chunk.within(range, &rows)?;
     if let Some(distinct_id) = conditions.distinct_id.as_ref().filter(|_| !rows.is_empty()) {
@@ -142,6 +162,12 @@ pub(crate) fn narrow_within(
         if !matches!(part, Node::True) {
             rows = rows.filter(&holds(part, chunk, &rows)?);
         }
+    }
+    for test in &asked.tests {
+        if rows.is_empty() {
+            break;
+        }
+        rows = test.passing(chunk, &rows)?;
     }
     Ok(rows)
 }

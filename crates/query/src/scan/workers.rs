@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::QueryError;
-use crate::engine::Core;
 
 /// Whether the caller is gone, or the answer is complete.
 #[derive(Debug, Clone, Default)]
@@ -33,9 +32,9 @@ impl Drop for SetOnDrop {
     }
 }
 
-/// Calls `work` with each of `items` and the state of the thread it runs on; returns the states.
+/// On so many threads, calls `work` with each of `items` and the state of the thread it runs on; returns the states.
 pub(crate) async fn each<Item, State, Work>(
-    core: &Core,
+    threads: usize,
     items: Vec<Item>,
     cancelled: Cancelled,
     work: Work,
@@ -46,7 +45,7 @@ where
     Work: Fn(&mut State, &Item) -> Result<(), QueryError> + Send + Sync + 'static,
 {
     let _stop = SetOnDrop(cancelled.clone());
-    let threads = core.settings.threads.min(items.len()).max(1);
+    let threads = threads.min(items.len()).max(1);
     let shared = Arc::new((items, AtomicUsize::new(0), work));
     let tasks: Vec<_> = (0..threads)
         .map(|_| {

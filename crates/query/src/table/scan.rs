@@ -13,10 +13,11 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use store::{Chunk, Column, Document, Part, Selection, StoreError};
 
-use super::{Form, Places, Source, chunk_number};
+use super::{Places, Source, chunk_number};
+use crate::QueryError;
 use crate::engine::BATCH_ROWS;
 use crate::error::ReadFailure;
-use crate::hogql::property;
+use crate::hogql::Refusal;
 use crate::scan::{self, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
@@ -108,7 +109,7 @@ impl ExecutionPlan for EventsScan {
                 }
                 for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
                     let at = chunk_number(*number, at);
-                    for slice in work.rows(chunk, at).map_err(failed)?.chunks(work.slice_rows()) {
+                    for slice in work.rows(chunk, at).map_err(unread)?.chunks(work.slice_rows()) {
                         let slice = first(slice, left);
                         left -= slice.len();
                         if !slice.is_empty() && output.blocking_send(work.read(chunk, at, &slice)).is_err() {
@@ -133,7 +134,7 @@ impl Work {
     }
 
     /// The rows of a chunk that are asked for.
-    fn rows(&self, chunk: &Chunk, number: u64) -> Result<Selection, StoreError> {
+    fn rows(&self, chunk: &Chunk, number: u64) -> std::result::Result<Selection, QueryError> {
         let range = self.asked.conditions.range;
         match &self.only {
             None => scan::narrow(chunk, &self.asked),
@@ -163,13 +164,7 @@ impl Work {
                 Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
                 Source::Property(property) => {
                     let values = chunk.property(&property.key, rows).map_err(failed)?;
-                    Some(match property.form {
-                        Form::Text => Arc::new(scan::texts(&values)?),
-                        Form::Number => Arc::new(scan::numbers(&values)),
-                        Form::Shown => Arc::new(property::shown(&values)?),
-                        Form::Real => Arc::new(property::real(&values)),
-                        Form::Json => Arc::new(property::json(&values)),
-                    })
+                    Some(property.form.array(&values)?)
                 }
             };
             columns.extend(column);
@@ -182,6 +177,15 @@ impl Work {
 /// The first `limit` of `rows`.
 fn first(rows: Selection, limit: usize) -> Selection {
     if rows.len() <= limit { rows } else { rows.chunks(limit).into_iter().next().unwrap_or_default() }
+}
+
+/// A failure to read on its way through the engine.
+pub(crate) fn unread(error: QueryError) -> DataFusionError {
+    match error {
+        QueryError::Store(error) => DataFusionError::External(Box::new(ReadFailure(error))),
+        QueryError::Refused { code, message } => DataFusionError::External(Box::new(Refusal { code, message })),
+        error => DataFusionError::External(Box::new(error)),
+    }
 }
 
 fn failed(error: StoreError) -> DataFusionError {
