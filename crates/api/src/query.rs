@@ -61,6 +61,8 @@ pub(crate) struct QueryAnswer {
     metadata: Option<String>,
     query_status: Option<String>,
     cache_key: Option<String>,
+    /// Of a list of actors: how many of its source have no row.
+    missing_actors_count: Option<u64>,
     is_cached: bool,
     last_refresh: Option<String>,
 }

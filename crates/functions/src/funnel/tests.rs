@@ -154,10 +154,9 @@ fn list(items: ArrayRef, lengths: &[usize]) -> ArrayRef {
     Arc::new(ListArray::new(field, OffsetBuffer::from_lengths(lengths.iter().copied()), items, None))
 }
 
-/// Breakdown values, and the time, step and value of each event.
+/// The values that an actor counts for, and its events: second, steps, value.
 type Actor<'a> = (&'a [&'a str], &'a [(i64, u64, &'a str)]);
 
-/// Arguments for actors with `events` (second, steps, value) that count for `values`.
 fn arguments(attribution: &str, actors: &[Actor<'_>]) -> Vec<Value> {
     let number = |value: i64| Value::Constant(Arc::new(PrimitiveArray::<Int64Type>::from(vec![value])));
     let text = |value: &str| Value::Constant(Arc::new(StringArray::from(vec![value.to_owned()])));

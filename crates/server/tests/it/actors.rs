@@ -172,6 +172,9 @@ fn persons_of_the_steps_of_a_funnel() {
     assert_eq!(trends(true), ["u2", "u3", "u5"]);
     let none = json!({"kind": "FunnelsActorsQuery", "source": funnel(json!({}), json!({})), "funnelStep": 4});
     assert!(refusal(&server, json!({"kind": "ActorsQuery", "source": none})).contains("funnelStep 4"));
+    let other =
+        json!({"kind": "FunnelsActorsQuery", "source": funnel(json!({}), json!({})), "funnelStepBreakdown": ["Other"]});
+    assert!(refusal(&server, json!({"kind": "ActorsQuery", "source": other})).contains("'Other'"));
 }
 
 #[test]

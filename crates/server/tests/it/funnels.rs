@@ -200,6 +200,8 @@ fn what_a_funnel_does_not_know_is_refused_by_name() {
     let server = filled(&d2());
     let refused = |filter: Value, more: Value| refusal(&server, funnel(filter, more));
     assert!(refused(json!({}), json!({"series": [{"event": "su"}]})).contains("2 to 32 series"));
+    let first = json!({"series": [{"event": "su", "math": "first_time_for_user"}, {"event": "view"}]});
+    assert!(refused(json!({}), first).contains("'first_time_for_user'"));
     assert!(refused(json!({"funnelVizType": "flow"}), json!({})).contains("flow"));
     assert!(refused(json!({"colour": 1}), json!({})).contains("'colour'"));
     assert!(refused(json!({}), json!({"compareFilter": {"compare": true}})).contains("'compareFilter'"));
