@@ -337,8 +337,10 @@ class Suite:
     def ask(self, queries):
         """Queries with the answers of Hedgerow and of ClickHouse."""
         printed = ask_oracle(self.oracle, queries, self.project)
-        answers = ask_hedgerow(self.server, queries)
-        return list(zip(queries, answers, ask_clickhouse(self.clickhouse, queries, printed)))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(ask_hedgerow, self.server, queries)
+            reference = ask_clickhouse(self.clickhouse, queries, printed)
+            return list(zip(queries, answers.result(), reference))
 
 
 def settings_of(query):

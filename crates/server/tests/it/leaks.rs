@@ -366,6 +366,15 @@ fn no_word_of_a_project_reaches_the_key_of_another() {
     assert!(answered > QUERIES / 3 && refused > QUERIES / 20, "{answered} answered, {refused} refused");
 }
 
+#[test]
+fn a_limited_key_does_not_show_the_current_project_of_its_owner() {
+    let projects = projects();
+    let me = projects.server.get_as(&projects.key, "/api/users/@me/").json();
+    assert_eq!(me["team"], Value::Null, "{me}");
+    let own = projects.server.get("/api/users/@me/").json();
+    assert_eq!(own["team"]["name"], json!(word("project")));
+}
+
 fn every_word_is_seen_by_its_owner(server: &Server) {
     let seen = |path: &str, what: &str| {
         let answer = server.project(path);

@@ -20,8 +20,8 @@ fn filled() -> Server {
     let server = Server::at(crate::BINARY, "2026-01-19T12:00:00Z");
     let group = json!({"$group_type": "company", "$group_key": "acme", "$group_set": {"tier": "gold"}});
     server.ingest(&[
-        event("view", "anonymous", NINE, json!({"$set": {"plan": "free"}})),
-        event("$identify", "ann", NINE, json!({"$anon_distinct_id": "anonymous", "$set": {"plan": "pro"}})),
+        event("view", "visitor", NINE, json!({"$set": {"plan": "free"}})),
+        event("$identify", "ann", NINE, json!({"$anon_distinct_id": "visitor", "$set": {"plan": "pro"}})),
         event("view", "bob", TEN, json!({"$groups": {"company": "acme"}, "$set": {"plan": "free"}})),
         event("$groupidentify", "bob", TEN, group),
     ]);
@@ -51,11 +51,11 @@ fn every_table_of_the_language_has_its_rows() {
         ),
         (
             "select distinct_id, person.properties.plan from person_distinct_ids order by distinct_id".into(),
-            json!([["ann", "pro"], ["anonymous", "pro"], ["bob", "free"]]),
+            json!([["ann", "pro"], ["bob", "free"], ["visitor", "pro"]]),
         ),
         (
             "select distinct_id, is_deleted, version from raw_person_distinct_ids order by distinct_id".into(),
-            json!([["ann", false, 0], ["anonymous", false, 0], ["bob", false, 0]]),
+            json!([["ann", false, 0], ["bob", false, 0], ["visitor", false, 0]]),
         ),
         ("select count() from person_distinct_id_overrides".into(), json!([[1]])),
         ("select count(), sum(version) from raw_person_distinct_id_overrides".into(), json!([[1, 0]])),
@@ -76,11 +76,11 @@ fn what_events_join_is_there_when_it_is_used() {
     for (text, expected) in [
         (
             "select distinct_id, pdi.person.properties.plan from events order by distinct_id limit 1 by distinct_id",
-            json!([["ann", "pro"], ["anonymous", "pro"], ["bob", "free"]]),
+            json!([["ann", "pro"], ["bob", "free"], ["visitor", "pro"]]),
         ),
         (
             "select distinct_id, poe.properties.plan from events where event = 'view' order by distinct_id",
-            json!([["anonymous", "free"], ["bob", "free"]]),
+            json!([["bob", "free"], ["visitor", "free"]]),
         ),
         (
             "select company.properties.tier, group_0.key, count() from events where event = 'view' group by 1, 2 order by 2",
