@@ -145,6 +145,8 @@ pub(super) struct Key {
 #[derive(Debug, Default)]
 pub(super) struct Values {
     numbers: HashMap<Box<[u8]>, u32>,
+    /// What events of a name come to.
+    events: HashMap<Box<str>, u32>,
     /// What a slot of time comes to; `None` where its ends differ.
     slots: HashMap<i64, Option<u32>>,
 }
@@ -193,10 +195,15 @@ impl Key {
 
     /// What all events called `event` come to.
     pub(super) fn of_event(&self, values: &mut Values, event: &str) -> Result<u32, QueryError> {
+        if let Some(number) = values.events.get(event) {
+            return Ok(*number);
+        }
         let name: arrow::array::DictionaryArray<Int32Type> = [event].into_iter().collect();
         let number = self.evaluation.of(Arc::new(name)).and_then(|array| self.numbered(values, &array));
         let number = number.map_err(|error| QueryError::from_engine(error, 0))?;
-        Ok(number.first().copied().unwrap_or_default())
+        let number = number.first().copied().unwrap_or_default();
+        values.events.insert(event.into(), number);
+        Ok(number)
     }
 
     fn of_times(&self, values: &mut Values, times: &ArrayRef) -> Result<Codes> {

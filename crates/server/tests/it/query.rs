@@ -63,7 +63,7 @@ fn t26_groups_come_with_their_types_and_columns() {
     assert_eq!(answer["columns"], json!(["event", "c"]));
     assert_eq!(answer["types"], json!([["event", "String"], ["c", "UInt64"]]));
     assert_eq!(answer["timezone"], "UTC");
-    assert!(answer["clickhouse"].as_str().unwrap().contains("EventsScan"), "{answer}");
+    assert!(answer["clickhouse"].as_str().unwrap().contains("TallyScan"), "{answer}");
 }
 
 #[test]
