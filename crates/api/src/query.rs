@@ -140,12 +140,12 @@ pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
 /// Rows as lines, as they come, without a bound on how many.
 async fn stream(call: &Call, project: &meta::Project, body: &Value, form: Lines) -> Result<Response, ApiError> {
     let answer = run::start_all(&call.app, project, body).await?;
-    let names = answer.columns.iter().map(|(name, _)| name.to_string()).collect();
-    Ok(lines(answer, names, form))
+    let names: Vec<String> = answer.columns.iter().map(|(name, _)| name.to_string()).collect();
+    Ok(lines(answer, &names, form))
 }
 
 /// The rows of `answer` as lines, as they come; CSV begins with a line of `names`.
-pub(crate) fn lines(mut answer: Answer, names: Vec<String>, form: Lines) -> Response {
+pub(crate) fn lines(mut answer: Answer, names: &[String], form: Lines) -> Response {
     let mut text = String::new();
     if form == Lines::Csv {
         for (at, name) in names.iter().enumerate() {

@@ -28,7 +28,7 @@ pub(super) async fn list(call: &Call, as_csv: bool) -> Result<Response, ApiError
     let (limit, offset) = (events.limit.unwrap_or_default(), events.offset.unwrap_or_default());
     let mut answer = run::start_events(&call.app, project, events.clone()).await?;
     if as_csv {
-        return Ok(warned(lines(answer, columns, Lines::Csv), &warnings));
+        return Ok(warned(lines(answer, &columns, Lines::Csv), &warnings));
     }
     let mut rows = String::new();
     let more = answer.write_rows(&mut rows, Some(u64::from(limit))).await.map_err(run::failed)?;
