@@ -215,7 +215,7 @@ impl Core {
     }
 
     /// `expr` as it is evaluated over rows of `schema`.
-    pub(crate) fn physical(&self, expr: Expr, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+    pub(crate) fn evaluated(&self, expr: Expr, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
         let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
         let simplifier = ExprSimplifier::new(context);
         let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;

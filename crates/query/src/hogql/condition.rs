@@ -332,7 +332,7 @@ impl Maker<'_> {
         let Some(source) = self.source(column).filter(|source| source.is_tested()) else { return Ok(None) };
         let alone = source.schema();
         let fields = alone.fields().iter().map(|field| (column.relation.clone(), Arc::clone(field)));
-        let test = self.core.physical(condition.clone(), &schema(&fields.collect::<Vec<_>>())?)?;
+        let test = self.core.evaluated(condition.clone(), &schema(&fields.collect::<Vec<_>>())?)?;
         ValueTest::new(source.clone(), alone, test).map(Some)
     }
 
@@ -364,14 +364,14 @@ impl Maker<'_> {
         let mut steps = Vec::new();
         for ((join, lookup), _) in self.joins.iter().zip(self.lookups).zip(&needed).filter(|(_, needed)| **needed) {
             let known = schema(&fields)?;
-            let keys = join.left.iter().map(|key| self.core.physical(key.clone(), &known)).collect::<Result<_>>()?;
+            let keys = join.left.iter().map(|key| self.core.evaluated(key.clone(), &known)).collect::<Result<_>>()?;
             for (column, array) in join.columns.iter().zip(&lookup.columns) {
                 let field = Field::new(&column.name, array.data_type().clone(), true);
                 fields.push((column.relation.clone(), Arc::new(field)));
             }
             steps.push(Step { keys, lookup: Arc::clone(lookup), schema: plain(&fields) });
         }
-        let holds = self.core.physical(condition.clone(), &schema(&fields)?)?;
+        let holds = self.core.evaluated(condition.clone(), &schema(&fields)?)?;
         Ok(Conjunct { sources, schema: own, steps, holds })
     }
 }

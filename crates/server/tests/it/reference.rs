@@ -446,7 +446,8 @@ impl Dice {
     }
 
     fn equality(&mut self) -> &'static str {
-        self.pick::<&str>(&["exact", "is_not"])
+        let operators = ["exact", "is_not"];
+        operators[self.roll(operators.len())]
     }
 
     /// A value that some event has at this key, mostly.
