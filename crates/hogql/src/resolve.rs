@@ -8,6 +8,7 @@
 mod aggregate;
 mod arithmetic;
 mod call;
+mod channels;
 mod compare;
 mod constant;
 mod expr;
