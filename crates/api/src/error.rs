@@ -130,6 +130,12 @@ impl ApiError {
     }
 }
 
+/// An error with everything that led to it, for the log.
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl From<meta::MetaError> for ApiError {
     fn from(error: meta::MetaError) -> Self {
         Self::Unavailable(Box::new(error))
@@ -160,10 +166,10 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
             Self::Internal(source) => {
-                tracing::error!(error = source.as_ref() as &dyn std::error::Error, "request failed")
+                tracing::error!(error = causes(source.as_ref()), "request failed")
             }
             Self::Unavailable(source) => {
-                tracing::warn!(error = source.as_ref() as &dyn std::error::Error, "storage is unavailable");
+                tracing::warn!(error = causes(source.as_ref()), "storage is unavailable");
             }
             _ => {}
         }

@@ -29,7 +29,7 @@ mod types;
 mod usage;
 mod window;
 
-pub use people::{GroupRow, Pages, PersonRow};
+pub use people::{GroupRow, MemberRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
 pub use run::{Answer, Lines, Needs, Request, needs};
 

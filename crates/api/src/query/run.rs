@@ -134,7 +134,7 @@ async fn start(app: &App, project: &Project, asked: &Asked) -> Result<Answer, Ap
         query: asked.compiled.query.clone(),
         zone: Arc::clone(&asked.context.project.timezone),
         now_micros: asked.context.now.as_microsecond(),
-        tables: people::tables(app, project.id, &wanted),
+        tables: people::tables(app, project, &wanted).await?,
         cohorts: people::cohorts(app, project, &wanted).await?,
         timeout: None,
         explain: false,

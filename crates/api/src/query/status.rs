@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::run;
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, causes};
 use crate::wire::{json_text, timestamp_text_z, write_json};
 
 /// How long an answer is kept.
@@ -94,7 +94,7 @@ pub(super) fn start(app: &App, project: Project, body: Value, id: &str) -> Resul
             Ok(text) => Ok(Arc::from(text)),
             Err(error) => {
                 if let ApiError::Internal(source) = &error {
-                    tracing::error!(error = source.as_ref() as &dyn std::error::Error, "background query failed");
+                    tracing::error!(error = causes(source.as_ref()), "background query failed");
                 }
                 Err(Arc::from(error.to_string()))
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, Result};
-use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, lit};
 use hogql::resolved::{Expr, RelationId, Sample, Source, Table};
 use hogql::types::{Name, Type};
 use store::PropertyKey;
@@ -14,10 +14,10 @@ use store::PropertyKey;
 use super::call::present;
 use super::planner::Planner;
 use super::scope::{Raw, Scope};
-use super::select::output;
+use super::select::{filtered, output};
 use super::types::arrow_type;
 use super::usage::Usage;
-use super::{refuse, rows};
+use super::{compare, functions as kernels, refuse, rows};
 use crate::plan::column as names;
 use crate::table::{self, Property};
 
@@ -27,6 +27,15 @@ fn relation(id: RelationId) -> String {
 
 pub(super) fn column(id: RelationId, name: &str) -> Df {
     Df::Column(Column::new(Some(relation(id)), name))
+}
+
+/// Whether the hash of `distinct_id` lies in the sampled part of all hashes.
+fn sampled(sample: &Sample, distinct_id: Df) -> Result<Df> {
+    const ALL: f64 = 18_446_744_073_709_551_616.0;
+    let hash = kernels::city_hash(distinct_id)?;
+    let place = binary_expr(cast(hash, DataType::Float64), Operator::Divide, lit(ALL));
+    let (start, end) = (sample.offset.0, sample.offset.0 + sample.ratio.0);
+    Ok(compare::floats("greaterOrEquals", place.clone(), lit(start)).and(compare::floats("less", place, lit(end))))
 }
 
 impl Planner<'_> {
@@ -83,15 +92,15 @@ impl Planner<'_> {
         }
         scope.persons.insert(id, column(id, names::PERSON_NUMBER));
         let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
-        if sample.is_some() {
-            return refuse("SAMPLE is not available yet");
+        match sample {
+            Some(sample) => filtered(plan, sampled(sample, column(id, "distinct_id"))?),
+            None => Ok(plan),
         }
-        Ok(plan)
     }
 
     fn table(&self, id: RelationId, table: Table, scope: &mut Scope) -> Result<LogicalPlan> {
         let Some(rows) = self.tables.get(&table) else {
-            return refuse(format!("the table {} is not available", table.name()));
+            return refuse(format!("the table {} was not provided", table.name()));
         };
         let source = self.own(rows::source(table, rows)?);
         for field in source.schema().fields() {
