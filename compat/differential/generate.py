@@ -254,7 +254,7 @@ class Maker:
         return f" where {self.B(scope, d)}" if self.r.random() < often else ""
 
     def limit(self):
-        return f" limit {self.pick(3, 5, 8, 10, 15)}"
+        return f" limit {self.pick(3, 5, 5, 8, 10)}"
 
     def events(self):
         """The columns of events, with some of what joins lazily."""
@@ -360,7 +360,7 @@ class Maker:
     def q_join(self):
         r, scope = self.r, EVENTS
         strict = self.pick("", "", "", "", " any", " semi", " anti")
-        side = self.pick("inner", "left", "left", "right", "full") if not strict else self.pick("left", "inner") if strict == " any" else "left"
+        side = self.pick("inner", "left", "left", "right", "full") if not strict else "left"
         inner = f"select {self.pick('event', 'distinct_id', '$group_0')} as k, {self.pick('count()', 'uniq(distinct_id)', 'max(timestamp)', 'min(properties.price)', 'max(properties.$browser)')} as v, count() as n from events{self.where(scope, 1)} group by k"
         outer = f"select {self.pick('event', 'distinct_id', '$group_0')} as k, {self.pick('properties.$browser', 'toDate(timestamp)', 'properties.n')} as w, count() as n from events{self.where(scope, 1)} group by k, w"
         if strict in (" semi", " anti"):

@@ -76,8 +76,12 @@ pub struct Answer {
     /// What the engine does, in words.
     pub plan: String,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    end: End,
     _running: Running,
 }
+
+/// How a query ended; nothing as long as it runs, or if it broke off.
+type End = Arc<Mutex<Option<Result<(), QueryError>>>>;
 
 impl Answer {
     /// The next rows; `None` after the last.
@@ -86,7 +90,19 @@ impl Answer {
     ///
     /// See [`QueryError`]; nothing comes after an error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
-        self.batches.recv().await.transpose()
+        if let Some(batch) = self.batches.recv().await {
+            return batch.map(Some);
+        }
+        // Rows that stop coming are all of them only if the query says so.
+        let mut end = self.end.lock();
+        match end.take() {
+            Some(Ok(())) => {
+                *end = Some(Ok(()));
+                Ok(None)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(QueryError::Internal("a query broke off before its last row".into())),
+        }
     }
 
     /// Appends rows to `out` as a JSON array of arrays, at most so many; says whether there were more.
@@ -171,21 +187,22 @@ impl Engine {
         let (started, start) = oneshot::channel();
         let (output, batches) = mpsc::channel(AHEAD);
         let timeout = request.timeout;
-        let failures = output.clone();
+        let open = output.clone();
+        let end = End::default();
+        let (ended, late) = (Arc::clone(&end), Arc::clone(&end));
         let running = self.spawn(
             timeout,
             move |core| async move {
-                let done = work(&core, &snapshot, request, started, &output).await;
-                if let Err(error) = done {
-                    // Whoever gave up does not want to know.
-                    drop(output.send(Err(error)).await);
-                }
+                let how = work(&core, &snapshot, request, started, &output).await;
+                *ended.lock() = Some(how);
             },
-            move |late| {
-                drop(failures.try_send(Err(late)));
+            move |error| {
+                *late.lock() = Some(Err(error));
+                // Until now, so that nobody looks for the end too early.
+                drop(open);
             },
         );
-        let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, _running: running };
+        let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, end, _running: running };
         match start.await {
             Ok((columns, plan)) => {
                 answer.columns = columns;
