@@ -71,11 +71,11 @@ def fill(server):
 
 
 def configuration(names, spare):
-    """Ids that exist, most of the time."""
-    lines = ["[dictionaries.projects]", 'values = ["1", "@current"]']
+    """The one project, and ids that exist most of the time."""
+    lines = []
     for name, values in names.items():
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
-    lines += ["[parameters]", 'project = { dictionary = "projects", probability = 0.95 }', 'organization = "@current"']
+    lines += ["[parameters]", 'project = "1"', 'organization = "@current"']
     for name in names:
         lines += ["[[operations]]", f"include-path-regex = '/{name.rstrip('s')}s?/\\{{id\\}}'"]
         lines += ["[operations.parameters]", f'id = {{ dictionary = "{name}", probability = 0.85 }}']
