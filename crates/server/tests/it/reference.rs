@@ -139,7 +139,10 @@ impl World {
                 any != negative
             }
             ("element", "tag_name") => {
-                event.elements.iter().any(|element| given.iter().any(|tag| tag == element.0)) != negative
+                // The expression that PostHog makes of an empty name finds events without elements.
+                let is_bare = event.elements.is_empty() && given.iter().any(|tag| tag == "");
+                let mut elements = event.elements.iter();
+                (is_bare || elements.any(|element| given.iter().any(|tag| tag == element.0))) != negative
             }
             ("element", "selector") => {
                 given.iter().any(|selector| selected(event, selector.as_str().unwrap())) != negative
