@@ -8,6 +8,7 @@
 mod aggregate;
 mod call;
 mod compare;
+mod encode;
 mod expr;
 mod functions;
 mod join;
@@ -16,7 +17,7 @@ mod lambda;
 mod late;
 mod members;
 mod order;
-pub mod output;
+mod output;
 mod people;
 mod planner;
 pub(crate) mod property;
@@ -29,9 +30,10 @@ mod types;
 mod usage;
 mod window;
 
+pub use encode::{Encoder, Format};
 pub use people::{GroupRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
-pub use run::{Answer, Lines, Needs, Request, needs};
+pub use run::{Answer, Needs, Progress, Request, needs};
 
 use datafusion::common::{DataFusionError, Result};
 
