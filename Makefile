@@ -18,7 +18,7 @@ check: # before a push: format, house rules, clippy, tests of the light crates
 light: # only the tests of crates without Arrow and DataFusion
 	@scripts/test.sh light
 
-bench: # throughput against a bare floor, memory, start-up, size
+bench: # throughput against a bare floor, lag, memory, start-up, size
 	@scripts/bench.sh $(ARGS)
 
 bench-peers: # the same questions to Hedgerow, ClickHouse and DuckDB; ARGS='--rows 1000000 --keep'

@@ -5,6 +5,7 @@
 //! of them twice. After its round Hedgerow may finish what it put off; that work is measured apart, and nobody else's
 //! round begins before it is done.
 
+mod lag;
 mod rounds;
 mod startup;
 
@@ -20,9 +21,13 @@ use crate::report;
 use crate::server::Program;
 use crate::stats;
 
+pub(crate) use lag::Lag;
 pub(crate) use rounds::{Compared, Measured};
 pub(crate) use startup::Footprint;
 
+/// How long events come in at a steady rate while their lag is measured.
+const LAG: Duration = Duration::from_secs(60);
+const LAG_QUICK: Duration = Duration::from_secs(10);
 const SYNCS: usize = 200;
 const SYNC_BYTES: usize = 4_096;
 
@@ -41,6 +46,8 @@ struct Plan {
     dir: PathBuf,
     rounds: usize,
     round: Duration,
+    /// For how long the lag is measured.
+    lag: Duration,
 }
 
 /// Everything that was measured.
@@ -51,6 +58,7 @@ pub(crate) struct Findings {
     pub(crate) sync: Duration,
     pub(crate) in_memory: bool,
     pub(crate) cases: Vec<Compared>,
+    pub(crate) lag: Lag,
     pub(crate) footprint: Footprint,
 }
 
@@ -67,6 +75,7 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
         dir: flags.path("dir", "target/bench-data"),
         rounds: flags.number("rounds", if quick { 2 } else { 5 })?,
         round: Duration::try_from_secs_f64(seconds).context("--seconds is not a length of time")?,
+        lag: if quick { LAG_QUICK } else { LAG },
     };
     ensure!(plan.rounds > 0, "--rounds is 0, must be at least 1");
     ensure!(plan.hedgerow.is_file(), "{} is missing: build it first", plan.hedgerow.display());
@@ -78,6 +87,22 @@ pub(crate) fn run(flags: &Flags) -> anyhow::Result<()> {
         write(Path::new(out), &page)?;
     }
     empty(&plan.dir)
+}
+
+/// Measures and reports the lag alone.
+///
+/// # Errors
+///
+/// When the server fails, or an acknowledged event cannot be read.
+pub(crate) fn run_lag(flags: &Flags) -> anyhow::Result<()> {
+    let hedgerow = flags.path("hedgerow", "target/release/hedgerow");
+    let dir = flags.path("dir", "target/bench-data");
+    let length = Duration::from_secs(flags.number("seconds", LAG.as_secs())?);
+    empty(&dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let lag = runtime.block_on(lag::measure(&hedgerow, &dir.join("lag"), length))?;
+    report::print(&report::lag(&lag))?;
+    empty(&dir)
 }
 
 async fn measure(plan: &Plan) -> anyhow::Result<Findings> {
@@ -94,8 +119,17 @@ async fn measure(plan: &Plan) -> anyhow::Result<Findings> {
             }
         }
     }
+    let lag = lag::measure(&plan.hedgerow, &plan.dir.join("lag"), plan.lag).await.context("lag")?;
     let footprint = startup::measure(&plan.hedgerow, &plan.dir).await.context("start-up")?;
-    Ok(Findings { rounds: plan.rounds, round: plan.round, sync, in_memory: in_memory(&plan.dir)?, cases, footprint })
+    Ok(Findings {
+        rounds: plan.rounds,
+        round: plan.round,
+        sync,
+        in_memory: in_memory(&plan.dir)?,
+        cases,
+        lag,
+        footprint,
+    })
 }
 
 impl Plan {

@@ -1,4 +1,4 @@
-//! Measures what a Hedgerow costs: throughput against a bare floor, processor time, memory, start-up, size.
+//! Measures what a Hedgerow costs: throughput against a bare floor, processor time, lag, memory, start-up, size.
 //!
 //! `make bench` runs `bench capture`, which starts the servers it compares as processes of their own: the release
 //! binary, and this same program as `bench floor`. Nothing of the product is linked in but the event log, which the
@@ -26,6 +26,7 @@ use crate::flags::Flags;
 
 const USAGE: &str = "\
 usage: bench capture [--hedgerow FILE] [--dir DIR] [--out FILE] [--rounds N] [--seconds S] [--quick]
+       bench lag [--hedgerow FILE] [--dir DIR] [--seconds S]
        bench floor --listen HOST:PORT --dir DIR
        bench generate [--rows N] [--persons N] [--files N] [--file N] [--seed N] [--bodies FILE] [--print-version]
        bench load --bodies DIR [--hedgerow FILE] [--dir DIR] [--connections N]
@@ -34,7 +35,7 @@ usage: bench capture [--hedgerow FILE] [--dir DIR] [--out FILE] [--rounds N] [--
   --dir DIR         where the servers keep their data; emptied first (default: target/bench-data)
   --out FILE        also write the report there
   --rounds N        timed rounds per server and case (default: 5)
-  --seconds S       about how long a round takes (default: 3.5)
+  --seconds S       about how long a round takes (default: 3.5), or for how long the lag is measured (default: 60)
   --quick           2 rounds of 1 second, for a first impression
 
   --rows N          events in all (default: 1000000) of --persons N people (default: 300000)
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     let command = arguments.next();
     let result = match (command.as_deref(), Flags::read(arguments)) {
         (Some("capture"), Ok(flags)) => capture::run(&flags),
+        (Some("lag"), Ok(flags)) => capture::run_lag(&flags),
         (Some("floor"), Ok(flags)) => floor::serve(&flags),
         (Some("generate"), Ok(flags)) => generate::run(&flags),
         (Some("load"), Ok(flags)) => load::run(&flags),

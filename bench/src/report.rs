@@ -7,13 +7,17 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use crate::capture::{Case, Compared, Findings, Footprint, Measured};
+use crate::capture::{Case, Compared, Findings, Footprint, Lag, Measured};
 use crate::events::Encoding;
 use crate::stats;
 
 /// Share of the floor's throughput to reach with batches of [`GOAL_BATCH`].
 const GOAL_RATIO: f64 = 0.5;
 const GOAL_BATCH: usize = 100;
+/// Share of the rate of acknowledgements at which events go through persons and into the lists.
+const GOAL_PIPELINE: f64 = 0.6;
+/// Longest lag from acknowledged to listed for 99 of 100 events, at a steady rate, in seconds.
+const GOAL_LAG: f64 = 1.0;
 /// Processor seconds per million events that PostHog's own capture service spends before its broker, by batch size.
 const REFERENCE_CPU: [(usize, f64); 2] = [(1, 112.0), (100, 21.0)];
 
@@ -40,6 +44,7 @@ pub(crate) fn page(findings: &Findings) -> String {
     page.push_str(&throughput(&findings.cases));
     page.push_str(&cpu(&findings.cases));
     page.push_str(&afterwards(&findings.cases));
+    page.push_str(&lag(&findings.lag));
     page.push_str(&footprint(&findings.footprint));
     page
 }
@@ -160,6 +165,8 @@ fn afterwards(cases: &[Compared]) -> String {
             count(stats::median(hedgerow.behind.iter().copied())),
             format!("{:.2}", stats::median(hedgerow.caught_up.iter().copied())),
             count(stats::median(hedgerow.listed_rates.iter().copied())),
+            format!("{:.0} %", 100.0 * hedgerow.pipeline()),
+            if case.batch == GOAL_BATCH { verdict(hedgerow.pipeline() >= GOAL_PIPELINE) } else { "–".to_owned() },
             if hedgerow.syncs > 0.0 { format!("{:.1}", requests / hedgerow.syncs) } else { "–".to_owned() },
             format!("{:.0} %", 100.0 * stats::median(hedgerow.idle.iter().copied())),
             mib(hedgerow.peak_bytes),
@@ -171,6 +178,8 @@ fn afterwards(cases: &[Compared]) -> String {
             "events behind",
             "s until all are listed",
             "events/s listed",
+            "of acknowledged",
+            "goal: ≥ 60 %",
             "requests per sync",
             "processors idle",
             "peak memory",
@@ -180,6 +189,37 @@ fn afterwards(cases: &[Compared]) -> String {
     format!(
         "## From acknowledged to listed\n\nHow far listing was behind when a round ended, how long it took to catch up, \
          and the rate at which events can arrive for ever.\n\n{table}"
+    )
+}
+
+/// The lag from acknowledged to listed.
+pub(crate) fn lag(lag: &Lag) -> String {
+    let milliseconds = |percent| f64::from(stats::percentile(&lag.lags_us, percent)) / 1e3;
+    let rate = lag.events as f64 / lag.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+    let table = table(
+        &[
+            "aimed at, events/s",
+            "acknowledged, events/s",
+            "seconds",
+            "lag p50 ms",
+            "lag p99 ms",
+            "most ms",
+            "goal: p99 ≤ 1 s",
+        ],
+        std::iter::once(vec![
+            count(lag.events_per_second as f64),
+            count(rate),
+            format!("{:.0}", lag.elapsed.as_secs_f64()),
+            format!("{:.1}", milliseconds(50)),
+            format!("{:.1}", milliseconds(99)),
+            format!("{:.1}", milliseconds(100)),
+            verdict(milliseconds(99) <= 1e3 * GOAL_LAG),
+        ]),
+    );
+    format!(
+        "## Lag\n\nAt a steady rate, in batches of {GOAL_BATCH}: from the acknowledgement of a request to the answer that \
+         shows an event of it. {} requests were followed.\n\n{table}",
+        lag.lags_us.len(),
     )
 }
 

@@ -12,6 +12,7 @@ import threading
 
 import pytest
 
+from checks import check_fixed_events
 from conftest import TOKEN
 from relay import Relay
 
@@ -35,21 +36,7 @@ def run(script, *arguments, **variables):
 
 def check_node(server, package):
     # The newer library also tells that a flag was asked for.
-    asked = {"$feature_flag_called": 1} if package == "posthog-node" else {}
-    expected = {"viewed": 200, "$identify": 10, "$create_alias": 10, "$groupidentify": 1, **asked}
-    server.wait_for(sum(expected.values()), 5.0)
-    rows = server.follow("/api/projects/@current/events/?limit=77")
-    assert max(collections.Counter(row["id"] for row in rows).values()) == 1
-    assert collections.Counter(row["event"] for row in rows) == expected
-    viewed = [row for row in rows if row["event"] == "viewed"]
-    assert sorted(row["properties"]["n"] for row in viewed) == list(range(200))
-    assert all(row["properties"]["$group_0"] == f"c{row['properties']['n'] % 3}" for row in viewed)
-    for number in range(10):
-        person = server.get(f"/api/projects/@current/persons/?distinct_id=anon-{number}")["results"][0]
-        assert {f"anon-{number}", f"user-{number}"} == set(person["distinct_ids"])
-        assert person["properties"]["email"] == f"user-{number}@example.com"
-        mine = server.follow(f"/api/projects/@current/events/?person_id={person['uuid']}&limit=7")
-        assert len([row for row in mine if row["event"] == "viewed"]) == 20
+    check_fixed_events(server, {"$feature_flag_called": 1} if package == "posthog-node" else {})
 
 
 @needs_node
@@ -71,6 +58,18 @@ def test_node_sends_again_after_503_and_nothing_is_doubled(server, mode):
     assert statuses[0] == 503
     assert set(paths) == {"/i/v1/analytics/events" if mode == "v1" else "/batch/"}
     relay.close()
+    check_node(server, "posthog-node")
+
+
+@needs_node
+def test_node_sends_less_at_a_time_after_413_and_nothing_is_lost_or_doubled(server):
+    relay = Relay(server.url, failures=0)
+    told = run("events.mjs", "posthog-node", relay.url, TOKEN, POSTHOG_CAPTURE_MODE="v0", TOO_LARGE="1")
+    statuses = [status for _, status in relay.captures]
+    relay.close()
+    # From a full batch to the one event that is too large: 100, 50, 25, 12, 6, 3, 1.
+    assert statuses.count(413) == 7 and set(statuses) == {200, 413}, statuses
+    assert any("413" in complaint for complaint in told["complaints"]), told["complaints"]
     check_node(server, "posthog-node")
 
 

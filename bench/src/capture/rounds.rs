@@ -326,6 +326,11 @@ impl Measured {
         seconds * 1e6 / (self.events.max(1) as f64)
     }
 
+    /// The rate at which events were listed as a share of that at which they were acknowledged, the median of the rounds.
+    pub(crate) fn pipeline(&self) -> f64 {
+        stats::median(self.listed_rates.iter().zip(&self.rates).map(|(listed, acknowledged)| listed / acknowledged))
+    }
+
     /// Events per second, the median of the rounds.
     pub(crate) fn rate(&self) -> f64 {
         stats::median(self.rates.iter().copied())

@@ -52,6 +52,30 @@ fn only_the_way_to_the_acknowledgement_is_compared_with_posthog() {
 }
 
 #[test]
+fn the_pipeline_is_compared_with_the_acknowledgements_of_its_own_round() {
+    let mut slow = compared(100, 1.0, 1.0);
+    slow.hedgerow.rates = vec![100.0, 50.0, 10.0];
+    slow.hedgerow.listed_rates = vec![59.0, 29.0, 10.0];
+    assert_eq!(row(&afterwards(&[slow]), "| gzip, batch 100,")[4..6], ["59 %", "**not met**"]);
+    let mut fast = compared(100, 1.0, 1.0);
+    fast.hedgerow.listed_rates = vec![0.6; 3];
+    assert_eq!(row(&afterwards(&[fast]), "| gzip, batch 100,")[4..6], ["60 %", "met"]);
+}
+
+#[test]
+fn a_lag_is_judged_by_its_99th_percentile() {
+    let of = |late: u32| Lag {
+        events_per_second: 5_000,
+        events: 300_000,
+        elapsed: Duration::from_secs(60),
+        lags_us: (0..100).map(|number| if number < 99 - late { 5_000 } else { 1_500_000 }).collect(),
+    };
+    let cells = row(&lag(&of(0)), "| 5,000");
+    assert_eq!(cells, ["5,000", "5,000", "60", "5.0", "5.0", "1500.0", "met"]);
+    assert_eq!(row(&lag(&of(1)), "| 5,000")[4..], ["1500.0", "1500.0", "**not met**"]);
+}
+
+#[test]
 fn thousands_stand_apart() {
     for (number, text) in [(0.0, "0"), (999.4, "999"), (1_000.0, "1,000"), (1_234_567.0, "1,234,567")] {
         assert_eq!(count(number), text);

@@ -3,7 +3,6 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use meta::{Action, NewAction};
-use query::Filter;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -12,6 +11,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields::{Field, Kind, nullable, optional, text};
 use crate::paging::Page;
+use crate::query::context::check_filters;
 use crate::users::UserBasic;
 use crate::wire::{Json, timestamp_text_z, write_json};
 
@@ -209,10 +209,8 @@ fn checked_step(step: &Value) -> Result<Value, ApiError> {
     if !properties.is_array() {
         return invalid("properties of a step must be a list.".to_owned());
     }
-    match Filter::parse(&properties.to_string()) {
-        // What filters cannot do yet, an action may ask for: it is stored, and refused when it is used.
-        Ok(_) | Err(query::FilterError::Unsupported(_)) => {}
-        Err(error) => return invalid(error.to_string()),
+    if let Err(error) = check_filters(&properties) {
+        return invalid(error.to_string());
     }
     checked.insert("properties".to_owned(), properties);
     Ok(Value::Object(checked))

@@ -39,6 +39,17 @@ pub struct Settings {
     pub rate_limits: RateLimits,
     /// Memory for answers of queries that may be given again, in bytes.
     pub query_cache_bytes: usize,
+    /// What `values` answers with.
+    pub values_shape: ValuesShape,
+}
+
+/// The body of `…/events/values`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValuesShape {
+    /// A bare array, as PostHog's classic generation has it.
+    Array,
+    /// `{"results": […], "refreshing": false}`, as its current one has it.
+    Object,
 }
 
 /// How to answer a capture request whose token no project owns.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts as _, RawPathParams, Request};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts as _, OriginalUri, RawPathParams, Request};
 use bytes::Bytes;
 use http::{HeaderMap, Uri, header};
 use http_body_util::BodyExt as _;
@@ -44,7 +44,9 @@ impl FromRequest<App> for Call {
         // The guard has read it within its limit.
         let bytes = body.collect().await.map_err(|error| ApiError::Internal(Box::new(error)))?.to_bytes();
         let params = Params::parse(parts.uri.query().unwrap_or_default());
-        Ok(Self { app: app.clone(), params, headers: parts.headers, bytes, uri: parts.uri, proven, peer, names })
+        // Links lead to the path as it was requested, not to where that was led.
+        let uri = parts.extensions.remove::<OriginalUri>().map_or(parts.uri, |original| original.0);
+        Ok(Self { app: app.clone(), params, headers: parts.headers, bytes, uri, proven, peer, names })
     }
 }
 

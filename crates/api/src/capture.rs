@@ -3,6 +3,7 @@
 //! Answers are those of `spec/capture.md` §1.8. 200 is sent only once the request is on disk (promise P1). CORS headers
 //! are on every answer, errors included, because a browser reports an answer without them as no answer at all.
 
+mod ai;
 pub(crate) mod body;
 mod rejections;
 mod v1;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<App> {
     }
     let v1 = "/i/v1/analytics/events";
     router = router.route(v1, any(v1::events)).route(&format!("{v1}/"), any(v1::events));
+    router = router.route("/i/v0/ai", any(ai::events)).route("/i/v0/ai/", any(ai::events));
     router.layer(middleware::from_fn(cors))
 }
 
@@ -75,15 +77,23 @@ async fn capture(
         Method::OPTIONS => return StatusCode::OK.into_response(),
         _ => return StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
-    match accept(&app, peer, endpoint, limits, &query, request).await {
-        Ok(()) if capture::wants_no_content(&query) => StatusCode::NO_CONTENT.into_response(),
-        Ok(()) => ([(header::CONTENT_TYPE, "application/json")], OK_BODY).into_response(),
-        Err(refusal) => {
-            app.metrics.capture_refused(refusal.reason());
-            tracing::debug!(error = %refusal, "capture request refused");
-            refusal.into_response()
+    let done = accept(&app, peer, endpoint, limits, &query, request).await.map(|()| {
+        if capture::wants_no_content(&query) {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            ([(header::CONTENT_TYPE, "application/json")], OK_BODY).into_response()
         }
-    }
+    });
+    answered(&app, done)
+}
+
+/// What a request is answered with; refusals are counted.
+fn answered(app: &App, done: Result<Response, Refusal>) -> Response {
+    done.unwrap_or_else(|refusal| {
+        app.metrics.capture_refused(refusal.reason());
+        tracing::debug!(error = %refusal, "capture request refused");
+        refusal.into_response()
+    })
 }
 
 async fn accept(
@@ -96,12 +106,9 @@ async fn accept(
 ) -> Result<(), Refusal> {
     let (head, body) = request.into_parts();
     let limit_bytes = limits.body_bytes;
-    let (body, _in_flight) = body::read(app, &head.headers, body, limit_bytes).await.map_err(|error| match error {
-        NoBody::TooLarge => Refusal::Capture(CaptureError::TooLarge { what: "request body", limit_bytes }),
-        NoBody::Stalled => Refusal::Stalled,
-        NoBody::Closing => Refusal::Log(AppendError::Closed),
-    })?;
-    tracing::Span::current().record("body_bytes", body.len());
+    let (body, _in_flight) = body::read(app, &head.headers, body, limit_bytes)
+        .await
+        .map_err(|error| Refusal::of_body(error, limit_bytes))?;
     let request = capture::Request {
         endpoint,
         query,
@@ -110,6 +117,19 @@ async fn accept(
         sender: None,
         body: &body,
     };
+    store(app, peer, &head.headers, request, &body, limits).await
+}
+
+/// Stores the events of a request whose body is `body`, if all of them are acceptable.
+async fn store(
+    app: &App,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+    request: capture::Request<'_>,
+    body: &Bytes,
+    limits: Limits,
+) -> Result<(), Refusal> {
+    tracing::Span::current().record("body_bytes", body.len());
     let checked = on_worker(body.len(), || check(app, &request, limits))?;
     let Some(token) = checked.token.filter(|_| checked.events > 0) else { return Ok(()) };
     let Some(project) = app.meta.project_by_token(&token).map_err(Refusal::Metadata)? else {
@@ -121,7 +141,7 @@ async fn accept(
         };
     };
     tracing::Span::current().record("project", project.id.0).record("events", checked.events);
-    let header = Envelope { project: project.id, received: received(app, peer, &head.headers), request }.header();
+    let header = Envelope { project: project.id, received: received(app, peer, headers), request }.header();
     app.log.append([Bytes::from(header), body.clone()]).await.map_err(Refusal::Log)?;
     app.metrics.capture_accepted(checked.events, body.len());
     Ok(())
@@ -166,6 +186,14 @@ enum Refusal {
 }
 
 impl Refusal {
+    fn of_body(error: NoBody, limit_bytes: usize) -> Self {
+        match error {
+            NoBody::TooLarge => Self::Capture(CaptureError::TooLarge { what: "request body", limit_bytes }),
+            NoBody::Stalled => Self::Stalled,
+            NoBody::Closing => Self::Log(AppendError::Closed),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Capture(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST),

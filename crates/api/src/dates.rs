@@ -36,7 +36,18 @@ fn parse_relative(text: &str, now: &ZonedDateTime) -> Option<ZonedDateTime> {
     let mut letters = rest.chars();
     let unit = letters.next()?;
     let edge = letters.as_str();
-    let span: Span = match unit {
+    let at = now.checked_sub(span_of(amount, unit)?).ok()?;
+    match edge {
+        "" => Some(at),
+        "Start" => move_to_start(&at, unit),
+        "End" => move_to_end(&at, unit),
+        _ => None,
+    }
+}
+
+/// So many of a unit: `s`, `M` for minutes, `h`, `d`, `w`, `m` for months, `q` for 13 weeks, `y`.
+fn span_of(amount: i64, unit: char) -> Option<Span> {
+    let span = match unit {
         's' => Span::new().try_seconds(amount),
         'M' => Span::new().try_minutes(amount),
         'h' => Span::new().try_hours(amount),
@@ -46,15 +57,15 @@ fn parse_relative(text: &str, now: &ZonedDateTime) -> Option<ZonedDateTime> {
         'q' => Span::new().try_weeks(amount.checked_mul(13)?),
         'y' => Span::new().try_years(amount),
         _ => return None,
-    }
-    .ok()?;
-    let at = now.checked_sub(span).ok()?;
-    match edge {
-        "" => Some(at),
-        "Start" => move_to_start(&at, unit),
-        "End" => move_to_end(&at, unit),
-        _ => None,
-    }
+    };
+    span.ok()
+}
+
+/// The instant so many units after another one by the calendar of `zone`; none after the end of all calendars.
+pub(crate) fn later(at: Timestamp, amount: i64, unit: char, zone: &TimeZone) -> Option<Timestamp> {
+    let start = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?.to_zoned_datetime(zone.clone());
+    let end = start.checked_add(span_of(amount, unit)?).ok()?;
+    Some(Timestamp::from_micros(end.timestamp().as_microsecond()))
 }
 
 fn move_to_start(at: &ZonedDateTime, unit: char) -> Option<ZonedDateTime> {

@@ -90,11 +90,6 @@ impl ApiError {
         Self::Invalid { detail: "This field is required.".to_owned(), attr: Some(attr), code: "required" }
     }
 
-    /// The 400 for what PostHog knows and this version does not.
-    pub(crate) fn unsupported(attr: &'static str, what: &str) -> Self {
-        Self::invalid(attr, format!("{what} is not supported yet."))
-    }
-
     /// The 404 for an object that does not exist, or not in this project.
     pub(crate) fn not_found() -> Self {
         Self::NotFound("Not found.".to_owned())
@@ -143,6 +138,12 @@ impl ApiError {
     }
 }
 
+/// An error with everything that led to it, for the log.
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 impl From<meta::MetaError> for ApiError {
     fn from(error: meta::MetaError) -> Self {
         Self::Unavailable(Box::new(error))
@@ -186,10 +187,10 @@ impl ApiError {
     fn respond(self, query_id: Option<&str>) -> Response {
         match &self {
             Self::Internal(source) => {
-                tracing::error!(error = source.as_ref() as &dyn std::error::Error, "request failed")
+                tracing::error!(error = causes(source.as_ref()), "request failed")
             }
             Self::Unavailable(source) => {
-                tracing::warn!(error = source.as_ref() as &dyn std::error::Error, "storage is unavailable");
+                tracing::warn!(error = causes(source.as_ref()), "storage is unavailable");
             }
             _ => {}
         }

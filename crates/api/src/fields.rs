@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 
+/// Longest duration: a hundred years.
+const DURATION_SECONDS_MAX: i64 = 86_400 * 36_500;
+
 /// One field of a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Field {
@@ -33,6 +36,8 @@ pub(crate) enum Kind {
     Name(usize),
     Flag,
     Integer(i64, i64),
+    /// A length of time: seconds, or `days hh:mm:ss`.
+    Duration,
     Choice(&'static [&'static str]),
     Uuid,
     Object,
@@ -117,6 +122,12 @@ fn check(name: &'static str, kind: Kind, value: &Value) -> Result<(), ApiError> 
             Some(number) if number > most => invalid(format!("Ensure this value is less than or equal to {most}.")),
             Some(_) => Ok(()),
         },
+        (Kind::Duration, value) => match duration_seconds(value) {
+            Some(_) => Ok(()),
+            None => {
+                invalid("Duration has wrong format. Use one of these formats instead: [DD] [HH:[MM:]]ss.".to_owned())
+            }
+        },
         (Kind::Choice(choices), value) => match value.as_str() {
             Some(text) if choices.contains(&text) => Ok(()),
             Some(text) => invalid(format!("\"{text}\" is not a valid choice.")),
@@ -138,6 +149,30 @@ pub(crate) fn whole(value: &Value) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "a whole number that is exact")]
     let of_float = |number: f64| (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64);
     value.as_i64().or_else(|| of_float(value.as_f64()?))
+}
+
+/// The whole seconds of a length of time, which is not negative: a number of seconds, or `[days ][[hours:]minutes:]seconds`.
+pub(crate) fn duration_seconds(value: &Value) -> Option<i64> {
+    let seconds = match value.as_str() {
+        None => whole(value)?,
+        Some(text) => {
+            let (days, clock) = text.trim().rsplit_once(' ').unwrap_or_else(|| ("0", text.trim()));
+            let digits =
+                |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok())?;
+            let mut parts = clock.split(':').map(digits);
+            let clock = parts
+                .try_fold((0_i64, 0), |(sum, count), part| Some((sum.checked_mul(60)?.checked_add(part?)?, count + 1)));
+            let (clock, _) = clock.filter(|(_, count)| *count <= 3)?;
+            digits(days)?.checked_mul(86_400)?.checked_add(clock)?
+        }
+    };
+    (0..=DURATION_SECONDS_MAX).contains(&seconds).then_some(seconds)
+}
+
+/// A length of time as the API writes it: `days hh:mm:ss`, days only if there are any.
+pub(crate) fn duration_text(seconds: i64) -> String {
+    let clock = format!("{:02}:{:02}:{:02}", seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    if seconds < 86_400 { clock } else { format!("{} {clock}", seconds / 86_400) }
 }
 
 /// An integer field that is there.
@@ -184,6 +219,10 @@ pub(crate) fn kind_schema(kind: Kind) -> Value {
         Kind::Name(most) => json!({"type": "string", "minLength": 1, "maxLength": most, "pattern": r"\S"}),
         Kind::Flag => json!({"type": "boolean"}),
         Kind::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Kind::Duration => json!({"anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": DURATION_SECONDS_MAX},
+            {"type": "string", "pattern": r"^([0-9]{1,5} )?([0-9]{1,2}:){0,2}[0-9]{1,2}$"},
+        ]}),
         Kind::Choice(choices) => json!({"type": "string", "enum": choices}),
         Kind::Uuid => json!({"type": "string", "format": "uuid"}),
         Kind::Object => json!({"type": "object"}),
@@ -227,6 +266,35 @@ mod tests {
             assert_eq!(refusal(body), (detail.to_owned(), attr), "{body}");
         }
         assert!(refusal("{").0.starts_with("JSON parse error - "));
+    }
+
+    #[test]
+    fn durations_are_seconds_or_days_and_a_clock() {
+        for (value, seconds, text) in [
+            (json!(90), 90, "00:01:30"),
+            (json!("90"), 90, "00:01:30"),
+            (json!("01:30"), 90, "00:01:30"),
+            (json!("30 00:00:00"), 2_592_000, "30 00:00:00"),
+            (json!("1 2:03:04"), 93_784, "1 02:03:04"),
+            (json!(0), 0, "00:00:00"),
+        ] {
+            assert_eq!(duration_seconds(&value), Some(seconds), "{value}");
+            assert_eq!(duration_text(seconds), text);
+        }
+        for value in [
+            json!(-1),
+            json!(1.5),
+            json!("x"),
+            json!(""),
+            json!("1:2:3:4"),
+            json!("1 day"),
+            json!(true),
+            json!("-5"),
+            json!("99999999999999999999"),
+            json!(i64::MAX),
+        ] {
+            assert_eq!(duration_seconds(&value), None, "{value}");
+        }
     }
 
     #[test]

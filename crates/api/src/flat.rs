@@ -44,25 +44,53 @@ impl FromJson for csv::Error {
     }
 }
 
-fn to_csv(rows: &[String], formulas: Formulas) -> Result<Vec<u8>, csv::Error> {
-    let rows: Vec<BTreeMap<String, Cow<'_, str>>> = rows
-        .iter()
-        .map(|row| {
-            let mut cells = BTreeMap::new();
-            flatten(String::new(), row, &mut cells);
-            cells
-        })
-        .collect();
-    let names: BTreeSet<&str> = rows.iter().flat_map(|cells| cells.keys().map(String::as_str)).collect();
+fn to_csv(rows: &[String], formulas: Formulas) -> Result<String, csv::Error> {
+    let mut header = Header::default();
+    rows.iter().for_each(|row| header.add(row));
+    let mut out = header.line()?;
+    for row in rows {
+        out.push_str(&header.row(row, formulas)?);
+    }
+    Ok(out)
+}
+
+/// The names of columns, gathered from all rows before the first is written.
+#[derive(Debug, Default)]
+pub(crate) struct Header(BTreeSet<String>);
+
+impl Header {
+    /// Notes the columns of `row`, a JSON object.
+    pub(crate) fn add(&mut self, row: &str) {
+        for name in cells_of(row).into_keys() {
+            if !self.0.contains(&name) {
+                self.0.insert(name);
+            }
+        }
+    }
+
+    /// The first line; nothing where there are no columns.
+    pub(crate) fn line(&self) -> Result<String, csv::Error> {
+        if self.0.is_empty() { Ok(String::new()) } else { line(self.0.iter().map(|name| Cow::Borrowed(name.as_str()))) }
+    }
+
+    /// The line of `row`, a JSON object.
+    pub(crate) fn row(&self, row: &str, formulas: Formulas) -> Result<String, csv::Error> {
+        let cells = cells_of(row);
+        line(self.0.iter().map(|name| defused(cells.get(name).map_or("", AsRef::as_ref), formulas)))
+    }
+}
+
+fn cells_of(row: &str) -> BTreeMap<String, Cow<'_, str>> {
+    let mut cells = BTreeMap::new();
+    flatten(String::new(), row, &mut cells);
+    cells
+}
+
+fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    if !names.is_empty() {
-        writer.write_record(&names)?;
-    }
-    for cells in &rows {
-        let cell = |name: &&str| defused(cells.get(*name).map_or("", AsRef::as_ref), formulas);
-        writer.write_record(names.iter().map(cell).map(|cell| cell.into_owned()))?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    writer.write_record(cells.map(|cell| cell.into_owned()))?;
+    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    String::from_utf8(bytes).map_err(|error| std::io::Error::other(error).into())
 }
 
 fn defused(cell: &str, formulas: Formulas) -> Cow<'_, str> {
@@ -101,7 +129,7 @@ mod tests {
 
     fn csv(rows: &[&str], formulas: Formulas) -> String {
         let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
-        String::from_utf8(to_csv(&rows, formulas).unwrap()).unwrap()
+        to_csv(&rows, formulas).unwrap()
     }
 
     #[test]

@@ -38,7 +38,7 @@ mod sdk;
 mod users;
 mod wire;
 
-pub use app::{App, HidePersons, Parts, Sample, SampleKind, Samples, Settings, UnknownToken};
+pub use app::{App, HidePersons, Parts, Sample, SampleKind, Samples, Settings, UnknownToken, ValuesShape};
 pub use limits::{InvalidLimits, LimitClass, RateLimits, Window};
 pub use router::router;
 

@@ -1,5 +1,7 @@
 //! `GET /api/schema/`: the OpenAPI 3.1 document of what is served, made of the table of operations.
 
+mod examples;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields;
 use crate::guard::{Need, negotiate};
-use crate::operations::{Operation, Param, ParamKind, operations};
+use crate::operations::{Operation, Param, ParamKind, RequestBody, Shape, operations};
 
 /// What an OpenAPI document calls itself.
 pub(crate) const CONTENT_TYPE: &str = "application/vnd.oai.openapi+json";
@@ -31,7 +33,7 @@ pub(crate) fn document(operations: &[Operation]) -> Value {
     for operation in operations {
         let path = paths.entry(format!("{}/", operation.path)).or_default();
         path.insert(operation.method.as_str().to_lowercase(), describe(operation));
-        if let Some(shape) = &operation.answer.shape {
+        for shape in operation.answer.shape.iter().chain(&operation.answer.later) {
             schemas.extend(shape.nested.iter().cloned());
             schemas.insert(shape.name.clone(), shape.schema.clone());
         }
@@ -57,7 +59,7 @@ pub(crate) fn document(operations: &[Operation]) -> Value {
 fn describe(operation: &Operation) -> Value {
     let mut parameters: Vec<Value> =
         path_names(&operation.path).into_iter().map(|name| path_parameter(name, operation.tag)).collect();
-    parameters.extend(operation.query.iter().map(query_parameter));
+    parameters.extend(operation.query.iter().map(|param| query_parameter(&operation.id, param)));
     let mut described = json!({
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -68,7 +70,7 @@ fn describe(operation: &Operation) -> Value {
     let Some(object) = described.as_object_mut() else { return described };
     if let Some(body) = &operation.body {
         let content: Map<String, Value> =
-            body.content_types.iter().map(|kind| ((*kind).to_owned(), json!({"schema": body.schema}))).collect();
+            body.content_types.iter().map(|kind| content(operation, body, kind)).collect();
         object.insert("requestBody".to_owned(), json!({"content": content, "required": body.is_required}));
     }
     if operation.is_deprecated {
@@ -82,6 +84,22 @@ fn describe(operation: &Operation) -> Value {
     };
     object.insert("security".to_owned(), security);
     described
+}
+
+/// One form of a body, by its content type.
+fn content(operation: &Operation, body: &RequestBody, kind: &str) -> (String, Value) {
+    let mut content = json!({"schema": body.schema});
+    if kind == "application/json" {
+        add_examples(&mut content, examples::of_body(&operation.id));
+    }
+    (kind.to_owned(), content)
+}
+
+fn add_examples(described: &mut Value, examples: Vec<(&str, Value)>) {
+    if !examples.is_empty() {
+        let examples = examples.into_iter().map(|(name, value)| (name.to_owned(), json!({"value": value})));
+        described["examples"] = Value::Object(examples.collect());
+    }
 }
 
 /// The scope an operation needs, by name.
@@ -101,7 +119,7 @@ fn responses(operation: &Operation) -> Value {
     let answer = &operation.answer;
     let mut done = match &answer.shape {
         Some(shape) => {
-            let one = json!({"$ref": format!("#/components/schemas/{}", shape.name)});
+            let one = reference(shape);
             let schema = if shape.is_list { json!({"type": "array", "items": one}) } else { one };
             json!({"description": "Done.", "content": {answer.content_type: {"schema": schema}}})
         }
@@ -114,6 +132,10 @@ fn responses(operation: &Operation) -> Value {
         content.insert("text/csv".to_owned(), json!({"schema": {"type": "string"}}));
     }
     responses.insert(answer.status.to_string(), done);
+    if let Some(shape) = &answer.later {
+        let content = json!({"application/json": {"schema": reference(shape)}});
+        responses.insert("202".to_owned(), json!({"description": "It is being done.", "content": content}));
+    }
     let mut refusals = vec![(400, "The request is not valid.")];
     if operation.rule.need != Need::Nothing {
         refusals.push((401, "There is no valid key."));
@@ -132,6 +154,10 @@ fn responses(operation: &Operation) -> Value {
         responses.insert(status.to_string(), json!({"description": description, "content": content}));
     }
     Value::Object(responses)
+}
+
+fn reference(shape: &Shape) -> Value {
+    json!({"$ref": format!("#/components/schemas/{}", shape.name)})
 }
 
 /// Names in braces.
@@ -159,7 +185,7 @@ fn path_parameter(name: &str, tag: &str) -> Value {
     json!({"name": name, "in": "path", "required": true, "schema": schema, "description": about})
 }
 
-fn query_parameter(param: &Param) -> Value {
+fn query_parameter(operation: &str, param: &Param) -> Value {
     let schema = match param.kind {
         // An empty one counts as missing.
         ParamKind::Text if param.is_required => json!({"type": "string", "minLength": 1}),
@@ -170,13 +196,15 @@ fn query_parameter(param: &Param) -> Value {
         ParamKind::Choice(choices) => fields::kind_schema(fields::Kind::Choice(choices)),
         ParamKind::Texts => json!({"type": "array", "items": {"type": "string"}}),
     };
-    json!({
+    let mut described = json!({
         "name": param.name,
         "in": "query",
         "required": param.is_required,
         "schema": schema,
         "description": param.about,
-    })
+    });
+    add_examples(&mut described, examples::of_parameter(operation, param.name));
+    described
 }
 
 fn error_schema() -> Value {

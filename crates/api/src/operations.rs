@@ -92,6 +92,8 @@ pub(crate) struct Answer {
     pub(crate) content_type: &'static str,
     /// Whether it can also be CSV.
     pub(crate) is_also_csv: bool,
+    /// What comes back with 202 when it will be done in the background.
+    pub(crate) later: Option<Shape>,
 }
 
 /// A schema with a name.
@@ -127,7 +129,7 @@ where
         summary: "",
         query: Vec::new(),
         body: None,
-        answer: Answer { status: 200, shape: None, content_type: "application/json", is_also_csv: false },
+        answer: Answer { status: 200, shape: None, content_type: "application/json", is_also_csv: false, later: None },
         is_deprecated: false,
         is_alias: false,
         handler: on(filter, handler),
@@ -191,6 +193,12 @@ impl Operation {
         self
     }
 
+    /// Answered with 202 when it will be done in the background.
+    fn or_later<T: ToSchema>(mut self) -> Self {
+        self.answer.later = Some(Shape::of::<T>());
+        self
+    }
+
     /// A bare list.
     fn answers_list<T: ToSchema>(mut self, status: u16) -> Self {
         self.answer.status = status;
@@ -218,7 +226,7 @@ impl Operation {
 
     /// An empty body.
     fn answers_nothing(mut self, status: u16) -> Self {
-        self.answer = Answer { status, shape: None, content_type: "", is_also_csv: false };
+        self.answer = Answer { status, shape: None, content_type: "", is_also_csv: false, later: None };
         self
     }
 

@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::fields::{Field, Kind, integer, nullable, optional, required, text};
+use crate::fields::{Field, Kind, duration_seconds, duration_text, integer, nullable, optional, required, text};
 use crate::paging::Page;
+use crate::query::context::check_filters;
 use crate::wire::{Json, timestamp_text_z, write_json};
 
 /// How person filters read properties, in PostHog's words.
@@ -33,6 +34,8 @@ pub(crate) const FIELDS: &[Field] = &[
     nullable("modifiers", Kind::Object),
     optional("anonymize_ips", Kind::Flag),
     nullable("event_retention_days", Kind::Integer(1, RETENTION_DAYS_MAX)),
+    nullable("drop_events_older_than", Kind::Duration),
+    nullable("cookieless_server_hash_mode", Kind::Integer(0, 1)),
 ];
 
 /// A project as lists show it.
@@ -72,6 +75,10 @@ pub(crate) struct ProjectDetailed {
     modifiers: Json,
     /// For how many days events are kept; null is for ever.
     event_retention_days: Option<u32>,
+    /// Events that arrive so long after they happened are dropped, as `days hh:mm:ss`; null and zero drop none.
+    drop_events_older_than: Option<String>,
+    /// Visitors without cookies: 0 drops their events, 1 gives each an id that lasts for a day.
+    cookieless_server_hash_mode: u8,
 }
 
 /// A page of projects.
@@ -130,8 +137,7 @@ fn change(project: &mut Project, body: &Value) -> Result<(), ApiError> {
         settings.week_start_day = u8::try_from(day).unwrap_or_default();
     }
     if let Some(filters) = body.get("test_account_filters") {
-        query::Filter::parse(&filters.to_string())
-            .map_err(|error| ApiError::invalid("test_account_filters", error.to_string()))?;
+        check_filters(filters).map_err(|error| ApiError::invalid("test_account_filters", error.to_string()))?;
         settings.test_account_filters = filters.to_string();
     }
     if let Some(rules) = body.get("path_cleaning_filters") {
@@ -154,6 +160,12 @@ fn change(project: &mut Project, body: &Value) -> Result<(), ApiError> {
     }
     if body.get("event_retention_days").is_some() {
         settings.retention_days = integer(body, "event_retention_days").and_then(|days| u32::try_from(days).ok());
+    }
+    if let Some(age) = body.get("drop_events_older_than") {
+        settings.drop_older_than_seconds = duration_seconds(age);
+    }
+    if body.get("cookieless_server_hash_mode").is_some() {
+        settings.takes_cookieless = integer(body, "cookieless_server_hash_mode") == Some(1);
     }
     Ok(())
 }
@@ -211,5 +223,7 @@ fn detailed(project: &Project) -> ProjectDetailed {
         person_display_name_properties: settings.person_display_name_properties.as_deref().map(Json::of),
         modifiers: Json::from(serde_json::json!({"personsOnEventsMode": settings.persons_on_events_mode})),
         event_retention_days: settings.retention_days,
+        drop_events_older_than: settings.drop_older_than_seconds.map(duration_text),
+        cookieless_server_hash_mode: u8::from(settings.takes_cookieless),
     }
 }

@@ -6,14 +6,15 @@
 
 mod answer;
 mod cache;
-mod context;
-mod download;
+pub(crate) mod context;
+pub(crate) mod download;
 mod editor;
-mod events;
 mod modifiers;
-mod people;
+pub(crate) mod people;
 mod question;
-mod run;
+pub(crate) mod rows;
+pub(crate) mod run;
+pub(crate) mod shape;
 mod status;
 
 use axum::response::Response;
@@ -45,41 +46,45 @@ pub(crate) const FIELDS: &[Field] = &[
 ];
 pub(crate) const UPGRADE_FIELDS: &[Field] = &[required("query", Kind::Object)];
 
-/// An answer: rows with their columns, and how they came about.
+/// An answer: rows with their columns, or the results of a chart, and how they came about; or what an editor asked for.
+/// What an answer is not made of is not in it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueryAnswer {
-    columns: Vec<String>,
-    #[schema(value_type = Vec<Value>)]
-    types: Value,
-    #[schema(value_type = Vec<Value>)]
+    columns: Option<Vec<String>>,
+    #[schema(value_type = Option<Vec<Value>>)]
+    types: Option<Value>,
+    /// A list, but for some kinds of charts; null when only an answer from before is asked for and there is none.
+    #[schema(value_type = Value, required = false)]
     results: Value,
-    hogql: String,
-    timezone: String,
+    hogql: Option<String>,
+    timezone: Option<String>,
     /// The text of the question, where it has one.
     query: Option<String>,
     /// What the engine does, in words.
-    clickhouse: String,
+    clickhouse: Option<String>,
     #[serde(rename = "hasMore")]
     has_more: Option<bool>,
     limit: Option<u64>,
     offset: Option<u64>,
-    #[schema(value_type = Vec<Object>)]
-    timings: Value,
-    #[schema(value_type = Object)]
-    modifiers: Value,
+    #[schema(value_type = Option<Vec<Object>>)]
+    timings: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    modifiers: Option<Value>,
     error: Option<String>,
     explain: Option<Vec<String>>,
     #[schema(value_type = Option<Object>)]
-    metadata: Value,
+    metadata: Option<Value>,
     #[schema(value_type = Option<Object>)]
-    query_status: Value,
-    cache_key: String,
-    is_cached: bool,
+    query_status: Option<Value>,
+    cache_key: Option<String>,
+    /// Of a list of actors: how many of its source have no row.
+    missing_actors_count: Option<u64>,
+    is_cached: Option<bool>,
     /// When it was calculated.
-    last_refresh: String,
+    last_refresh: Option<String>,
     /// When it will be calculated anew although nothing has changed.
-    cache_target_age: String,
-    next_allowed_client_refresh: String,
+    cache_target_age: Option<String>,
+    next_allowed_client_refresh: Option<String>,
     calculation_trigger: Option<String>,
 }
 

@@ -168,6 +168,9 @@ fn shown(call: &Call, user: &User) -> Result<UserDetailed, ApiError> {
         Some(id) => call.app.meta.project(id)?,
         None => None,
     };
+    // A key shows no more than it reaches, whoever it belongs to.
+    let caller = call.caller()?;
+    let project = project.filter(|project| caller.key_reaches(project));
     let organization = call.app.meta.organization(user.organization)?;
     let organization = organization.as_ref().map(OrganizationBasic::of);
     Ok(UserDetailed {
@@ -214,7 +217,9 @@ pub(crate) async fn update_organization(call: Call) -> Result<Response, ApiError
 }
 
 fn organization_shown(call: &Call, organization: &Organization) -> Result<OrganizationDetailed, ApiError> {
-    let projects = call.app.meta.projects_in(organization.id)?;
+    let caller = call.caller()?;
+    let mut projects = call.app.meta.projects_in(organization.id)?;
+    projects.retain(|project| caller.key_reaches(project));
     Ok(OrganizationDetailed {
         basic: OrganizationBasic::of(organization),
         member_count: call.app.meta.members(organization.id)?.len(),

@@ -19,6 +19,13 @@ pub enum CaptureError {
         reason: &'static str,
     },
 
+    /// The parts of a form are no event.
+    #[error("failed to parse multipart request: {reason}")]
+    MalformedForm {
+        /// What is wrong, and with which part.
+        reason: String,
+    },
+
     /// The text is not JSON, or not JSON of any known shape.
     #[error("failed to parse request: {0}")]
     Malformed(#[source] Malformed),

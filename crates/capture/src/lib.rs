@@ -12,6 +12,7 @@
 #![warn(clippy::missing_errors_doc)]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod ai;
 mod distinct_id;
 mod envelope;
 mod error;

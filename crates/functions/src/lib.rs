@@ -16,6 +16,7 @@
 //! * An argument of type Interval is two arguments here: the count, then the unit as text (`toStartOfInterval`).
 //! * Text is valid UTF-8. A function of bytes that cuts a character in two answers U+FFFD in its place.
 //! * Lambdas are the caller's: see [`HigherOrder`].
+//! * `_funnel` and `_funnelTrends` are ours; ClickHouse has none.
 
 #![warn(missing_docs)]
 
@@ -34,6 +35,7 @@ mod elements;
 mod encode;
 mod error;
 mod float;
+mod funnel;
 mod higher;
 mod json;
 mod maps;

@@ -208,6 +208,7 @@ const TABLES: &[&[Scalar]] = &[
     crate::convert::TABLE,
     crate::dates::TABLE,
     crate::encode::TABLE,
+    crate::funnel::TABLE,
     crate::json::TABLE,
     crate::maps::TABLE,
     crate::maths::TABLE,

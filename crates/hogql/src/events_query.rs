@@ -1,19 +1,18 @@
 //! `EventsQuery`: a list of events described by fields, as a syntax tree.
 //!
-//! The tree is compiled like any other. One row more than the page is asked for, to learn whether there are more.
+//! The tree is compiled like any other. One row more than the page is asked for where the caller wants to know whether
+//! there are more.
 
 use serde_json::Value;
 
-use crate::ast::{
-    CompareOp, Direction, Expr, ExprKind, GroupBy, Limit, OrderExpr, Query, SelectQuery, Span, Table, TableRef,
-};
-use crate::build::{and, call, compare, equal, field, int, or, string, tuple};
-use crate::catalogue::{self, FunctionKind};
+use crate::ast::{CompareOp, Expr, GroupBy, Query, SelectQuery, Span, Table, TableRef};
+use crate::build::{and, call, compare, equal, field, or, string, tuple};
 use crate::compile::CompileError;
 use crate::context::Context;
 use crate::fault::ResolveError;
 use crate::filters::{self, Subject};
-use crate::{actions, ast, dates, walk};
+use crate::listing::{self, is_aggregate};
+use crate::{actions, ast, dates};
 
 /// What is asked for. Names are those of the request.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -64,34 +63,17 @@ impl EventsQuery {
         let conditions = self.conditions(context)?;
         let (having, filter): (Vec<_>, Vec<_>) = conditions.into_iter().partition(is_aggregate);
         let group: Vec<Expr> = columns.iter().filter(|column| aggregated && !is_aggregate(column)).cloned().collect();
-        let order_by = self.order(&columns)?;
-        let most = context.limits.max_rows.unwrap_or(u64::MAX);
-        let rows = self.limit.map_or(100, u64::from).min(most);
+        let order_by = listing::order(&self.order_by, &columns, "timestamp")?;
+        let rows = listing::rows(self.limit, context);
         let optional = |conditions: Vec<Expr>| (!conditions.is_empty()).then(|| and(conditions));
-        let events = ast::Ident::new("events", Span::default());
         let select = SelectQuery {
             select: columns,
-            from: Some(ast::From {
-                first: TableRef {
-                    span: Span::default(),
-                    table: Table::Name(vec![events]),
-                    alias: None,
-                    column_aliases: Vec::new(),
-                    final_span: None,
-                    sample: None,
-                },
-                joins: Vec::new(),
-            }),
+            from: Some(from_events()),
             filter: optional(filter),
             group_by: (!group.is_empty()).then_some(GroupBy::List(group)),
             having: optional(having),
             order_by,
-            limit: Some(Limit {
-                count: Some(int(i64::try_from(rows).unwrap_or(i64::MAX).saturating_add(1))),
-                offset: self.offset.filter(|offset| *offset > 0).map(|offset| int(i64::from(offset))),
-                percent: false,
-                with_ties: false,
-            }),
+            limit: Some(listing::page(rows, self.offset, context)),
             ..SelectQuery::default()
         };
         Ok(Query::Select(Box::new(select)))
@@ -116,7 +98,7 @@ impl EventsQuery {
         if let Some(id) = self.action_id {
             let action = context.project.actions.iter().find(|action| action.id == id);
             let action = action.ok_or_else(|| fault("Action does not exist"))?;
-            let mut compiler = filters::Compiler { context, subject: Subject::Events, notices: Vec::new() };
+            let mut compiler = filters::Compiler::new(context, Subject::Events);
             conditions.push(actions::condition(action, &mut compiler).map_err(|error| fault(error.0))?);
         }
         if let Some(person) = &self.person_id {
@@ -141,27 +123,20 @@ impl EventsQuery {
         }
         Ok(conditions)
     }
+}
 
-    /// As given; else by count, by the first aggregate, by time, newest first, or by the first column.
-    fn order(&self, columns: &[Expr]) -> Result<Vec<OrderExpr>, CompileError> {
-        if !self.order_by.is_empty() {
-            return Ok(self
-                .order_by
-                .iter()
-                .map(|text| crate::parse_order_expr(text))
-                .collect::<Result<Vec<_>, _>>()?);
-        }
-        let count = |column: &&Expr| matches!(&bare(column).kind, ExprKind::Call(call) if call.name.name == "count" && call.args.is_empty());
-        let time = |column: &&Expr| matches!(&bare(column).kind, ExprKind::Field(chain) if chain.iter().map(|ident| ident.name.as_str()).eq(["timestamp"]));
-        let largest = columns.iter().find(count).or_else(|| columns.iter().find(|column| is_aggregate(column)));
-        let largest = largest.or_else(|| columns.iter().find(time));
-        let (expr, direction) = match (largest, columns.first()) {
-            (Some(column), _) => (column, Direction::Desc),
-            (None, Some(column)) => (column, Direction::Asc),
-            (None, None) => return Ok(Vec::new()),
-        };
-        Ok(vec![OrderExpr { span: Span::default(), expr: bare(expr).clone(), direction, nulls: None, fill: None }])
-    }
+/// `FROM events`.
+pub(crate) fn from_events() -> ast::From {
+    let events = ast::Ident::new("events", Span::default());
+    let first = TableRef {
+        span: Span::default(),
+        table: Table::Name(vec![events]),
+        alias: None,
+        column_aliases: Vec::new(),
+        final_span: None,
+        sample: None,
+    };
+    ast::From { first, joins: Vec::new() }
 }
 
 /// One column: `*` and `person` are tuples, which the caller turns into objects.
@@ -179,25 +154,6 @@ fn column(text: &str) -> Result<Expr, CompileError> {
     })
 }
 
-/// Without its alias.
-fn bare(expr: &Expr) -> &Expr {
-    match &expr.kind {
-        ExprKind::Alias(alias) => &alias.expr,
-        _ => expr,
-    }
-}
-
-fn is_aggregate(expr: &Expr) -> bool {
-    if let ExprKind::Call(call) = &expr.kind
-        && catalogue::find(&call.name.name).is_some_and(|function| function.kind == FunctionKind::Aggregate)
-    {
-        return true;
-    }
-    let mut found = false;
-    walk::operands(expr, &mut |operand| found = found || is_aggregate(operand));
-    found
-}
-
-fn fault(message: impl Into<String>) -> CompileError {
+pub(crate) fn fault(message: impl Into<String>) -> CompileError {
     CompileError::Resolve(ResolveError::input(message, Span::default()))
 }

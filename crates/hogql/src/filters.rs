@@ -10,10 +10,10 @@ mod semver;
 pub(crate) use element::{selector, some_element, tag_name};
 pub(crate) use operator::escape_like;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::ast::{CompareOp, Constant, Expr, Query};
-use crate::build::{and, compare, constant, field, or, subquery, truth};
+use crate::build::{and, call, compare, constant, field, or, string, subquery, truth};
 use crate::context::{Context, PropertyType};
 
 /// A filter that cannot be run, in the words for the caller.
@@ -39,8 +39,10 @@ pub enum Subject {
 pub struct Compiled {
     /// The condition; a constant true if there is nothing to filter by.
     pub condition: Expr,
-    /// What was left out, in words.
+    /// What was left out or can never hold, in words.
     pub notices: Vec<String>,
+    /// The first filter that holds for every row because it does not say enough, in words.
+    pub incomplete: Option<String>,
 }
 
 /// Compiles `filters`: nothing, a list, a group `{type, values}`, or the old form `{key: value}`.
@@ -49,26 +51,71 @@ pub struct Compiled {
 ///
 /// If a filter cannot mean anything for the subject, or its value does not fit its operator.
 pub fn compile(filters: &Value, subject: Subject, context: &Context) -> Result<Compiled, FilterError> {
-    let mut compiler = Compiler { context, subject, notices: Vec::new() };
+    let mut compiler = Compiler::new(context, subject);
     let condition = compiler.top(filters)?;
-    Ok(Compiled { condition, notices: compiler.notices })
+    Ok(compiler.finish(condition))
 }
 
 /// What is known while filters are compiled.
 pub(crate) struct Compiler<'c> {
-    pub(crate) context: &'c Context,
-    pub(crate) subject: Subject,
-    pub(crate) notices: Vec<String>,
+    context: &'c Context,
+    subject: Subject,
+    notices: Vec<String>,
+    incomplete: Option<String>,
+    filters: usize,
+    patterns: usize,
 }
 
 /// The left side of a filter.
 struct Target {
     value: Expr,
+    /// Its type, if it has one; properties without a definition compare by what their values are.
     ty: Option<PropertyType>,
+    /// The JSON document it is in.
+    document: Option<Expr>,
 }
 
 /// How deep groups may nest.
 const DEPTH: u32 = 64;
+/// Filters at once.
+const FILTERS_MAX: usize = 500;
+/// Keys of a filter; the last four only tell a web page how to show it.
+const KEYS: [&str; 10] = [
+    "key",
+    "value",
+    "operator",
+    "type",
+    "group_type_index",
+    "negation",
+    "label",
+    "property_type",
+    "property_type_format",
+    "cohort_name",
+];
+
+impl<'c> Compiler<'c> {
+    pub(crate) fn new(context: &'c Context, subject: Subject) -> Self {
+        Self { context, subject, notices: Vec::new(), incomplete: None, filters: 0, patterns: 0 }
+    }
+
+    /// What has come of `condition`.
+    pub(crate) fn finish(self, condition: Expr) -> Compiled {
+        Compiled { condition, notices: self.notices, incomplete: self.incomplete }
+    }
+
+    fn notice(&mut self, notice: String) {
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
+    }
+
+    /// A filter that does not say enough holds for every row, as upstream has it.
+    fn neutral(&mut self, why: String) -> Expr {
+        self.incomplete.get_or_insert_with(|| why.clone());
+        self.notice(why);
+        truth(true)
+    }
+}
 
 impl Compiler<'_> {
     fn top(&mut self, filters: &Value) -> Result<Expr, FilterError> {
@@ -80,8 +127,12 @@ impl Compiler<'_> {
                     && !map.contains_key("key") =>
             {
                 let mut conditions = Vec::with_capacity(map.len());
-                for (key, value) in map {
-                    let (key, operator) = key.split_once("__").unwrap_or((key, "exact"));
+                for (name, value) in map {
+                    // Only an operator is one: keys may have underscores too.
+                    let (key, operator) = match name.rsplit_once("__") {
+                        Some((key, operator)) if operator::is_known(operator) => (key, operator),
+                        _ => (name.as_str(), "exact"),
+                    };
                     let leaf = serde_json::json!({"key": key, "value": value, "operator": operator, "type": "event"});
                     conditions.push(self.node(&leaf)?);
                 }
@@ -105,12 +156,22 @@ impl Compiler<'_> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(FilterError("Filters are nested too deeply".to_owned()));
         };
-        let Value::Object(map) = node else { return Ok(truth(true)) };
-        let kind = map.get("type").and_then(Value::as_str).unwrap_or_default();
-        let Some(values) = map.get("values") else {
-            return if matches!(kind, "AND" | "OR") { Ok(truth(true)) } else { self.leaf(node, kind) };
+        let map = match node {
+            Value::Object(map) => map,
+            Value::Null => return Ok(truth(true)),
+            _ => return Ok(self.neutral("A filter that is no object was ignored".to_owned())),
         };
-        let Value::Array(values) = values else { return Ok(truth(true)) };
+        let kind = word(map, "type")?;
+        let Some(values) = map.get("values") else {
+            return if matches!(kind, "AND" | "OR") {
+                Ok(self.neutral(format!("A group of filters '{kind}' without values was ignored")))
+            } else {
+                self.leaf(map, kind)
+            };
+        };
+        let Value::Array(values) = values else {
+            return Ok(self.neutral("A group of filters whose values are no list was ignored".to_owned()));
+        };
         if !matches!(kind, "AND" | "OR" | "") {
             return Err(FilterError(format!("Unknown group of filters '{kind}', expected AND or OR")));
         }
@@ -122,43 +183,53 @@ impl Compiler<'_> {
         Ok(if kind == "OR" { or(conditions) } else { and(conditions) })
     }
 
-    fn leaf(&mut self, leaf: &Value, kind: &str) -> Result<Expr, FilterError> {
-        let text = |name: &str| leaf.get(name).and_then(Value::as_str).unwrap_or_default();
-        let key = text("key");
-        let operator = match text("operator") {
+    fn leaf(&mut self, leaf: &Map<String, Value>, kind: &str) -> Result<Expr, FilterError> {
+        self.filters += 1;
+        if self.filters > FILTERS_MAX {
+            return Err(FilterError(format!("There are more than {FILTERS_MAX} filters")));
+        }
+        for unknown in leaf.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+            self.notice(format!("The key '{unknown}' of a filter was ignored"));
+        }
+        let key = word(leaf, "key")?;
+        let operator = match word(leaf, "operator")? {
             "" => "exact",
             operator => operator,
         };
+        let value = leaf.get("value").unwrap_or(&Value::Null);
         match kind {
-            "hogql" => {
+            "hogql" if !key.is_empty() => {
                 return crate::parse_expr(key).map_err(|error| FilterError(error.message().to_owned()));
             }
             "cohort" | "static-cohort" | "precalculated-cohort" | "dynamic-cohort" => {
-                return self.cohort(leaf, operator);
+                return self.cohort(leaf, operator, value);
             }
-            "flag" => return Ok(truth(true)),
+            "flag" => {
+                self.notice("Filters on flags are ignored".to_owned());
+                return Ok(truth(true));
+            }
             _ => {}
         }
         if key.is_empty() {
-            self.notices.push("A filter without a key was ignored".to_owned());
-            return Ok(truth(true));
+            return Ok(self.neutral("A filter without a key was ignored".to_owned()));
         }
         if kind == "element" {
-            return self.element(key, operator, leaf.get("value").unwrap_or(&Value::Null));
+            return self.element(key, operator, value);
         }
         if kind == "person" && key == "distinct_id" && self.subject == Subject::Events {
-            return self.any_distinct_id(operator, leaf.get("value").unwrap_or(&Value::Null));
+            return self.any_distinct_id(operator, value);
         }
         let Some(target) = self.target(key, kind, leaf)? else {
-            self.notices.push(format!("The filter on '{key}' is incomplete and was ignored"));
-            return Ok(truth(true));
+            return Ok(self.neutral(format!("The filter on '{key}' is incomplete and was ignored")));
         };
-        self.operator(key, &target, operator, leaf.get("value").unwrap_or(&Value::Null))
+        self.operator(key, &target, operator, value)
     }
 
-    fn cohort(&mut self, leaf: &Value, operator: &str) -> Result<Expr, FilterError> {
+    fn cohort(&mut self, leaf: &Map<String, Value>, operator: &str, mut value: &Value) -> Result<Expr, FilterError> {
         let fault = || FilterError("Cohort property value must be a cohort ID".to_owned());
-        let mut value = leaf.get("value").unwrap_or(&Value::Null);
+        if is_blank(value) {
+            return Ok(self.neutral("A filter on cohorts without a value was ignored".to_owned()));
+        }
         if let Value::Array(items) = value {
             let [only] = items.as_slice() else { return Err(fault()) };
             value = only;
@@ -173,11 +244,15 @@ impl Compiler<'_> {
     /// Some distinct id of the event's person is as the operator asks; for a negative one, none of them is the opposite.
     fn any_distinct_id(&mut self, operator: &str, value: &Value) -> Result<Expr, FilterError> {
         let opposite = match operator {
-            "is_not" => Some("exact"),
+            "is_not" | "not_in" => Some("exact"),
+            "semver_neq" => Some("semver_eq"),
             "is_not_set" => Some("is_set"),
             _ => operator.strip_prefix("not_").filter(|positive| *positive != "between"),
         };
-        let target = Target { value: field(["distinct_id"]), ty: None };
+        if is_blank(value) && !matches!(operator, "is_set" | "is_not_set") {
+            return Ok(self.neutral("The filter on 'distinct_id' has no value and was ignored".to_owned()));
+        }
+        let target = Target::text(field(["distinct_id"]));
         let condition = self.operator("distinct_id", &target, opposite.unwrap_or(operator), value)?;
         let text = "select person_id from person_distinct_ids";
         let mut query = crate::parse_select(text).map_err(|error| FilterError(error.to_string()))?;
@@ -189,36 +264,20 @@ impl Compiler<'_> {
     }
 
     /// What a filter compares; `None` if it does not say enough.
-    fn target(&self, key: &str, kind: &str, leaf: &Value) -> Result<Option<Target>, FilterError> {
+    fn target(&self, key: &str, kind: &str, leaf: &Map<String, Value>) -> Result<Option<Target>, FilterError> {
         let types = &self.context.project.property_types;
         let on_events = self.subject == Subject::Events;
-        let (value, ty) = match kind {
-            "" | "event" | "feature" if key == "$elements_chain" && on_events => (field(["elements_chain"]), None),
-            "" | "event" | "feature" if on_events => (field(["properties", key]), types.event.get(key).copied()),
-            "event_metadata" if on_events => {
-                const COLUMNS: [&str; 12] = [
-                    "event",
-                    "timestamp",
-                    "distinct_id",
-                    "uuid",
-                    "person_id",
-                    "$group_0",
-                    "$group_1",
-                    "$group_2",
-                    "$group_3",
-                    "$group_4",
-                    "elements_chain",
-                    "created_at",
-                ];
-                if !COLUMNS.contains(&key) {
-                    return Err(FilterError(format!("Unknown event column '{key}'")));
-                }
-                let ty = matches!(key, "timestamp" | "created_at").then_some(PropertyType::DateTime);
-                (field([key]), ty)
+        Ok(Some(match kind {
+            "" | "event" | "feature" if key == "$elements_chain" && on_events => {
+                Target::text(field(["elements_chain"]))
             }
-            "person" if on_events => (field(["person", "properties", key]), types.person.get(key).copied()),
+            "" | "event" | "feature" if on_events => {
+                Target::property(&["properties"], key, types.event.get(key).copied())
+            }
+            "event_metadata" if on_events => column(key)?,
+            "person" if on_events => Target::property(&["person", "properties"], key, types.person.get(key).copied()),
             "" | "event" | "person" if self.subject == Subject::Persons => {
-                (field(["properties", key]), types.person.get(key).copied())
+                Target::property(&["properties"], key, types.person.get(key).copied())
             }
             "group" if on_events => {
                 let index = leaf.get("group_type_index");
@@ -227,17 +286,66 @@ impl Compiler<'_> {
                     .filter(|index| *index < 5);
                 let Some(index) = index.and_then(|index| u8::try_from(index).ok()) else { return Ok(None) };
                 let ty = types.group.get(&(index, key.to_owned())).copied();
-                (field([format!("group_{index}").as_str(), "properties", key]), ty)
+                Target::property(&[&format!("group_{index}"), "properties"], key, ty)
             }
             "group" | "" | "event" if matches!(self.subject, Subject::Groups(_)) => {
                 let Subject::Groups(index) = self.subject else { return Ok(None) };
-                (field(["properties", key]), types.group.get(&(index, key.to_owned())).copied())
+                Target::property(&["properties"], key, types.group.get(&(index, key.to_owned())).copied())
             }
-            "session" if on_events => (field(["session", key]), session_type(key)),
-            "session" | "" | "event" if self.subject == Subject::Sessions => (field([key]), session_type(key)),
+            "session" if on_events => {
+                // An event outside of sessions has none of their values, rather than nothing and zero.
+                let is_outside = call("empty", vec![field(["$session_id"])]);
+                let value = call("if", vec![is_outside, constant(Constant::Null), field(["session", key])]);
+                Target { value, ty: session_type(key), document: None }
+            }
+            "session" | "" | "event" if self.subject == Subject::Sessions => {
+                Target { value: field([key]), ty: session_type(key), document: None }
+            }
             _ => return Err(FilterError(format!("Filters of type '{kind}' cannot be used here"))),
-        };
-        Ok(Some(Target { value, ty }))
+        }))
+    }
+}
+
+impl Target {
+    /// Text, or what compares as its text.
+    fn text(value: Expr) -> Self {
+        Self { value, ty: None, document: None }
+    }
+
+    fn property(document: &[&str], key: &str, ty: Option<PropertyType>) -> Self {
+        let value = field(document.iter().copied().chain([key]));
+        Self { value, ty, document: Some(field(document.iter().copied())) }
+    }
+}
+
+/// A column of events. An event without a group has none, rather than an empty one.
+fn column(key: &str) -> Result<Target, FilterError> {
+    Ok(match key {
+        "event" | "distinct_id" | "elements_chain" => Target::text(field([key])),
+        "uuid" | "person_id" => Target::text(call("toString", vec![field([key])])),
+        "$group_0" | "$group_1" | "$group_2" | "$group_3" | "$group_4" => {
+            Target::text(call("nullIf", vec![field([key]), string("")]))
+        }
+        "timestamp" | "created_at" => Target { value: field([key]), ty: Some(PropertyType::DateTime), document: None },
+        _ => return Err(FilterError(format!("Unknown event column '{key}'"))),
+    })
+}
+
+/// The text at `name`; nothing where there is none.
+fn word<'v>(map: &'v Map<String, Value>, name: &str) -> Result<&'v str, FilterError> {
+    match map.get(name) {
+        None | Some(Value::Null) => Ok(""),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(FilterError(format!("'{name}' of a filter must be text"))),
+    }
+}
+
+/// Whether there is nothing to compare with.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().all(Value::is_null),
+        _ => false,
     }
 }
 

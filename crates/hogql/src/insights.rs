@@ -5,11 +5,15 @@
 //!
 //! `samplingFactor` is accepted and not used: every answer is exact.
 
+mod actors;
+mod breakdown;
 mod common;
+mod funnels;
 mod lifecycle;
+mod paths;
 mod retention;
 mod stickiness;
-mod template;
+pub(crate) mod template;
 mod trends;
 
 use serde_json::Value;
@@ -17,7 +21,8 @@ use serde_json::Value;
 use crate::ast::Query;
 use crate::compile::{CompileError, Compiled, compile_tree};
 use crate::context::{Context, Limits};
-use common::{fault, without_nulls};
+pub(crate) use actors::actors;
+pub(crate) use common::{fault, only, read, without_nulls};
 
 /// The rows of one query, in the encoding of the query endpoint.
 pub type Rows = Vec<Vec<Value>>;
@@ -36,6 +41,8 @@ enum Shape {
     Lifecycle(Box<lifecycle::Plan>),
     Stickiness(stickiness::Plan),
     Retention(retention::Plan),
+    Funnels(Box<funnels::Plan>),
+    Paths,
 }
 
 /// Plans the insight `kind` that `json` describes.
@@ -56,6 +63,10 @@ pub fn plan(kind: &str, json: &Value, context: &Context) -> Result<Insight, Comp
             stickiness::plan(&json, context).map(|(queries, plan)| (queries, Shape::Stickiness(plan)))?
         }
         "RetentionQuery" => retention::plan(&json, context).map(|(queries, plan)| (queries, Shape::Retention(plan)))?,
+        "FunnelsQuery" => {
+            funnels::plan(&json, context).map(|(queries, plan)| (queries, Shape::Funnels(Box::new(plan))))?
+        }
+        "PathsQuery" => (vec![paths::plan(&json, context)?], Shape::Paths),
         _ => return Err(fault(format!("Unsupported query kind: {kind}"))),
     };
     Ok(Insight { queries, shape })
@@ -80,6 +91,8 @@ impl Insight {
             Shape::Lifecycle(plan) => plan.respond(results),
             Shape::Stickiness(plan) => plan.respond(results),
             Shape::Retention(plan) => plan.respond(results),
+            Shape::Funnels(plan) => plan.respond(results),
+            Shape::Paths => paths::respond(results),
         }
     }
 }

@@ -23,13 +23,16 @@ pub mod schema;
 pub mod types;
 
 mod actions;
+mod actors_query;
 mod build;
 mod catalogue;
 mod compile;
+mod condition;
 mod error;
 mod events_query;
 mod fault;
 mod lex;
+mod listing;
 mod parse;
 mod prepare;
 mod print;
@@ -37,7 +40,9 @@ mod resolve;
 mod typing;
 mod walk;
 
+pub use actors_query::ActorsQuery;
 pub use compile::{CompileError, Compiled, compile, compile_tree};
+pub use condition::{Condition, Holds, events_where};
 pub use context::Context;
 pub use error::{Position, SyntaxError, SyntaxErrorKind};
 pub use events_query::EventsQuery;

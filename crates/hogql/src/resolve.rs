@@ -8,6 +8,7 @@
 mod aggregate;
 mod arithmetic;
 mod call;
+mod channels;
 mod compare;
 mod constant;
 mod expr;
@@ -276,7 +277,7 @@ impl Resolver<'_> {
         };
         let action = action.ok_or_else(|| ResolveError::input("Could not find the action of matchesAction()", span))?;
         let subject = crate::filters::Subject::Events;
-        let mut compiler = crate::filters::Compiler { context: self.context, subject, notices: Vec::new() };
+        let mut compiler = crate::filters::Compiler::new(self.context, subject);
         let condition =
             crate::actions::condition(action, &mut compiler).map_err(|error| ResolveError::input(error.0, span))?;
         self.quietly(span, |this| this.expr(&condition, scope))

@@ -226,6 +226,11 @@ impl Base {
         self.integer_bits().is_some()
     }
 
+    /// Whether this is an integer of 64 bits: neither sums nor doubles hold all of them.
+    pub fn is_wide(&self) -> bool {
+        self.integer_bits().is_some_and(|(_, bits)| bits >= 64)
+    }
+
     /// Whether this is a float.
     pub fn is_float(&self) -> bool {
         matches!(self, Self::Float32 | Self::Float64)

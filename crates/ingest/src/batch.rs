@@ -122,7 +122,7 @@ impl Resolver<'_, '_> {
     ) -> Result<Result<Added, Warning>, MetaError> {
         let rules = self.groups.rules(self.tx, project)?;
         let age = received.as_micros().saturating_sub(event.timestamp.as_micros());
-        if rules.drop_older_than_seconds.is_some_and(|seconds| age / 1_000_000 > seconds) {
+        if rules.drop_older_than_seconds.is_some_and(|seconds| seconds > 0 && age / 1_000_000 > seconds) {
             return Ok(Err(Warning::TooOld));
         }
         let place = self.geoip.and_then(|geoip| place_of(event, geoip));

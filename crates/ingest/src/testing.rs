@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use capture::{Endpoint, Envelope, Received, Request};
 use env::Random;
-use meta::{Bootstrap, Meta, MetaError, Person, PersonQuery};
+use meta::{Bootstrap, Meta, MetaError, Person, PersonQuery, ProjectSettings};
 use model::{EventRow, PersonMerge, PersonNumber, ProjectId, Sequence, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -101,6 +101,13 @@ impl World {
             dropped: 0,
             numbers: HashMap::new(),
         }
+    }
+
+    /// Changes the settings of the project.
+    pub(crate) fn settings(&self, change: impl FnOnce(&mut ProjectSettings)) {
+        let mut project = self.meta.project(PROJECT).unwrap().unwrap();
+        change(&mut project.settings);
+        self.meta.update_project(&project).unwrap();
     }
 
     /// Applies one request as one batch.

@@ -41,7 +41,7 @@ impl PersonRecord {
 pub struct IngestionRules {
     /// Whether client addresses are dropped.
     pub anonymize_ips: bool,
-    /// Events are dropped when they arrive so long after they happened.
+    /// Events are dropped when they arrive more seconds than that after they happened; never for none and 0.
     pub drop_older_than_seconds: Option<i64>,
     /// Whether visitors without cookies are taken, under an id that lasts for a day.
     pub takes_cookieless: bool,

@@ -89,6 +89,10 @@ pub struct ProjectSettings {
     pub anonymize_ips: bool,
     /// For how many days events are kept; none is for ever.
     pub retention_days: Option<u32>,
+    /// Events that arrive more seconds than that after they happened are dropped; none and 0 drop none.
+    pub drop_older_than_seconds: Option<i64>,
+    /// Whether visitors without cookies are taken, under an id that lasts for a day.
+    pub takes_cookieless: bool,
 }
 
 /// A project to be.
@@ -130,7 +134,8 @@ pub(crate) struct ProjectCache {
 
 const PROJECT_COLUMNS: &str =
     "id, uuid, organization, api_token, name, timezone, ingested_event, created_at, week_start_day, test_account_filters,
-     path_cleaning_filters, person_display_name_properties, persons_on_events_mode, anonymize_ips, retention_days";
+     path_cleaning_filters, person_display_name_properties, persons_on_events_mode, anonymize_ips, retention_days,
+     drop_older_than_seconds, cookieless_mode";
 
 fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
     Ok(Project {
@@ -150,6 +155,8 @@ fn project(row: &Row<'_>) -> rusqlite::Result<Project> {
             persons_on_events_mode: row.get(12)?,
             anonymize_ips: row.get(13)?,
             retention_days: row.get(14)?,
+            drop_older_than_seconds: row.get(15)?,
+            takes_cookieless: row.get::<_, i64>(16)? != 0,
         },
     })
 }
@@ -210,20 +217,6 @@ impl Meta {
         self.read(|c| {
             let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE id = $1");
             Ok(c.prepare_cached(&sql)?.query_row(params![id.0], project).optional()?)
-        })
-    }
-
-    /// Chooses which events a project drops when they arrive late, and whether it takes those of visitors without cookies.
-    pub fn set_ingestion_rules(
-        &self,
-        id: ProjectId,
-        drop_older_than_seconds: Option<i64>,
-        takes_cookieless: bool,
-    ) -> Result<(), MetaError> {
-        self.write(|tx| {
-            tx.prepare_cached("UPDATE projects SET drop_older_than_seconds = $1, cookieless_mode = $2 WHERE id = $3")?
-                .execute(params![drop_older_than_seconds, takes_cookieless, id.0])?;
-            Ok(())
         })
     }
 
@@ -328,7 +321,8 @@ impl Meta {
             tx.prepare_cached(
                 "UPDATE projects SET name = $1, timezone = $2, week_start_day = $3, test_account_filters = $4,
                  path_cleaning_filters = $5, person_display_name_properties = $6, persons_on_events_mode = $7,
-                 anonymize_ips = $8, retention_days = $9 WHERE id = $10",
+                 anonymize_ips = $8, retention_days = $9, drop_older_than_seconds = $10, cookieless_mode = $11
+                 WHERE id = $12",
             )?
             .execute(params![
                 project.name,
@@ -340,6 +334,8 @@ impl Meta {
                 settings.persons_on_events_mode,
                 settings.anonymize_ips,
                 settings.retention_days,
+                settings.drop_older_than_seconds,
+                settings.takes_cookieless,
                 project.id.0
             ])?;
             Ok::<_, MetaError>(())

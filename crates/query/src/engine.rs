@@ -15,11 +15,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use datafusion::common::DFSchema;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
 use model::ProjectId;
@@ -263,6 +267,11 @@ impl Core {
         turn.map_err(|closed| QueryError::Internal(closed.into()))
     }
 
+    /// For how long a query may run from now on, if somebody waits for it to the end.
+    pub(crate) fn alive(&self, pace: Pace) -> Alive {
+        Alive::new(self.limit(pace), Arc::default())
+    }
+
     fn limit(&self, pace: Pace) -> Duration {
         match pace {
             Pace::Prompt => self.settings.timeout,
@@ -272,11 +281,11 @@ impl Core {
 
     /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.
     pub(crate) async fn start(&self, plan: &LogicalPlan) -> Result<SendableRecordBatchStream, QueryError> {
-        let plan = self.physical(plan).await.map_err(|error| self.failed(error))?;
+        let plan = self.physical_plan(plan).await.map_err(|error| self.failed(error))?;
         execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))
     }
 
-    async fn physical(&self, plan: &LogicalPlan) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    async fn physical_plan(&self, plan: &LogicalPlan) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let plan = tally::rewrite(self.session.optimize(plan)?)?;
         self.session.query_planner().create_physical_plan(&plan, &self.session).await
     }
@@ -287,11 +296,19 @@ impl Core {
         plan: &LogicalPlan,
         alive: &Alive,
     ) -> Result<(SendableRecordBatchStream, String), QueryError> {
-        let plan = self.physical(plan).await.map_err(|error| self.failed(error))?;
+        let plan = self.physical_plan(plan).await.map_err(|error| self.failed(error))?;
         let words = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
         let plan = guard::guarded(plan, alive).map_err(|error| self.failed(error))?;
         let rows = execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))?;
         Ok((rows, words))
+    }
+
+    /// `expr` as it is evaluated over rows of `schema`.
+    pub(crate) fn evaluated(&self, expr: Expr, schema: &DFSchema) -> datafusion::error::Result<Arc<dyn PhysicalExpr>> {
+        let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
+        let simplifier = ExprSimplifier::new(context);
+        let expr = simplifier.simplify(simplifier.coerce(expr, schema)?)?;
+        self.session.create_physical_expr(expr, schema)
     }
 
     /// Starts `plan` without rewrites of ours.
@@ -306,7 +323,7 @@ impl Core {
     /// What `plan` does, in words.
     #[cfg(test)]
     pub(crate) async fn explain(&self, plan: &LogicalPlan) -> String {
-        let plan = self.physical(plan).await.unwrap();
+        let plan = self.physical_plan(plan).await.unwrap();
         datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
     }
 

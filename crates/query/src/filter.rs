@@ -1,4 +1,5 @@
-//! Property filters: what the API's `properties` parameter asks, compiled once and asked of many events.
+//! Property filters of documents: what lists of persons and definitions of cohorts ask, compiled once and asked of many.
+//! Lists of events take theirs as HogQL instead.
 //!
 //! A filter is a tree of AND and OR over leaves; a leaf compares one top-level property of the event or of its person
 //! with given values. Parsing settles everything that does not depend on an event: operators are resolved, regular

@@ -8,9 +8,11 @@
 mod aggregate;
 mod call;
 mod compare;
+mod condition;
 mod encode;
 mod expr;
 mod functions;
+mod implied;
 mod join;
 mod kernel;
 mod lambda;
@@ -30,8 +32,9 @@ mod types;
 mod usage;
 mod window;
 
+pub(crate) use condition::Condition;
 pub use encode::{Encoder, Format};
-pub use people::{GroupRow, Pages, PersonRow};
+pub use people::{GroupRow, MemberRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
 pub use run::{Answer, Needs, Progress, Request, needs};
 

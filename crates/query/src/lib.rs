@@ -3,8 +3,8 @@
 //! The only crate that sees the query engine, DataFusion. Everything a caller can ask arrives as a typed value, becomes
 //! one plan over one snapshot of the store, and runs on the engine's own threads within its limits.
 //!
-//! Property filters stand on their own ([`Filter`]): they are parsed and evaluated here without the engine, which only
-//! calls them.
+//! Filters of lists arrive as resolved HogQL. Those of persons and cohorts stand on their own ([`Filter`]): they are parsed and
+//! evaluated without the engine, which only calls them.
 
 #![warn(missing_docs)]
 
@@ -32,7 +32,7 @@ pub use export::{ExportQuery, Output};
 pub use filter::{Filter, FilterError, Parsed};
 pub use store::TimeRange;
 
-pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Position};
-pub use persons::PersonCounts;
+pub use list::{Bound, Event, EventsPage, EventsQuery, Order, Pages, Position};
+pub use persons::{PersonCounts, PersonTimes};
 pub use scan::{Conditions, PersonKey};
 pub use values::{Subject, ValuesQuery};

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::QueryError;
 use crate::engine::{Core, Engine};
-use crate::filter::Filter;
+use crate::hogql::{Condition, Request};
 use crate::scan::PersonKey;
 
 /// Which events to list. All conditions are joined by AND; the default of each is "any".
@@ -41,8 +41,8 @@ pub struct EventsQuery {
     pub distinct_id: Option<String>,
     /// Only events of this person, merges applied.
     pub person: Option<PersonKey>,
-    /// Condition on properties.
-    pub filter: Filter,
+    /// What else has to hold: the filter of a SELECT from events.
+    pub condition: Option<Arc<Request>>,
     /// Newest or oldest first.
     pub order: Order,
     /// Rows on a page.
@@ -121,7 +121,7 @@ impl EventsQuery {
             event: None,
             distinct_id: None,
             person: None,
-            filter: Filter::default(),
+            condition: None,
             order: Order::Descending,
             limit: 100,
             offset: 0,
@@ -156,6 +156,12 @@ impl Engine {
         Ok(page)
     }
 
+    /// Every page of what `query` asks for, `limit` rows each, as the store is now.
+    #[must_use]
+    pub fn pages(&self, query: EventsQuery) -> Pages {
+        Pages { snapshot: self.store.snapshot(query.project), query, condition: None, is_done: false }
+    }
+
     /// The event with this uuid, wherever it is in time; the newest when several share it.
     ///
     /// # Errors
@@ -168,8 +174,69 @@ impl Engine {
     }
 }
 
+/// The pages of a list, one after the other and all from one snapshot of the store. A clone starts where it was made.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    snapshot: Snapshot,
+    query: EventsQuery,
+    /// What was prepared for the first page serves the others.
+    condition: Option<Option<Arc<Condition>>>,
+    is_done: bool,
+}
+
+impl Pages {
+    /// The next page; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueryError`].
+    pub async fn next(&mut self, engine: &Engine) -> Result<Option<Vec<Event>>, QueryError> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let (snapshot, query, known) = (self.snapshot.clone(), self.query.clone(), self.condition.clone());
+        let (page, condition) = engine
+            .run(move |core| async move {
+                let condition = match known {
+                    Some(condition) => condition,
+                    None => prepare(&core, &snapshot, &query).await?,
+                };
+                Ok((page_where(&core, &snapshot, &query, condition.clone()).await?, condition))
+            })
+            .await?;
+        self.condition = Some(condition);
+        self.is_done = !page.more();
+        if let Some(last) = page.rows.last() {
+            let bound = Some(Bound { timestamp: last.timestamp, id: Some(last.uuid) });
+            match self.query.order {
+                Order::Descending => self.query.before = bound,
+                Order::Ascending => self.query.after = bound,
+            }
+            self.query.offset = 0;
+        }
+        Ok((!page.rows.is_empty()).then_some(page.rows))
+    }
+}
+
 async fn page(core: &Core, snapshot: &Snapshot, query: &EventsQuery) -> Result<EventsPage, QueryError> {
-    let found = search::first(core, snapshot, query).await?;
+    let condition = prepare(core, snapshot, query).await?;
+    page_where(core, snapshot, query, condition).await
+}
+
+async fn prepare(core: &Core, snapshot: &Snapshot, query: &EventsQuery) -> Result<Option<Arc<Condition>>, QueryError> {
+    Ok(match &query.condition {
+        Some(request) => Some(Arc::new(Condition::new(core, snapshot, request).await?)),
+        None => None,
+    })
+}
+
+async fn page_where(
+    core: &Core,
+    snapshot: &Snapshot,
+    query: &EventsQuery,
+    condition: Option<Arc<Condition>>,
+) -> Result<EventsPage, QueryError> {
+    let found = search::first(core, snapshot, query, condition).await?;
     let end = query.offset.saturating_add(query.limit);
     let page = query.offset.min(found.len())..end.min(found.len());
     let rows = fetch::rows(core, snapshot, &found, page, query.order).await?;

@@ -147,15 +147,29 @@ pub(crate) fn source_of(
     properties: Vec<Property>,
     partitions: usize,
 ) -> Arc<dyn TableSource> {
-    let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
-    sources.push(Source::Properties);
-    sources.extend([Source::Chunk, Source::Row]);
-    sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
+    let sources = columns(properties);
     let schema = Arc::new(Schema::new(sources.iter().map(Source::field).collect::<Vec<_>>()));
     provider_as_source(Arc::new(EventsTable { schema, sources, snapshot, extent, partitions }))
 }
 
+/// Every column of the table.
+pub(crate) fn columns(properties: Vec<Property>) -> Vec<Source> {
+    let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
+    sources.push(Source::Properties);
+    sources.extend([Source::Chunk, Source::Row]);
+    sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
+    sources
+}
+
 impl Source {
+    /// Whether rows with the same value are looked at once.
+    pub(crate) fn is_tested(&self) -> bool {
+        match self {
+            Self::Property(_) => true,
+            source => matches!(source.field().data_type(), DataType::Dictionary(..)),
+        }
+    }
+
     /// The schema of this column alone. NULL stands behind the values of a dictionary, whether rows have it or not.
     pub(crate) fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(vec![self.field().as_ref().clone().with_nullable(true)]))
@@ -200,10 +214,7 @@ impl EventsTable {
         if condition.is_volatile() {
             return None;
         }
-        self.source(&column.name).filter(|source| match source {
-            Source::Property(_) => true,
-            source => matches!(source.field().data_type(), DataType::Dictionary(..)),
-        })
+        self.source(&column.name).filter(|source| source.is_tested())
     }
 
     /// What the column called `name` is.

@@ -251,6 +251,7 @@ fn api_settings(settings: &ServeSettings) -> api::Settings {
         rest_body_bytes: 1 << 20,
         rate_limits: settings.rate_limits.clone(),
         query_cache_bytes: settings.query_cache_bytes,
+        values_shape: settings.values_shape,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use api::{RateLimits, UnknownToken};
+use api::{RateLimits, UnknownToken, ValuesShape};
 use clap::{Args, Parser, Subcommand};
 use env::Clock;
 use ipnet::IpNet;
@@ -127,6 +127,10 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_RATE_LIMITS", value_name = "LIMITS")]
     rate_limits: Option<String>,
 
+    /// What lists of property values are: array (default), or object as PostHog's current generation has it
+    #[arg(long, env = "HEDGEROW_VALUES_SHAPE", value_name = "SHAPE")]
+    values_shape: Option<String>,
+
     /// Time between two updates of the members of cohorts in the background, in milliseconds (default: 60000)
     #[arg(long, env = "HEDGEROW_COHORT_REFRESH_MS", value_name = "MS")]
     cohort_refresh_ms: Option<u64>,
@@ -162,6 +166,7 @@ pub(crate) struct ServeSettings {
     pub(crate) query_wait: Duration,
     pub(crate) query_cache_bytes: usize,
     pub(crate) rate_limits: RateLimits,
+    pub(crate) values_shape: ValuesShape,
     pub(crate) cohort_refresh: Duration,
     pub(crate) log: String,
 }
@@ -194,6 +199,11 @@ impl ServeSettings {
             Some("accept") => UnknownToken::Accept,
             Some(other) => bail!("unknown-token is {other:?}, expected refuse or accept"),
         };
+        let values_shape = match flags.values_shape.or(file.values_shape).as_deref() {
+            None | Some("array") => ValuesShape::Array,
+            Some("object") => ValuesShape::Object,
+            Some(other) => bail!("values-shape is {other:?}, expected array or object"),
+        };
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let settings = Self {
             data_dir: flags.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("hedgerow-data")),
@@ -223,6 +233,7 @@ impl ServeSettings {
             query_cache_bytes: flags.query_cache_bytes.or(file.query_cache_bytes).unwrap_or(32 << 20),
             rate_limits: RateLimits::parse(&flags.rate_limits.or(file.rate_limits).unwrap_or_default())
                 .context("rate-limits")?,
+            values_shape,
             cohort_refresh: millis(flags.cohort_refresh_ms.or(file.cohort_refresh_ms), 60_000),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         };
@@ -316,6 +327,7 @@ mod tests {
             "trusted-proxies = [\"x\"]",
             "listen = \"x\"",
             "rate-limits = \"x\"",
+            "values-shape = \"x\"",
         ] {
             assert!(merged(ServeFlags::default(), file).is_err(), "{file}");
         }

@@ -10,6 +10,10 @@ for (const level of ["error", "warn"]) console[level] = (...words) => complaints
 
 const client = new PostHog(token, { host, flushAt: 20, flushInterval: 100 });
 client.on?.("error", (error) => complaints.push(`error event: ${error}`));
+// More than one event may have; the others of its batch are not to suffer for it.
+if (process.env.TOO_LARGE) {
+  client.capture({ distinctId: "anon-0", event: "too large", properties: { text: "x".repeat(1_100_000) } });
+}
 for (let n = 0; n < 200; n++) {
   client.capture({ distinctId: `anon-${n % 10}`, event: "viewed", properties: { n }, groups: { company: `c${n % 3}` } });
 }

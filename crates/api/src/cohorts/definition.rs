@@ -39,13 +39,13 @@ pub(super) struct Definition {
 /// What a person did.
 #[derive(Debug, Clone)]
 pub(super) struct Behavior {
-    /// Alternatives: an event of this name, if any is given, for which the filter holds.
-    pub(super) events: Vec<(Option<String>, Filter)>,
+    /// Alternatives.
+    pub(super) events: Vec<Meant>,
     pub(super) what: What,
 }
 
 /// How often, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum What {
     /// In the span before now, so often.
     Performed { span: Span, count: Count },
@@ -57,6 +57,18 @@ pub(super) enum What {
     Regularly { periods: Vec<Span>, least: usize, count: Count },
     /// In the last part of the span after a pause that filled the rest, and before that as well.
     Restarted { span: Span, pause: Span },
+    /// In the span, and after it something else, with at most so much time between the two.
+    Followed { span: Span, within: Within, next: Vec<Meant> },
+}
+
+/// Events that are meant: those of this name, if one is given, for which the filter holds.
+pub(super) type Meant = (Option<String>, Filter);
+
+/// A length of time on the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) amount: i64,
+    pub(super) unit: char,
 }
 
 /// A span of time that ends now, as a date of the API: `-30d`.
@@ -190,9 +202,7 @@ impl Parser<'_> {
                 What::Restarted { span: span(value, "time")?, pause: span(value, "seq_time")? }
             }
             "performed_event_regularly" => regularly(value)?,
-            "performed_event_sequence" => {
-                return Err(invalid(format!("The behaviour '{kind}' is not supported yet.")));
-            }
+            "performed_event_sequence" => self.sequence(value)?,
             other => return Err(invalid(format!("'{other}' is not a behaviour."))),
         };
         let events = self.events(value)?;
@@ -200,27 +210,39 @@ impl Parser<'_> {
         Ok(Node::Behaved(self.behaviors.len() - 1))
     }
 
-    fn events(&self, value: &Value) -> Result<Vec<(Option<String>, Filter)>, ApiError> {
+    /// `seq_event` after the event that is the key.
+    fn sequence(&self, value: &Value) -> Result<What, ApiError> {
+        let (amount, unit) = amount(value, "seq_time")?;
+        let within = Within { amount: i64::try_from(amount).unwrap_or(i64::MAX), unit };
+        let next = self.meant(value, "seq_event", "seq_event_type", &Filter::default())?;
+        Ok(What::Followed { span: span(value, "time")?, within, next })
+    }
+
+    fn events(&self, value: &Value) -> Result<Vec<Meant>, ApiError> {
         let extra = match value.get("event_filters") {
             None | Some(Value::Null) => Filter::default(),
             Some(filters) => filter(filters)?,
         };
-        match value.get("event_type").and_then(Value::as_str) {
+        self.meant(value, "key", "event_type", &extra)
+    }
+
+    /// The events that the fields `key` and `kind` mean and for which `extra` holds.
+    fn meant(&self, value: &Value, key: &str, kind: &str, extra: &Filter) -> Result<Vec<Meant>, ApiError> {
+        match value.get(kind).and_then(Value::as_str) {
             None | Some("events") => {
-                let name = value.get("key").and_then(Value::as_str).filter(|name| !name.is_empty());
+                let name = value.get(key).and_then(Value::as_str).filter(|name| !name.is_empty());
                 let Some(name) = name else {
-                    return Err(invalid("A condition on behaviour needs an event as its key."));
+                    return Err(invalid(format!("A condition on behaviour needs an event as its {key}.")));
                 };
-                Ok(vec![(Some(name.to_owned()), extra)])
+                Ok(vec![(Some(name.to_owned()), extra.clone())])
             }
             Some("actions") => {
-                let key = value.get("key");
-                let id = key.and_then(|key| key.as_i64().or_else(|| key.as_str()?.parse().ok()));
-                let Some(id) = id else { return Err(invalid("The key must be an action's id.")) };
+                let id = value.get(key).and_then(|key| key.as_i64().or_else(|| key.as_str()?.parse().ok()));
+                let Some(id) = id else { return Err(invalid(format!("The {key} must be an action's id."))) };
                 let action = self.app.meta.action(self.project.id, id)?.filter(|action| !action.content.deleted);
                 let Some(action) = action else { return Err(invalid(format!("Action {id} does not exist."))) };
                 let steps: Vec<Value> = serde_json::from_str(&action.content.steps).unwrap_or_default();
-                steps.iter().map(|step| of_step(step, &extra)).collect()
+                steps.iter().map(|step| of_step(step, extra)).collect()
             }
             Some(other) => Err(invalid(format!("'{other}' is not a type of event."))),
         }
@@ -228,7 +250,7 @@ impl Parser<'_> {
 }
 
 /// The events that a step of an action means.
-fn of_step(step: &Value, extra: &Filter) -> Result<(Option<String>, Filter), ApiError> {
+fn of_step(step: &Value, extra: &Filter) -> Result<Meant, ApiError> {
     let has = |name: &str| step.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     if let Some(name) = ["selector", "tag_name", "text", "href"].into_iter().find(|name| has(name)) {
         return Err(invalid(format!("Actions with a condition on '{name}' cannot define a cohort yet.")));

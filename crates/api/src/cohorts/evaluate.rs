@@ -3,13 +3,13 @@
 use jiff::tz::TimeZone;
 use meta::{PersonQuery, Project, Visit};
 use model::Timestamp;
-use query::{Conditions, PersonCounts, TimeRange};
+use query::{Conditions, PersonCounts, PersonTimes, TimeRange};
 use roaring::RoaringBitmap;
 
-use super::definition::{Behavior, Definition, Node, Span, What};
+use super::definition::{Behavior, Definition, Meant, Node, Span, What, Within};
 use super::refresh;
 use crate::app::App;
-use crate::dates::parse_date;
+use crate::dates::{later, parse_date};
 use crate::error::ApiError;
 
 /// The persons for whom `definition` holds, by number.
@@ -73,20 +73,25 @@ impl Asked {
     }
 }
 
-/// Event counts that decide a condition on behaviour.
-struct Behaved {
-    what: What,
-    /// In the parts of time that the condition tells apart, the latest first.
-    counts: Vec<Vec<PersonCounts>>,
+/// What decides a condition on behaviour.
+enum Behaved {
+    /// Event counts in the parts of time that the condition tells apart, the latest first.
+    Counted { what: What, counts: Vec<Vec<PersonCounts>> },
+    /// The persons for whom it holds.
+    Known(RoaringBitmap),
 }
 
 impl Behaved {
     fn holds(&self, person: u32) -> bool {
+        let (what, counts) = match self {
+            Self::Counted { what, counts } => (what, counts),
+            Self::Known(persons) => return persons.contains(person),
+        };
         let count = |part: usize| -> u32 {
-            let alternatives = self.counts.get(part).into_iter().flatten();
+            let alternatives = counts.get(part).into_iter().flatten();
             alternatives.fold(0_u32, |sum, counts| sum.saturating_add(counts.of(person)))
         };
-        match &self.what {
+        match what {
             What::Performed { count: asked, .. } => asked.holds(count(0)),
             What::FirstTime { .. } => count(0) > 0 && count(1) == 0,
             What::Stopped { .. } => count(0) == 0 && count(1) > 0,
@@ -94,6 +99,7 @@ impl Behaved {
                 (0..periods.len()).filter(|period| asked.holds(count(*period))).count() >= *least
             }
             What::Restarted { .. } => count(0) > 0 && count(1) == 0 && count(2) > 0,
+            What::Followed { .. } => false,
         }
     }
 }
@@ -111,22 +117,44 @@ async fn counted(app: &App, project: &Project, behavior: &Behavior, now: Timesta
         What::Stopped { span, pause } => vec![start(pause)?, start(span)?],
         What::Regularly { periods, .. } => periods.iter().map(start).collect::<Result<_, _>>()?,
         What::Restarted { span, pause } => vec![start(pause)?, start(span)?, i64::MIN],
+        What::Followed { span, within, next } => {
+            let range = TimeRange { first: start(span)?, last: now.as_micros() };
+            let (first, next) = (times(app, project, &behavior.events, range), times(app, project, next, range));
+            let persons = first.await?.followed_by(&next.await?, |at| within.after(at, &zone));
+            return Ok(Behaved::Known(persons.into_iter().collect()));
+        }
     };
     let mut last = now.as_micros();
     let mut counts = Vec::with_capacity(bounds.len());
     for first in bounds {
         let mut part = Vec::with_capacity(behavior.events.len());
-        for (event, filter) in &behavior.events {
-            let conditions = Conditions {
-                range: TimeRange { first, last },
-                events: event.clone().map(|event| vec![event]),
-                filter: filter.clone(),
-                ..Conditions::default()
-            };
+        for meant in &behavior.events {
+            let conditions = conditions(meant, TimeRange { first, last });
             part.push(app.engine.person_counts(project.id, conditions).await?);
         }
         counts.push(part);
         last = first.saturating_sub(1);
     }
-    Ok(Behaved { what: behavior.what.clone(), counts })
+    Ok(Behaved::Counted { what: behavior.what.clone(), counts })
+}
+
+/// When each person did any of what is meant.
+async fn times(app: &App, project: &Project, meant: &[Meant], range: TimeRange) -> Result<PersonTimes, ApiError> {
+    let mut times = PersonTimes::default();
+    for meant in meant {
+        times = times.or(app.engine.person_times(project.id, conditions(meant, range)).await?);
+    }
+    Ok(times)
+}
+
+fn conditions((event, filter): &Meant, range: TimeRange) -> Conditions {
+    let events = event.clone().map(|event| vec![event]);
+    Conditions { range, events, filter: filter.clone(), ..Conditions::default() }
+}
+
+impl Within {
+    /// The instant so long after another one, in microseconds; months and years are those of the calendar.
+    fn after(self, at: i64, zone: &TimeZone) -> i64 {
+        later(Timestamp::from_micros(at), self.amount, self.unit, zone).map_or(i64::MAX, Timestamp::as_micros)
+    }
 }

@@ -1,7 +1,7 @@
 //! Members of static cohorts, one by one: by UUID, or from a CSV file of distinct ids, person ids or emails.
 
 use axum::body::Body;
-use axum::extract::{FromRequest as _, Multipart, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header;
@@ -35,6 +35,8 @@ impl Upload {
         if let Some(kind) = call.headers.get(header::CONTENT_TYPE) {
             request.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
         }
+        // It has been read within its limit already.
+        DefaultBodyLimit::disable().apply(&mut request);
         let malformed = |detail: String| ApiError::bad_request(format!("Multipart form parse error - {detail}"));
         let mut form = Multipart::from_request(request, &()).await.map_err(|error| malformed(error.body_text()))?;
         let mut body = Map::new();

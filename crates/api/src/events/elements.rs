@@ -7,10 +7,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One element as the API shows it.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub(super) struct Element {
+#[derive(Debug, Default, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Element {
+    /// Always null.
+    #[schema(value_type = Option<String>)]
     event: Option<()>,
     text: Option<String>,
     tag_name: Option<String>,
@@ -24,7 +27,7 @@ pub(super) struct Element {
 }
 
 /// The elements of `chain`, innermost first.
-pub(super) fn decode_chain(chain: &str) -> Vec<Element> {
+pub(crate) fn decode_chain(chain: &str) -> Vec<Element> {
     let pieces = split_outside_quotes(chain);
     pieces.iter().enumerate().map(|(order, piece)| decode_element(piece, order)).collect()
 }

@@ -7,12 +7,61 @@ use std::collections::HashMap;
 
 use model::{ProjectId, Properties, write_json_string};
 use query::Event;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::elements::decode_chain;
+use super::elements::{Element, decode_chain};
 use crate::app::App;
 use crate::error::ApiError;
-use crate::wire::timestamp_text;
+use crate::wire::{Json, timestamp_text};
+
+/// An event, as lists and retrieval show it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventShape {
+    id: String,
+    distinct_id: String,
+    #[schema(value_type = Object)]
+    properties: Json,
+    event: String,
+    timestamp: String,
+    person: Option<EventPerson>,
+    elements: Vec<Element>,
+    elements_chain: String,
+}
+
+/// The person of an event: its oldest distinct id, and the properties it is known by.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventPerson {
+    is_identified: bool,
+    distinct_ids: Vec<String>,
+    #[schema(value_type = Object)]
+    properties: Json,
+}
+
+/// A page of whole events, or the columns that were selected.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only described: pages are written as text")]
+pub(crate) enum EventsAnswer {
+    Page {
+        next: Option<String>,
+        results: Vec<EventShape>,
+    },
+    Selected {
+        columns: Vec<String>,
+        types: Vec<String>,
+        /// Rows as arrays.
+        #[schema(value_type = Vec<Vec<Value>>)]
+        results: Value,
+        #[serde(rename = "hasMore")]
+        has_more: bool,
+        limit: u64,
+        offset: u64,
+        next: Option<String>,
+    },
+}
 
 /// Person properties that events show.
 const SHOWN_PERSON_PROPERTIES: [&str; 3] = ["email", "name", "username"];

@@ -1,43 +1,55 @@
 //! `GET …/events/values`: distinct values of a property or column, for auto-completion.
 
-use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderValue, header};
 use jiff::ToSpan;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use model::Timestamp;
+use meta::{PropertyDefinitionQuery, PropertyKind};
+use model::{ProjectId, Timestamp};
 use query::{Filter, Subject, ValuesQuery};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::require_json;
-use crate::app::App;
-use crate::auth::{Scope, authenticate};
+use crate::app::{App, ValuesShape};
+use crate::call::Call;
 use crate::error::ApiError;
-use crate::params::Params;
+use crate::guard::negotiate;
 use crate::wire::write_json;
 
+/// One value.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ValueName {
+    name: String,
+}
+
+/// Values, bare or in an object.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ValuesAnswer {
+    Bare(Vec<ValueName>),
+    Enveloped { results: Vec<ValueName>, refreshing: bool },
+}
+
 /// Answers up to ten distinct values seen in the last seven days, as `[{"name": …}]`.
-pub(crate) async fn values(
-    State(app): State<App>,
-    Path(project): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, ApiError> {
-    let params = Params::parse(uri.query().unwrap_or_default());
-    let tenant = authenticate(&app, &headers, &params)?.tenant(&app, &project, &params, Scope::QUERY_READ)?;
-    require_json(&headers, &params)?;
+pub(crate) async fn values(call: Call) -> Result<Response, ApiError> {
+    negotiate(&call.headers, &call.params, &["json"])?;
+    let (project, params) = (call.project()?, &call.params);
     let key = params.non_empty("key").ok_or_else(|| ApiError::bad_request("You must provide a key"))?;
+    let is_column = params.is_true("is_column");
     let names = if key == "custom_event" {
-        app.engine.custom_event_names(tenant.project.id).await?
+        call.app.engine.custom_event_names(project.id).await?
+    } else if !is_column && is_hidden(&call.app, project.id, key)? {
+        Vec::new()
     } else {
-        let zone = TimeZone::get(&tenant.project.timezone).unwrap_or(TimeZone::UTC);
-        let (first, last) = last_seven_days(app.now(), &zone)?;
+        let zone = TimeZone::get(&project.timezone).unwrap_or(TimeZone::UTC);
+        let (first, last) = last_seven_days(call.app.now(), &zone)?;
         let properties = params
             .iter()
             .filter_map(|(name, value)| Some(Filter::property_parameter(name.strip_prefix("properties_")?, value)));
-        let subject = if params.is_true("is_column") { Subject::Column } else { Subject::Property };
+        let subject = if is_column { Subject::Column } else { Subject::Property };
         let query = ValuesQuery {
-            project: tenant.project.id,
+            project: project.id,
             subject: subject(key.to_owned()),
             contains: params.non_empty("value").map(str::to_owned),
             event_names: params.all("event_name").filter(|name| !name.is_empty()).map(str::to_owned).collect(),
@@ -45,16 +57,25 @@ pub(crate) async fn values(
             from: Some(first),
             to: Some(last),
         };
-        app.engine.values(query).await?
+        call.app.engine.values(query).await?
     };
-    let entries: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name})).collect();
-    let mut response = if params.is_true("envelope") {
-        write_json(&serde_json::json!({"results": entries, "refreshing": false}))
+    let results: Vec<ValueName> = names.into_iter().map(|name| ValueName { name }).collect();
+    let answer = if params.is_true("envelope") || call.app.settings.values_shape == ValuesShape::Object {
+        ValuesAnswer::Enveloped { results, refreshing: false }
     } else {
-        write_json(&entries)
+        ValuesAnswer::Bare(results)
     };
+    let mut response = write_json(&answer);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=10"));
     Ok(response.into_response())
+}
+
+/// Whether the definition of the property says that it is not to be shown.
+fn is_hidden(app: &App, project: ProjectId, key: &str) -> Result<bool, ApiError> {
+    let query =
+        PropertyDefinitionQuery { names: vec![key.to_owned()], ..PropertyDefinitionQuery::all(PropertyKind::Event, 1) };
+    let (definitions, _) = app.meta.property_definitions(project, &query)?;
+    Ok(definitions.iter().any(|definition| definition.name == key && definition.about.hidden))
 }
 
 /// The first and the last instant of the window: from seven days ago to the end of today, in the project's zone.

@@ -13,6 +13,7 @@ use crate::{actions, cohorts, definitions, empty, events, groups, keys, openapi,
 const LIMIT: Param = param("limit", ParamKind::Integer(0, 10_000), "Rows on a page (default 100, also for 0).");
 const OFFSET: Param = param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip.");
 const FORMAT: Param = param("format", ParamKind::Choice(&["json"]), "How to answer.");
+const CSV_FORMAT: Param = param("format", ParamKind::Choice(&["json", "csv"]), "How to answer.");
 
 const fn param(name: &'static str, kind: ParamKind, about: &'static str) -> Param {
     Param { name, kind, about, is_required: false }
@@ -148,19 +149,30 @@ fn events() -> Vec<Operation> {
         param("event", ParamKind::Text, "Only events of this name."),
         param("distinct_id", ParamKind::Text, "Only events of this distinct id."),
         param("person_id", ParamKind::Text, "Only events of this person: a number or a UUID."),
-        param("properties", ParamKind::Json, "Property filters."),
-        param("orderBy", ParamKind::Json, "[\"-timestamp\"] (default) or [\"timestamp\"]."),
-        param("limit", ParamKind::Integer(1, 50_000), "Rows on a page (default 100)."),
+        param("action_id", ParamKind::Text, "Only events that match this action."),
+        param("properties", ParamKind::Json, "Property filters: a list, or groups of AND and OR."),
+        param("strict", ParamKind::Flag, "Whether filters that do not say enough are errors (default false)."),
+        param(
+            "orderBy",
+            ParamKind::Json,
+            "[\"-timestamp\"] (default) or [\"timestamp\"]; with select any expressions.",
+        ),
+        param("limit", ParamKind::Integer(1, 50_000), "Rows on a page (default 100; 1,000 for CSV)."),
         param("offset", ParamKind::Integer(0, i64::MAX), "Rows to skip."),
         param("include_person", ParamKind::Flag, "Whether to show persons (default true)."),
-        FORMAT,
+        param("select", ParamKind::Json, "Columns in HogQL, instead of whole events."),
+        param("where", ParamKind::Json, "Conditions in HogQL, with select."),
+        param("all", ParamKind::Flag, "Whether CSV holds the whole range instead of a page (default false)."),
+        param("csv_safe", ParamKind::Flag, "Whether cells of CSV that look like formulas are defused (default false)."),
+        CSV_FORMAT,
     ];
     vec![
         within(Method::GET, "events", reads, events::list)
             .named("events", "events_list", "Lists events.")
             .class(LimitClass::Events)
-            .own_formats()
-            .query(&list),
+            .query(&list)
+            .answers::<events::EventsAnswer>(200)
+            .or_csv(),
         within(Method::GET, "events/values", reads, events::values)
             .named("events", "events_values_list", "Lists values of a property seen in the last seven days.")
             .class(LimitClass::Values)
@@ -172,12 +184,17 @@ fn events() -> Vec<Operation> {
                 param("is_column", ParamKind::Flag, "Whether the key is a column of events."),
                 param("envelope", ParamKind::Flag, "Whether to put the list into an object."),
                 FORMAT,
-            ]),
+            ])
+            .answers::<events::ValuesAnswer>(200),
         within(Method::GET, "events/{id}", reads, events::retrieve)
             .named("events", "events_retrieve", "Shows an event.")
             .class(LimitClass::Events)
-            .own_formats()
-            .query(&[param("include_person", ParamKind::Flag, "Whether to show its person (default false)."), FORMAT]),
+            .query(&[
+                param("include_person", ParamKind::Flag, "Whether to show its person (default false)."),
+                CSV_FORMAT,
+            ])
+            .answers::<events::EventShape>(200)
+            .or_csv(),
     ]
 }
 
@@ -262,7 +279,8 @@ fn queries() -> Vec<Operation> {
             .named(TAG, "query_create", "Answers a question in HogQL.")
             .own_formats()
             .takes(query::FIELDS)
-            .answers::<query::QueryAnswer>(200),
+            .answers::<query::QueryAnswer>(200)
+            .or_later::<query::QueryStatusAnswer>(),
         within(Method::POST, "query/check_auth_for_async", reads, query::check_auth)
             .named(TAG, "query_check_auth_for_async_create", "Whether questions may be asked.")
             .answers::<query::QueryUser>(200),

@@ -7,6 +7,7 @@ use hogql::context::{
     Action, ActionStep, Cohort, Filters, Limits, Matching, PathCleaning, PersonsOnEvents, PropertyType, Variable,
     WeekStart,
 };
+use hogql::filters::{FilterError, Subject};
 use meta::{Project, PropertyDefinitionQuery, PropertyKind};
 use serde_json::Value;
 
@@ -18,14 +19,30 @@ const DEFINITIONS_MAX: usize = 10_000;
 /// How many kinds of groups there are.
 const GROUP_TYPES: u8 = 5;
 
-/// The context of `query`, asked about `project` with `body`.
-pub(super) fn context(app: &App, project: &Project, body: &Value, query: &Value) -> Result<Context, ApiError> {
+/// The context of filters on `project`'s events. Properties compare by what their values are, whatever their definition
+/// says, so definitions are not read.
+pub(crate) fn of_filters(app: &App, project: &Project) -> Result<Context, ApiError> {
     let now = jiff::Timestamp::from_microsecond(app.now().as_micros()).unwrap_or_default();
     let id = u64::try_from(project.id.0).unwrap_or_default();
     let mut context = Context::new(id, &project.timezone, now);
     describe(app, project, &mut context)?;
     context.modifiers.persons_on_events =
         PersonsOnEvents::parse(&project.settings.persons_on_events_mode).unwrap_or_default();
+    context.limits = Limits::NONE;
+    Ok(context)
+}
+
+/// Says what is wrong with filters on events that are to be kept, if they can never mean anything.
+pub(crate) fn check_filters(filters: &Value) -> Result<(), FilterError> {
+    // Whether a filter means something depends neither on the project nor on the time.
+    let context = Context::new(0, "UTC", jiff::Timestamp::UNIX_EPOCH);
+    hogql::filters::compile(filters, Subject::Events, &context).map(|_| ())
+}
+
+/// The context of `query`, asked about `project` with `body`.
+pub(super) fn context(app: &App, project: &Project, body: &Value, query: &Value) -> Result<Context, ApiError> {
+    let mut context = of_filters(app, project)?;
+    type_properties(app, project, &mut context)?;
     super::modifiers::read(query, &mut context.modifiers)?;
     // Whoever asks has a personal key.
     context.limits = Limits { allow_offset: false, ..Limits::QUERY };
@@ -53,6 +70,23 @@ fn describe(app: &App, project: &Project, context: &mut Context) -> Result<(), A
         .iter()
         .filter_map(|rule| Some(PathCleaning { regex: text(rule, "regex")?, alias: text(rule, "alias")? }))
         .collect();
+    for group in app.meta.group_types(project.id)? {
+        if let Some(index) = u8::try_from(group.index).ok().filter(|index| *index < GROUP_TYPES) {
+            known.group_types.insert(index, group.name);
+        }
+    }
+    let cohorts = app.meta.cohorts(project.id)?;
+    known.cohorts = cohorts
+        .into_iter()
+        .map(|cohort| Cohort { id: cohort.id, name: cohort.name, is_static: cohort.is_static })
+        .collect();
+    known.actions = app.meta.actions(project.id)?.into_iter().map(action).collect();
+    Ok(())
+}
+
+/// Types of properties by their definitions.
+fn type_properties(app: &App, project: &Project, context: &mut Context) -> Result<(), ApiError> {
+    let known = &mut context.project;
     let types = |kind: PropertyKind| -> Result<BTreeMap<String, PropertyType>, ApiError> {
         let query = PropertyDefinitionQuery::all(kind, DEFINITIONS_MAX);
         let (definitions, _) = app.meta.property_definitions(project.id, &query)?;
@@ -63,19 +97,12 @@ fn describe(app: &App, project: &Project, context: &mut Context) -> Result<(), A
     };
     known.property_types.event = types(PropertyKind::Event)?;
     known.property_types.person = types(PropertyKind::Person)?;
-    for group in app.meta.group_types(project.id)? {
-        let Some(index) = u8::try_from(group.index).ok().filter(|index| *index < GROUP_TYPES) else { continue };
-        known.group_types.insert(index, group.name);
+    let indexes: Vec<u8> = known.group_types.keys().copied().collect();
+    for index in indexes {
         for (name, ty) in types(PropertyKind::Group(index))? {
             known.property_types.group.insert((index, name), ty);
         }
     }
-    let cohorts = app.meta.cohorts(project.id)?;
-    known.cohorts = cohorts
-        .into_iter()
-        .map(|cohort| Cohort { id: cohort.id, name: cohort.name, is_static: cohort.is_static })
-        .collect();
-    known.actions = app.meta.actions(project.id)?.into_iter().map(action).collect();
     Ok(())
 }
 

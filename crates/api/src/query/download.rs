@@ -1,16 +1,14 @@
 //! Rows as a file: as they come, without a bound on how many, for as long as the client takes them.
 
-use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use futures::stream::poll_fn;
 use http::{HeaderValue, header};
 use query::QueryError;
 use query::hogql::{Answer, Encoder, Format};
 use serde_json::Value;
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 
-use super::run;
+use super::{rows, run};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -27,13 +25,17 @@ pub(super) async fn stream(
     body: &Value,
     format: Format,
 ) -> Result<Response, ApiError> {
-    let mut answer = run::start_all(app, project, body).await?;
+    file(run::start_all(app, project, body).await?, format).await
+}
+
+/// The rows of `answer` as a file of `format`.
+pub(crate) async fn file(mut answer: Answer, format: Format) -> Result<Response, ApiError> {
     let mut encoder = answer.encoder(format).map_err(run::failed)?;
     let first = next(&mut answer, &mut encoder).await.map_err(run::failed)?;
     let (output, pieces) = mpsc::channel(AHEAD);
     #[expect(clippy::disallowed_methods, reason = "ends with its query or when nobody reads")]
     tokio::spawn(send(answer, encoder, first, output));
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()))], pieces_body(pieces)).into_response())
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()))], rows::body(pieces)).into_response())
 }
 
 async fn send(mut answer: Answer, mut encoder: Encoder, first: Option<Vec<u8>>, output: Sender<Piece>) {
@@ -72,9 +74,4 @@ async fn next(answer: &mut Answer, encoder: &mut Encoder) -> Result<Option<Vec<u
         }
         None => Ok(None),
     }
-}
-
-/// A body of what `pieces` gives; it ends where they end.
-fn pieces_body(mut pieces: Receiver<Piece>) -> Body {
-    Body::from_stream(poll_fn(move |context| pieces.poll_recv(context)))
 }

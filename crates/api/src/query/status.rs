@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::question::Question;
 use crate::app::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, causes};
 use crate::wire::{json_text, timestamp_text_z, write_json};
 
 /// How long an answer is kept for whoever asks for it by id.
@@ -93,7 +93,7 @@ pub(super) fn start(app: &App, question: Question, id: String) -> Result<Value, 
         let answer = match answer.and_then(|kept| question.text(&kept, Value::Null)) {
             Ok(text) => Ok(Arc::from(text)),
             Err(ApiError::Internal(source)) => {
-                tracing::error!(error = source.as_ref() as &dyn std::error::Error, "background query failed");
+                tracing::error!(error = causes(source.as_ref()), "background query failed");
                 Err(None)
             }
             Err(error) => Err(Some(Arc::from(error.to_string()))),

@@ -19,7 +19,8 @@ pub(super) fn sum(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     match call.returns {
         DataType::Float64 | DataType::Float32 => {
             let values = floats(lists.values()).ok_or_else(|| call.illegal(0))?;
-            call.float(|row| lists.range(row).filter(present).map(|at| values[at]).sum())
+            // The sum of nothing would be -0 otherwise.
+            call.float(|row| lists.range(row).filter(present).fold(0.0, |sum, at| sum + values[at]))
         }
         DataType::Decimal128(_, _) => {
             let values = digits(lists.values()).ok_or_else(|| call.illegal(0))?;

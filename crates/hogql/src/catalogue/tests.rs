@@ -1,10 +1,12 @@
-use super::{CATALOGUE, Function, arity_fault, find, suggest};
+use super::{CATALOGUE, Function, OURS, arity_fault, find, suggest};
 
 #[test]
 fn every_line_is_read() {
     let lines = include_str!("../catalogue.tsv").lines().filter(|line| !line.starts_with('#')).count();
-    assert_eq!((lines, CATALOGUE.exact.len()), (740, 740));
-    let tier = |tier: u8| CATALOGUE.exact.values().filter(|function| function.tier == tier).count();
+    let ours = OURS.lines().count();
+    assert_eq!((lines, CATALOGUE.exact.len()), (740, 740 + ours));
+    let listed = || CATALOGUE.exact.values().filter(|function| !function.name.starts_with("_funnel"));
+    let tier = |tier: u8| listed().filter(|function| function.tier == tier).count();
     assert_eq!((tier(1), tier(2), tier(3)), (256, 230, 254));
 }
 

@@ -5,10 +5,10 @@
 
 use serde_json::Value;
 
-use super::operator::negate;
-use super::{Compiler, FilterError, Target};
+use super::operator::{each, negate, text_of};
+use super::{Compiler, FilterError, Target, is_blank};
 use crate::ast::{CompareOp, Expr};
-use crate::build::{and, call, compare, field, lambda, or, string};
+use crate::build::{and, call, compare, field, lambda, or, string, truth};
 
 const CLASS: &str = r"(?:\.[^.:;]+)*";
 const ATTRIBUTE: &str = r#"(?:[^=";]+="(?:[^"\\]|\\.)*")*"#;
@@ -16,27 +16,36 @@ const ANY: &str = r#"(?:[^";]|"(?:[^"\\]|\\.)*")*"#;
 
 impl Compiler<'_> {
     pub(super) fn element(&mut self, key: &str, operator: &str, value: &Value) -> Result<Expr, FilterError> {
-        let one = std::slice::from_ref(value);
-        let values = if let Value::Array(values) = value { values.as_slice() } else { one };
-        let negative = operator == "is_not" || operator.starts_with("not_");
         match key {
             "tag_name" | "selector" => {
-                if !matches!(operator, "exact" | "is_not") {
-                    return Err(FilterError(format!("Operator '{operator}' cannot be used with elements by {key}")));
+                let negative = match operator {
+                    "exact" => false,
+                    "is_not" => true,
+                    _ => {
+                        let message = format!("Operator '{operator}' cannot be used with elements by {key}");
+                        return Err(FilterError(message));
+                    }
+                };
+                if is_blank(value) {
+                    return Ok(self.neutral(format!("The filter on '{key}' has no value and was ignored")));
                 }
-                let mut parts = Vec::with_capacity(values.len());
-                for value in values.iter().filter_map(Value::as_str) {
-                    let found = if key == "tag_name" { tag_name(value) } else { selector(value)? };
+                let mut parts = Vec::new();
+                for value in each(value) {
+                    let text = text_of(value);
+                    let found = if key == "tag_name" { tag_name(&text) } else { selector(&text)? };
                     parts.push(negate(found, negative));
                 }
                 Ok(if negative { and(parts) } else { or(parts) })
             }
             "href" => {
                 let href = call("nullIf", vec![field(["elements_chain_href"]), string("")]);
-                self.operator(key, &Target { value: href, ty: None }, operator, value)
+                self.operator(key, &Target::text(href), operator, value)
             }
             "text" => {
-                let body = self.operator(key, &Target { value: field(["t"]), ty: None }, operator, value)?;
+                let body = self.operator(key, &Target::text(field(["t"])), operator, value)?;
+                if body == truth(true) {
+                    return Ok(body);
+                }
                 Ok(some_element("t", body, "elements_chain_texts"))
             }
             _ => Err(FilterError(format!("Elements cannot be filtered by '{key}'"))),

@@ -19,17 +19,42 @@ use crate::{actions, dates};
 /// Intervals of a chart at most.
 const INTERVALS_MAX: usize = 10_000;
 
-pub(super) fn fault(message: impl Into<String>) -> CompileError {
+pub(crate) fn fault(message: impl Into<String>) -> CompileError {
     CompileError::Resolve(ResolveError::input(message, ast::Span::default()))
 }
 
 /// Reads a request.
-pub(super) fn read<T: DeserializeOwned>(json: &Value) -> Result<T, CompileError> {
+pub(crate) fn read<T: DeserializeOwned>(json: &Value) -> Result<T, CompileError> {
     serde_json::from_value(json.clone()).map_err(|error| fault(error.to_string()))
 }
 
+/// Fields that every insight may have, and those of the app that say nothing about numbers.
+const ANYWHERE: [&str; 12] = [
+    "kind",
+    "dateRange",
+    "properties",
+    "filterTestAccounts",
+    "samplingFactor",
+    "aggregation_group_type_index",
+    "modifiers",
+    "response",
+    "tags",
+    "version",
+    "name",
+    "dataColorTheme",
+];
+
+/// Refuses fields of `json` that are neither `known` nor common to insights: what is not served is not ignored.
+pub(crate) fn only(what: &str, json: &Value, known: &[&str]) -> Result<(), CompileError> {
+    let fields = json.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    match fields.into_iter().find(|name| !known.contains(name) && !ANYWHERE.contains(name)) {
+        Some(unknown) => Err(fault(format!("The option '{unknown}' of {what} is not supported"))),
+        None => Ok(()),
+    }
+}
+
 /// Fields that are null are fields that are not given.
-pub(super) fn without_nulls(json: &Value) -> Value {
+pub(crate) fn without_nulls(json: &Value) -> Value {
     match json {
         Value::Object(map) => {
             let given = map.iter().filter(|(_, value)| !value.is_null());
@@ -203,6 +228,12 @@ impl Range {
         self.starts.len()
     }
 
+    /// Which bucket a date of a request lies in.
+    pub(super) fn position_at(&self, text: &str, context: &Context) -> Option<usize> {
+        let time = dates::resolve(text, &context.local_now())?;
+        self.position(&self.interval.key(&self.interval.floor(&time, context.project.week_start)?))
+    }
+
     /// Which bucket has this name.
     pub(super) fn position(&self, key: &str) -> Option<usize> {
         self.positions.get(key).copied()
@@ -246,7 +277,7 @@ pub(super) struct Common {
     properties: Value,
     filter_test_accounts: bool,
     #[serde(rename = "aggregation_group_type_index")]
-    group_type: Option<u8>,
+    pub(super) group_type: Option<u8>,
     pub(super) series: Vec<Series>,
 }
 
@@ -294,13 +325,13 @@ pub(super) fn filter(filters: &Value, context: &Context) -> Result<Expr, Compile
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Series {
-    kind: String,
+    pub(super) kind: String,
     #[serde(rename = "type")]
     kind_of_entity: String,
     event: Option<String>,
     id: Value,
     name: Option<String>,
-    custom_name: Option<String>,
+    pub(super) custom_name: Option<String>,
     properties: Value,
     #[serde(rename = "fixedProperties")]
     fixed_properties: Value,
@@ -334,13 +365,20 @@ impl Series {
             let id = self.id.as_i64().or_else(|| self.id.as_str()?.parse().ok());
             let action = context.project.actions.iter().find(|action| Some(action.id) == id);
             let action = action.ok_or_else(|| fault("Action does not exist"))?;
-            let mut compiler = filters::Compiler { context, subject: Subject::Events, notices: Vec::new() };
+            let mut compiler = filters::Compiler::new(context, Subject::Events);
             return actions::condition(action, &mut compiler).map_err(|error| fault(error.0));
         }
         if !matches!(self.kind.as_str(), "" | "EventsNode") {
             return Err(fault(format!("Series of kind '{}' are not supported", self.kind)));
         }
         Ok(self.event_name().map_or_else(|| and(Vec::new()), |name| equal(field(["event"]), string(name))))
+    }
+
+    /// Whether every event of `other` is one of this series, as far as names tell.
+    pub(super) fn is_wider_than(&self, other: &Self) -> bool {
+        let is_bare = |filters: &Value| filters.as_array().is_none_or(Vec::is_empty);
+        let same = self.is_action() == other.is_action() && self.id() == other.id();
+        same && is_bare(&self.properties) && is_bare(&self.fixed_properties)
     }
 
     /// The filters of this series.

@@ -5,10 +5,11 @@
 use serde_json::{Value, json};
 
 use super::Rows;
+use super::actors::Point;
 use super::common::{Common, Range, Series, fault, names, number, read, time_is};
 use super::template;
 use crate::ast::{CompareOp, Query};
-use crate::build::{and, field};
+use crate::build::{and, field, string, subquery};
 use crate::compile::CompileError;
 use crate::context::Context;
 
@@ -24,6 +25,42 @@ pub(super) struct Plan {
 }
 
 pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
+    let (actives, plan) = actives(json, context)?;
+    let query = template::query(
+        "select arrayStringConcat(starts, ',') as starts_text, created, count() as actors
+        from {actives} group by starts_text, created",
+        &[("actives", subquery(actives))],
+    )?;
+    Ok((vec![query], plan))
+}
+
+/// Actors with one status on one day.
+pub(super) fn actors(json: &Value, point: &Point, context: &Context) -> Result<Query, CompileError> {
+    let (actives, plan) = actives(json, context)?;
+    let day = point.date()?;
+    let at = plan.range.position_at(day, context).and_then(|at| plan.range.starts.get(at));
+    let at = at.ok_or_else(|| fault(format!("'{day}' is no interval of the chart")))?;
+    let before = plan.range.interval.moved(at, -1).ok_or_else(|| fault("The date range is beyond the calendar"))?;
+    let is_active = "has(starts, {day})";
+    let was_active = "has(starts, {before})";
+    let is_new = "starts[1] = {day} and created = {day}";
+    let condition = match point.status.as_deref() {
+        Some("new") => is_new.to_owned(),
+        Some("returning") => format!("{is_active} and {was_active}"),
+        Some("resurrecting") => format!("{is_active} and not {was_active} and not ({is_new})"),
+        Some("dormant") => format!("{was_active} and not {is_active}"),
+        _ => return Err(fault("status must be one of new, returning, resurrecting and dormant")),
+    };
+    let key = |start| string(plan.range.interval.key(start));
+    let condition = template::expr(&condition, &[("day", key(at)), ("before", key(&before))])?;
+    template::query(
+        "select actor as actor_id, events as event_count from {actives} where {condition}",
+        &[("actives", subquery(actives)), ("condition", condition)],
+    )
+}
+
+/// When each actor was active, and when it was created: rows `actor, starts, created, events`.
+fn actives(json: &Value, context: &Context) -> Result<(Query, Plan), CompileError> {
     let request: Common = read(json)?;
     let [series] = request.series.as_slice() else { return Err(fault("LifecycleQuery needs exactly one series")) };
     let range = request.range(context)?;
@@ -41,10 +78,9 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
     ]);
     let wide = Range::between(before, after, interval, context)?;
     let query = template::query(
-        "select starts, created, count() as actors from (
-            select arrayStringConcat(arraySort(groupUniqArray({bucket})), ',') as starts, min({created}) as created
-            from events where {filter} group by {actor}
-        ) group by starts, created",
+        "select {actor} as actor, arraySort(groupUniqArray({bucket})) as starts, min({created}) as created,
+            count() as events
+        from events where {filter} group by actor",
         &[
             ("bucket", interval.bucket(field(["timestamp"]))),
             ("created", interval.bucket(request.created())),
@@ -52,7 +88,7 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
             ("actor", request.actor()),
         ],
     )?;
-    Ok((vec![query], Plan { series: series.clone(), range, wide }))
+    Ok((query, Plan { series: series.clone(), range, wide }))
 }
 
 impl Plan {

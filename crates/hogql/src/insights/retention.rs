@@ -5,10 +5,11 @@
 use serde_json::{Value, json};
 
 use super::Rows;
+use super::actors::Point;
 use super::common::{Common, Interval, Range, Series, fault, names, number, numeral, read, time_is};
 use super::template;
 use crate::ast::{CompareOp, Query};
-use crate::build::{and, field, int, or, string};
+use crate::build::{and, field, int, or, string, subquery};
 use crate::compile::CompileError;
 use crate::context::Context;
 
@@ -50,6 +51,34 @@ pub(super) struct Plan {
 }
 
 pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
+    let (actives, plan) = actives(json, context)?;
+    let query = template::query(
+        "select arrayStringConcat(starts, ',') as starts_text, arrayStringConcat(returns, ',') as returns_text,
+            first_start, count() as actors
+        from {actives} group by starts_text, returns_text, first_start",
+        &[("actives", subquery(actives))],
+    )?;
+    Ok((vec![query], plan))
+}
+
+/// The actors of one cohort.
+pub(super) fn actors(json: &Value, point: &Point, context: &Context) -> Result<Query, CompileError> {
+    let (actives, plan) = actives(json, context)?;
+    let start = plan.range.starts.get(point.interval);
+    let start = start.ok_or_else(|| fault(format!("The chart has no interval {}", point.interval)))?;
+    let condition = match plan.kind {
+        Type::Recurring => "has(starts, {start})",
+        Type::FirstTime => "first_start = {start}",
+    };
+    let condition = template::expr(condition, &[("start", string(plan.range.interval.key(start)))])?;
+    template::query(
+        "select actor as actor_id, events as event_count from {actives} where {condition}",
+        &[("actives", subquery(actives)), ("condition", condition)],
+    )
+}
+
+/// When each actor began and came back: rows `actor, starts, returns, first_start, events`.
+fn actives(json: &Value, context: &Context) -> Result<(Query, Plan), CompileError> {
     let Request { common, retention_filter: filter, breakdown_filter } = read(json)?;
     if breakdown_filter.as_object().is_some_and(|fields| fields.keys().any(|key| key != "breakdown_type")) {
         return Err(fault("RetentionQuery with a breakdown is not supported"));
@@ -64,16 +93,17 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
     }
     conditions.push(or(vec![target.clone(), returning.clone()]));
     let query = template::query(
-        "select starts, returns, first_start, count() as actors from (
-            select
-                arrayStringConcat(arraySort(groupArrayIf(bucket, targets > 0 and bucket >= {from})), ',') as starts,
-                arrayStringConcat(arraySort(groupArrayIf(bucket, returned >= {least} and bucket >= {from})), ',') as returns,
-                minIf(bucket, targets > 0) as first_start
-            from (
-                select {actor} as actor, {bucket} as bucket, countIf({target}) as targets, countIf({returning}) as returned
-                from events where {filter} group by actor, bucket
-            ) group by actor
-        ) group by starts, returns, first_start",
+        "select
+            actor,
+            arraySort(groupArrayIf(bucket, targets > 0 and bucket >= {from})) as starts,
+            arraySort(groupArrayIf(bucket, returned >= {least} and bucket >= {from})) as returns,
+            minIf(bucket, targets > 0) as first_start,
+            sum(bucket_events) as events
+        from (
+            select {actor} as actor, {bucket} as bucket, countIf({target}) as targets,
+                countIf({returning}) as returned, count() as bucket_events
+            from events where {filter} group by actor, bucket
+        ) group by actor",
         &[
             ("from", string(range.interval.key(range.start()))),
             ("least", int(filter.minimum_occurrences.unwrap_or(1).max(1))),
@@ -84,7 +114,7 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
             ("filter", and(conditions)),
         ],
     )?;
-    Ok((vec![query], Plan { range, kind: filter.retention_type, cumulative: filter.cumulative }))
+    Ok((query, Plan { range, kind: filter.retention_type, cumulative: filter.cumulative }))
 }
 
 /// The intervals up to the one around the requested end.

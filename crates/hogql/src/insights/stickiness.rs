@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Rows;
+use super::actors::Point;
 use super::common::{Common, Criterion, Range, Series, fault, number, numeral, read};
 use super::template;
-use crate::ast::Query;
-use crate::build::{and, call, field, truth};
+use crate::ast::{CompareOp, Expr, Query};
+use crate::build::{and, call, compare, field, int, subquery, truth};
 use crate::compile::CompileError;
 use crate::context::Context;
 
@@ -43,35 +44,72 @@ pub(super) struct Plan {
 
 pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
     let request: Request = read(json)?;
+    let (range, enough) = checked(&request, context)?;
     let common = request.common;
-    if common.series.is_empty() {
+    let mut queries = Vec::with_capacity(common.series.len());
+    for series in &common.series {
+        let intervals = intervals(&common, series, &range, &enough, context)?;
+        queries.push(template::query(
+            "select intervals, count() as actors from {intervals} group by intervals",
+            &[("intervals", subquery(intervals))],
+        )?);
+    }
+    Ok((queries, Plan { series: common.series, range, computed_as: request.stickiness_filter.computed_as }))
+}
+
+/// Actors that were active in so many intervals.
+pub(super) fn actors(json: &Value, point: &Point, context: &Context) -> Result<Query, CompileError> {
+    let request: Request = read(json)?;
+    let (range, enough) = checked(&request, context)?;
+    let series = request.common.series.get(point.series);
+    let series = series.ok_or_else(|| fault(format!("The chart has no series {}", point.series)))?;
+    let op = match request.stickiness_filter.computed_as {
+        ComputedAs::NonCumulative => CompareOp::Eq,
+        ComputedAs::Cumulative => CompareOp::GreaterEq,
+    };
+    template::query(
+        "select actor as actor_id, events as event_count from {intervals} where {condition}",
+        &[
+            ("intervals", subquery(intervals(&request.common, series, &range, &enough, context)?)),
+            ("condition", compare(op, field(["intervals"]), int(point.count()?))),
+        ],
+    )
+}
+
+/// In how many intervals each actor was active: rows `actor, intervals, events`.
+fn intervals(
+    common: &Common,
+    series: &Series,
+    range: &Range,
+    enough: &Expr,
+    context: &Context,
+) -> Result<Query, CompileError> {
+    let filter = and(vec![range.condition(), series.condition(context)?, common.condition(context)?]);
+    template::query(
+        "select actor, count() as intervals, sum(bucket_events) as events from (
+            select {actor} as actor, {bucket} as bucket, count() as bucket_events from events where {filter}
+            group by actor, bucket having {enough}
+        ) group by actor",
+        &[
+            ("actor", common.actor()),
+            ("bucket", range.interval.bucket(field(["timestamp"]))),
+            ("filter", filter),
+            ("enough", enough.clone()),
+        ],
+    )
+}
+
+/// The range, and that an actor did enough in an interval.
+fn checked(request: &Request, context: &Context) -> Result<(Range, Expr), CompileError> {
+    if request.common.series.is_empty() {
         return Err(fault("StickinessQuery needs at least one series"));
     }
     if request.interval_count.is_some_and(|count| count != 1) {
         return Err(fault("StickinessQuery with an intervalCount other than 1 is not supported"));
     }
-    let range = common.range(context)?;
-    let criterion = request.stickiness_filter.stickiness_criteria;
+    let criterion = request.stickiness_filter.stickiness_criteria.as_ref();
     let enough = criterion.map_or_else(|| Ok(truth(true)), |criterion| criterion.holds(call("count", Vec::new())))?;
-    let mut queries = Vec::with_capacity(common.series.len());
-    for series in &common.series {
-        let filter = and(vec![range.condition(), series.condition(context)?, common.condition(context)?]);
-        queries.push(template::query(
-            "select intervals, count() as actors from (
-                select actor, count() as intervals from (
-                    select {actor} as actor, {bucket} as bucket from events where {filter}
-                    group by actor, bucket having {enough}
-                ) group by actor
-            ) group by intervals",
-            &[
-                ("actor", common.actor()),
-                ("bucket", range.interval.bucket(field(["timestamp"]))),
-                ("filter", filter),
-                ("enough", enough.clone()),
-            ],
-        )?);
-    }
-    Ok((queries, Plan { series: common.series, range, computed_as: request.stickiness_filter.computed_as }))
+    Ok((request.common.range(context)?, enough))
 }
 
 impl Plan {

@@ -3,20 +3,21 @@
 //! Every query gives rows `bucket, breakdown_value, total`. Buckets without rows are 0; which breakdown values are
 //! shown, and which make up the rest, is decided here, over all series and periods together.
 
-mod breakdown;
+mod actors;
 mod formula;
 mod math;
 mod respond;
 
 use serde_json::Value;
 
+use super::breakdown::{self, Breakdown, BreakdownFilter, Cut, NONE};
 use super::common::{Common, Interval, Range, Series, fault, read};
 use crate::ast::Query;
-use crate::build::{and, string};
+use crate::build::and;
 use crate::compile::CompileError;
 use crate::context::Context;
 use crate::dates;
-use breakdown::{Breakdown, BreakdownFilter};
+pub(super) use actors::actors;
 pub(super) use formula::Formula;
 
 #[derive(Debug, Default, serde::Deserialize)]
@@ -76,18 +77,14 @@ pub(super) struct Plan {
 }
 
 pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
-    let Request { common, trends_filter, breakdown_filter, compare_filter } = read(json)?;
+    let request: Request = read(json)?;
+    let periods = periods(&request, context)?;
+    let Request { common, trends_filter, breakdown_filter, .. } = request;
     if common.series.is_empty() {
         return Err(fault("TrendsQuery needs at least one series"));
     }
     let display = display(trends_filter.display.as_deref())?;
     let breakdown = breakdown_filter.read()?;
-    let range = common.range(context)?;
-    let mut periods = vec![range];
-    if compare_filter.compare {
-        let earlier = previous(&periods, compare_filter.compare_to.as_deref(), context)?;
-        periods.push(earlier);
-    }
     let nodes = trends_filter.formula_nodes.iter().map(|node| (node.formula.as_str(), node.custom_name.clone()));
     let texts = trends_filter.formulas.iter().chain(&trends_filter.formula).map(|text| (text.as_str(), None));
     let mut formulas = Vec::new();
@@ -97,9 +94,8 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
     let (mut queries, mut parts) = (Vec::new(), Vec::new());
     for (period, range) in periods.iter().enumerate() {
         for (order, series) in common.series.iter().enumerate() {
-            for (value, condition) in breakdown::cuts(breakdown.as_ref(), context)? {
+            for Cut { value, condition } in breakdown::cuts(breakdown.as_ref(), NONE, context)? {
                 let filter = and(vec![common.condition(context)?, condition]);
-                let value = value.unwrap_or_else(|| string(""));
                 let part = math::Part { series, range, display, actor: common.actor(), value, filter };
                 queries.push(part.query(context)?);
                 parts.push((period, order));
@@ -108,6 +104,16 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
     }
     let smoothing = trends_filter.smoothing_intervals.unwrap_or(1).max(1);
     Ok((queries, Plan { series: common.series, periods, parts, display, breakdown, formulas, smoothing }))
+}
+
+/// The range that is asked for, and the one it is compared with, if any.
+fn periods(request: &Request, context: &Context) -> Result<Vec<Range>, CompileError> {
+    let mut periods = vec![request.common.range(context)?];
+    if request.compare_filter.compare {
+        let earlier = previous(&periods, request.compare_filter.compare_to.as_deref(), context)?;
+        periods.push(earlier);
+    }
+    Ok(periods)
 }
 
 fn display(name: Option<&str>) -> Result<Display, CompileError> {

@@ -93,9 +93,12 @@ impl Parser<'_> {
                 | Keyword::Having
                 | Keyword::Qualify
                 | Keyword::Limit
-                | Keyword::Offset
-                | Keyword::Rows
-                | Keyword::Range => next.starts_operand() && next != Kind::Star && !self.leaves_alone(1),
+                | Keyword::Offset => next.starts_operand() && next != Kind::Star && !self.leaves_alone(1),
+                // What a frame begins with; else it is a name.
+                Keyword::Rows | Keyword::Range => {
+                    next.is_number()
+                        || matches!(self.keyword_ahead(1), Keyword::Between | Keyword::Unbounded | Keyword::Current)
+                }
                 Keyword::Group | Keyword::Order | Keyword::Partition => self.keyword_ahead(1) == Keyword::By,
                 Keyword::Window => self.is_name(1) && self.keyword_ahead(2) == Keyword::As,
                 Keyword::Union => matches!(

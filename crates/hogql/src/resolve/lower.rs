@@ -21,6 +21,11 @@ impl Resolver<'_> {
         if let Some(lowered) = self.lower_time(function, arguments, span)? {
             return Ok(Some(lowered));
         }
+        if let [value] = arguments
+            && let Some(found) = self.look_up_channel(function, value, span)?
+        {
+            return Ok(Some(found));
+        }
         let first = || arguments.first().cloned().ok_or_else(|| missing(span));
         let second = || arguments.get(1).cloned().ok_or_else(|| missing(span));
         let lowered = match function {

@@ -55,6 +55,7 @@ fn text(bounce_seconds: u32) -> String {
     for (column, property) in ENTRY {
         text.push_str(&format!("{} as {column}, ", value("argMin", property)));
     }
+    text.push_str(&format!("{} as $channel_type, ", super::channels::CHANNEL));
     text.push_str(&format!(
         "uniqExactIf(uuid, event = '$pageview') as $pageview_count, uniqExactIf(uuid, event = '$autocapture') as $autocapture_count, \
          uniqExactIf(uuid, event = '$screen') as $screen_count, \

@@ -82,7 +82,11 @@ fn own_nulls(rule: &str, types: &[&Type]) -> Result<Option<Type>, Fault> {
         ("dict", _) => {
             let every = |odd: usize| all.iter().enumerate().filter(move |(at, _)| at % 2 == odd).map(|(_, ty)| *ty);
             let (keys, values) = (common(every(0)), common(every(1)));
-            Type::map(keys.ok_or(Fault::NoCommonType)?, values.ok_or(Fault::NoCommonType)?)
+            let keys = keys.ok_or(Fault::NoCommonType)?;
+            if keys.nullable {
+                return Err(Fault::Argument(0));
+            }
+            Type::map(keys, values.ok_or(Fault::NoCommonType)?)
         }
         ("transform", [value, _, to, rest @ ..]) => {
             let to = to.element().ok_or(Fault::Argument(2))?;

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{NOW, PROJECT, World, event_at};
+use crate::testing::{NOW, World, event_at};
 
 const NOON: &str = "2026-01-01T11:00:00Z";
 
 fn world() -> World {
     let world = World::new();
-    world.meta.set_ingestion_rules(PROJECT, None, true).unwrap();
+    world.settings(|settings| settings.takes_cookieless = true);
     world
 }
 

@@ -428,13 +428,17 @@ fn a_person_that_would_grow_too_large_stays_as_it_was() {
 #[test]
 fn events_older_than_their_project_takes_are_dropped() {
     let mut world = World::new();
-    world.meta.set_ingestion_rules(PROJECT, Some(7_200), false).unwrap();
+    world.settings(|settings| settings.drop_older_than_seconds = Some(7_200));
     world.send(&[
         event_at("2026-01-01T10:00:00Z", "kept", "u", json!({})),
         event_at("2026-01-01T09:59:59Z", "dropped", "v", json!({})),
     ]);
     assert_eq!((world.warnings.as_slice(), world.rows.len()), (&[Warning::TooOld][..], 1));
     assert_eq!(world.owner("v"), None);
+    // A limit of nothing would drop everything: it is none.
+    world.settings(|settings| settings.drop_older_than_seconds = Some(0));
+    world.send(&[event_at("2025-01-01T09:59:59Z", "kept too", "u", json!({}))]);
+    assert_eq!(world.rows.len(), 2);
 }
 
 #[test]

@@ -71,7 +71,15 @@ pub(super) fn group(plan: LogicalPlan, group_by: &GroupBy, calls: &[&Expr], scop
         let name = format!("a{at}");
         let mut value = fitted(Raw::new(function.kept(ident(&name)), function.kind.clone()), &arrow_type(&expr.ty));
         if !expr.ty.nullable {
-            value = present(value, lit(of_nothing(aggregate.function, &expr.ty)?));
+            // A group without a condition has rows: what they have no extreme of is NaN.
+            let is_never_empty = !group_by.keys.is_empty() && aggregate.filter.is_none();
+            let is_extreme = matches!(aggregate.function, "min" | "max") && expr.ty.base == Base::Float64;
+            let nothing = if is_never_empty && is_extreme {
+                ScalarValue::Float64(Some(f64::NAN))
+            } else {
+                of_nothing(aggregate.function, &expr.ty)?
+            };
+            value = present(value, lit(nothing));
         }
         known.push(((*expr).clone(), Raw::new(value, arrow_type(&expr.ty))));
         functions.push(Df::AggregateFunction(function.planned()).alias(name));
@@ -227,8 +235,8 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
             Function::new(engine::sum::sum_udaf(), cast(kind.clone()), kind)
         }
         ("avg", [_]) => float(engine::average::avg_udaf()),
-        ("min", [argument]) => Function::new(engine::min_max::min_udaf(), vec![argument.clone()], first),
-        ("max", [argument]) => Function::new(engine::min_max::max_udaf(), vec![argument.clone()], first),
+        ("min", [argument]) => Function::new(engine::min_max::min_udaf(), vec![ordered(argument, &first)], first),
+        ("max", [argument]) => Function::new(engine::min_max::max_udaf(), vec![ordered(argument, &first)], first),
         ("any" | "anyHeavy", [argument]) => picked(engine::first_last::first_value_udaf(), argument, first),
         ("anyLast", [argument]) => picked(engine::first_last::last_value_udaf(), argument, first),
         ("argMin" | "argMax", [value, by]) => {
@@ -250,6 +258,9 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
             Function::new(top::udaf(keep, &first), vec![argument.clone()], list_of(first))
         }
         ("quantile" | "median" | "quantiles" | "medianExact", [_]) => return numbers::function(aggregate, doubles()),
+        ("avgArrayOrNull" | "medianArrayOrNull", [_]) => {
+            return numbers::function(aggregate, cast(list_of(DataType::Float64)));
+        }
         ("stddevPop", [_]) => float(engine::stddev::stddev_pop_udaf()),
         ("stddevSamp", [_]) => float(engine::stddev::stddev_udaf()),
         ("varPop", [_]) => float(engine::variance::var_pop_udaf()),
@@ -270,6 +281,11 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
     };
     planned.distinct |= aggregate.distinct;
     Ok(planned)
+}
+
+/// `argument` without NaN, which is neither more nor less than any number.
+fn ordered(argument: &Df, kind: &DataType) -> Df {
+    if *kind == DataType::Float64 { order::without_nan(argument.clone()) } else { argument.clone() }
 }
 
 fn picked(udaf: Arc<AggregateUDF>, argument: &Df, kind: DataType) -> Function {

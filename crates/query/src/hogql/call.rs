@@ -52,7 +52,7 @@ pub(super) fn plan(scope: &Scope, function: &'static str, arguments: &[Expr], ex
 
 fn native(scope: &Scope, function: &str, arguments: &[Expr], ty: &Type) -> Result<Option<Df>> {
     Ok(Some(match (function, arguments) {
-        ("plus" | "minus" | "multiply", [left, right]) if plain(left) && plain(right) && plain_type(ty) => {
+        ("plus" | "minus" | "multiply", [left, right]) if plain(left) && plain(right) && roomy(ty) => {
             let operator = match function {
                 "plus" => Operator::Plus,
                 "minus" => Operator::Minus,
@@ -63,7 +63,7 @@ fn native(scope: &Scope, function: &str, arguments: &[Expr], ty: &Type) -> Resul
         ("divide", [left, right]) if plain(left) && plain(right) => {
             binary_expr(double(scope, left)?, Operator::Divide, double(scope, right)?)
         }
-        ("negate", [inner]) if plain(inner) && plain_type(ty) => scope.value_as(inner, ty)?.neg(),
+        ("negate", [inner]) if plain(inner) && roomy(ty) => scope.value_as(inner, ty)?.neg(),
         ("if", [condition, yes, no]) => choice(scope, &[condition, yes], no, ty)?,
         ("multiIf", [pairs @ .., otherwise]) => choice(scope, &pairs.iter().collect::<Vec<_>>(), otherwise, ty)?,
         ("ifNull", [first, second]) => {
@@ -88,7 +88,9 @@ fn native(scope: &Scope, function: &str, arguments: &[Expr], ty: &Type) -> Resul
         }
         ("toNullable", [inner]) => scope.value_as(inner, ty)?,
         ("assumeNotNull", [inner]) => present(scope.value_as(inner, ty)?, lit(default_value(ty)?)),
-        ("accurateCastOrNull", [inner, to]) if to.as_string().is_some_and(|to| to.as_ref() == "Float64") => {
+        ("accurateCastOrNull", [inner, to])
+            if to.as_string().is_some_and(|to| to.as_ref() == "Float64") && !inner.ty.base.is_wide() =>
+        {
             return real(scope, inner).map(Some);
         }
         ("tuple", parts) => {
@@ -122,6 +124,11 @@ fn plain(expr: &Expr) -> bool {
 
 fn plain_type(ty: &Type) -> bool {
     ty.base.is_integer() || ty.base.is_float()
+}
+
+/// Whether sums and products of type `ty` always fit: what does not wraps round, where the engine's arithmetic fails.
+fn roomy(ty: &Type) -> bool {
+    plain_type(ty) && !ty.base.is_wide()
 }
 
 fn double(scope: &Scope, expr: &Expr) -> Result<Df> {

@@ -15,7 +15,7 @@ use super::expr::{fitted, is_false, is_true, joined};
 use super::kernel::{Kernel, call};
 use super::scope::{Raw, Scope};
 use super::types::arrow_type;
-use super::{functions, lambda};
+use super::{functions as kernels, lambda};
 
 /// `function(arguments)` as a condition, if it is one of those that are planned here.
 pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr], expr: &Expr) -> Result<Option<Df>> {
@@ -23,16 +23,21 @@ pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr], expr:
         ("equals" | "notEquals" | "less" | "greater" | "lessOrEquals" | "greaterOrEquals", [left, right])
             if comparable(left, right) =>
         {
-            return comparison(scope, function, left, right);
+            return match comparison(scope, function, left, right)? {
+                Some(condition) => Ok(Some(condition)),
+                None => library(kernels::plan(scope, function, arguments, expr)?),
+            };
         }
         ("and", parts) => joined(parts.iter().map(|part| scope.predicate(part)), crate::plan::all)?,
         ("or", parts) => joined(parts.iter().map(|part| scope.predicate(part)), crate::plan::any)?,
         ("not", [inner]) => not(scope.predicate(inner)?),
         ("isNull", [inner]) => scope.raw(inner)?.expr.is_null(),
         ("isNotNull", [inner]) => scope.raw(inner)?.expr.is_not_null(),
-        ("ifNull", [inner, otherwise]) if is_false(otherwise) => scope.predicate(inner)?.is_true(),
-        ("ifNull", [inner, otherwise]) if is_true(otherwise) => scope.predicate(inner)?.is_not_false(),
-        ("ifNull", [inner, otherwise]) if matches!(inner.ty.base, Base::UInt8 | Base::Bool) => {
+        ("ifNull", [inner, otherwise]) if is_false(otherwise) && is_truth(inner) => scope.predicate(inner)?.is_true(),
+        ("ifNull", [inner, otherwise]) if is_true(otherwise) && is_truth(inner) => {
+            scope.predicate(inner)?.is_not_false()
+        }
+        ("ifNull", [inner, otherwise]) if is_truth(inner) && is_truth(otherwise) => {
             let inner = scope.predicate(inner)?;
             Df::Case(datafusion::logical_expr::Case::new(
                 None,
@@ -43,7 +48,7 @@ pub(super) fn predicate(scope: &Scope, function: &str, arguments: &[Expr], expr:
         (_, [Expr { kind: Kind::Lambda { .. }, .. }, ..]) => {
             return library(lambda::plan(scope, function, arguments, expr)?);
         }
-        _ => return library(functions::plan(scope, function, arguments, expr)?),
+        _ => return library(kernels::plan(scope, function, arguments, expr)?),
     }))
 }
 
@@ -93,6 +98,9 @@ fn comparison(scope: &Scope, function: &str, left: &Expr, right: &Expr) -> Resul
         }
         _ if number(a) && number(b) => {
             let decimal = matches!(a, Base::Decimal(..)) || matches!(b, Base::Decimal(..));
+            if (a.is_float() || b.is_float()) && !(exact(left) && exact(right)) {
+                return Ok(None);
+            }
             if a.is_float() || b.is_float() {
                 let double = |expr: &Expr| {
                     Ok::<_, datafusion::common::DataFusionError>(fitted(scope.raw(expr)?, &DataType::Float64))
@@ -111,6 +119,33 @@ fn comparison(scope: &Scope, function: &str, left: &Expr, right: &Expr) -> Resul
 
 fn number(base: &Base) -> bool {
     base.is_numeric()
+}
+
+/// Whether `expr` is never anything but true, false or NULL, so that as a number it is 1 or 0.
+fn is_truth(expr: &Expr) -> bool {
+    match &expr.kind {
+        _ if expr.ty.base == Base::Bool => true,
+        Kind::In { .. } | Kind::InCohort { .. } => true,
+        Kind::Literal(Literal::UInt(value)) => *value <= 1,
+        Kind::Literal(Literal::Null) => true,
+        Kind::Call { function, arguments } => match *function {
+            "equals" | "notEquals" | "less" | "greater" | "lessOrEquals" | "greaterOrEquals" | "and" | "or" | "not"
+            | "isNull" | "isNotNull" | "arrayExists" | "arrayAll" => true,
+            "ifNull" => arguments.iter().all(is_truth),
+            name => functions::scalar(name).is_some_and(|scalar| scalar.kind == functions::Kind::Predicate),
+        },
+        _ => false,
+    }
+}
+
+/// Whether every value of `expr` has a double of its own.
+fn exact(expr: &Expr) -> bool {
+    const LAST: u64 = 1 << f64::MANTISSA_DIGITS;
+    match expr.as_literal() {
+        Some(Literal::UInt(value)) => *value <= LAST,
+        Some(Literal::Int(value)) => value.unsigned_abs() <= LAST,
+        _ => !expr.ty.base.is_wide(),
+    }
 }
 
 /// A whole number in a type in which it compares with `other`.

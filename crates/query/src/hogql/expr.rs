@@ -79,7 +79,11 @@ impl Scope {
                 Some(condition) => Ok(condition),
                 None => self.truth(expr),
             },
-            Kind::In { left, right, negated } => self.membership(left, right, *negated),
+            Kind::In { left, right, negated } => {
+                let condition = self.membership(left, right, *negated)?;
+                // A list gives NULL for NULL, which is no member unless the list says so.
+                Ok(if left.ty.nullable && !negated { condition.is_true() } else { condition })
+            }
             Kind::InCohort { person, cohort, negated, .. } => match self.answers.cohorts.get(cohort) {
                 Some(members) => Ok(maybe_not(members::contains(self.value(person)?, members), *negated)),
                 None => refuse(format!("the members of cohort {cohort} are not known")),
@@ -92,6 +96,9 @@ impl Scope {
 
     /// `expr` as a condition of which only matters where it is true: NULL may be false.
     pub(super) fn condition(&self, expr: &Expr) -> Result<Df> {
+        if let Kind::In { left, right, negated } = &expr.kind {
+            return self.membership(left, right, *negated);
+        }
         let Kind::Call { function, arguments } = &expr.kind else { return self.predicate(expr) };
         match (*function, arguments.as_slice()) {
             ("ifNull", [inner, otherwise]) if is_false(otherwise) => self.condition(inner),
@@ -183,6 +190,14 @@ pub(super) fn fitted(raw: Raw, kind: &DataType) -> Df {
             Ok(value) => lit(value),
             Err(_) => cast(lit(value), kind.clone()),
         },
+        // Days are whole numbers first.
+        expr if matches!(
+            (&raw.kind, kind),
+            (DataType::Date32, DataType::Float64) | (DataType::Float64, DataType::Date32)
+        ) =>
+        {
+            cast(cast(expr, DataType::Int32), kind.clone())
+        }
         expr => cast(expr, kind.clone()),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::{ColumnarValue, lit};
+use datafusion::logical_expr::{ColumnarValue, Expr as Df, lit};
 use functions::{FunctionError, Kind, Value, scalar};
 use hogql::resolved::Expr;
 use hogql::types::Base;
@@ -32,6 +32,11 @@ pub(super) fn plan(scope: &Scope, function: &str, arguments: &[Expr], expr: &Exp
         }
     }
     let returns = arrow_type(&expr.ty);
+    let fills = matches!((function, arguments.len()), ("arrayElement" | "arrayResize", 2));
+    if fills && let Some(element) = arguments.first().and_then(|list| list.ty.element()).filter(|ty| ty.nullable) {
+        // What is outside of the array: the kernel does not see that NULL is possible inside.
+        values.push(lit(ScalarValue::try_from(&arrow_type(element))?));
+    }
     let kind = if scalar.kind == Kind::Predicate { DataType::Boolean } else { returns.clone() };
     let now = scope.answers.now_micros;
     let run = move |arguments: &[ColumnarValue], rows: usize| {
@@ -41,6 +46,17 @@ pub(super) fn plan(scope: &Scope, function: &str, arguments: &[Expr], expr: &Exp
     // What it answers depends on the type that is asked for.
     let name = format!("{function}[{}]", expr.ty);
     Ok(Some(Raw::new(call(Kernel::new(name, kind.clone(), run), values), kind)))
+}
+
+/// `cityHash64(text)`.
+pub(super) fn city_hash(text: Df) -> Result<Df> {
+    let Some(scalar) = scalar("cityHash64") else { return super::refuse("the function cityHash64 is missing") };
+    let returns = DataType::UInt64;
+    let run = move |arguments: &[ColumnarValue], rows: usize| {
+        let arguments = arguments.iter().map(value).collect::<Result<Vec<_>>>()?;
+        columnar(scalar.call(&arguments, rows, &returns, 0).map_err(failed)?)
+    };
+    Ok(call(Kernel::new("cityHash64[UInt64]", DataType::UInt64, run), vec![text]))
 }
 
 pub(super) fn value(argument: &ColumnarValue) -> Result<Value> {

@@ -93,7 +93,7 @@ fn one_each(plan: LogicalPlan, keys: Vec<Df>) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(plan).aggregate(keys, kept)?.project(back.collect::<Vec<_>>())?.build()
 }
 
-fn keys(join: &Join, scope: &Scope) -> Result<(Vec<Df>, Vec<Df>)> {
+pub(super) fn keys(join: &Join, scope: &Scope) -> Result<(Vec<Df>, Vec<Df>)> {
     let pairs = join.equal.iter().map(|(left, right)| pair(left, right, scope)).collect::<Result<Vec<_>>>()?;
     Ok(pairs.into_iter().unzip())
 }
@@ -178,7 +178,7 @@ fn asof(left: LogicalPlan, right: LogicalPlan, join: &Join, scope: &Scope) -> Re
 }
 
 /// Lets the columns of `source` read as defaults where there is no row.
-fn fill(source: &Source, scope: &mut Scope) -> Result<()> {
+pub(super) fn fill(source: &Source, scope: &mut Scope) -> Result<()> {
     match source {
         Source::Join(join) => {
             fill(&join.left, scope)?;

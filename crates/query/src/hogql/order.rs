@@ -6,7 +6,7 @@ use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::functions_aggregate::expr_fn::first_value;
 use datafusion::functions_window::expr_fn::{rank, row_number};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, SortExpr, ident, lit,
+    ColumnarValue, Expr as Df, ExprFunctionExt as _, LogicalPlan, LogicalPlanBuilder, SortExpr, WindowFrame, ident, lit,
 };
 use hogql::resolved::{Expr, Limit, LimitBy, Order, Select};
 use std::sync::Arc;
@@ -136,10 +136,12 @@ impl<'q> Keys<'q> {
     ) -> Result<LogicalPlan> {
         let limit = scope.count(&limit_by.limit)?;
         let offset = limit_by.offset.as_ref().map(|expr| scope.count(expr)).transpose()?.unwrap_or(0);
-        let number = row_number()
-            .partition_by(self.limit_by.iter().map(Key::column).collect())
-            .order_by(sort.to_vec())
-            .build()?;
+        let mut number =
+            row_number().partition_by(self.limit_by.iter().map(Key::column).collect()).order_by(sort.to_vec());
+        if sort.is_empty() {
+            number = number.window_frame(WindowFrame::new(None));
+        }
+        let number = number.build()?;
         numbered(plan, number, offset, Some(limit))
     }
 }
@@ -175,7 +177,8 @@ pub(super) fn sort(key: Df, order: &Order) -> SortExpr {
     SortExpr::new(key, !order.descending, order.nulls_first)
 }
 
-fn without_nan(key: Df) -> Df {
+/// `key` with NULL in place of NaN.
+pub(super) fn without_nan(key: Df) -> Df {
     let run = |arguments: &[ColumnarValue], rows: usize| {
         let [argument] = arguments else { return exec_err!("one number expected") };
         let numbers = arrow::compute::cast(&argument.to_array(rows)?, &DataType::Float64)?;

@@ -1,9 +1,12 @@
-//! Persons, distinct ids and groups as tables, from pages of rows.
+//! Persons, distinct ids, groups and members of cohorts as tables, from pages of rows.
+//!
+//! Tables of raw rows have no more than the others: one version of each row is kept, and its number is 0.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeBinaryBuilder, RecordBatch, StringArray, TimestampMicrosecondArray, UInt8Array,
+    ArrayRef, BooleanArray, FixedSizeBinaryBuilder, Int8Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, UInt8Array,
 };
 use hogql::resolved::Table;
 use uuid::Uuid;
@@ -38,43 +41,79 @@ pub struct GroupRow {
     pub properties: String,
 }
 
+/// A person in a cohort.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberRow {
+    /// The person.
+    pub person: Uuid,
+    /// The cohort.
+    pub cohort: i64,
+}
+
 /// Rows, page by page.
 pub type Pages<T> = Box<dyn Iterator<Item = Result<Vec<T>, RowsError>> + Send>;
 
 impl Rows {
-    /// The table `persons`.
-    pub fn persons(open: impl Fn() -> Pages<PersonRow> + Send + Sync + 'static) -> Self {
-        Self::new(move || Box::new(open().map(|page| persons(&page?))))
+    /// A table of persons.
+    pub fn persons(table: Table, open: impl Fn() -> Pages<PersonRow> + Send + Sync + 'static) -> Self {
+        Self::new(move || Box::new(open().map(move |page| persons(table, &page?))))
     }
 
-    /// The table `person_distinct_ids`.
-    pub fn distinct_ids(open: impl Fn() -> Pages<PersonRow> + Send + Sync + 'static) -> Self {
-        Self::new(move || Box::new(open().map(|page| distinct_ids(&page?))))
+    /// A table of distinct ids.
+    pub fn distinct_ids(table: Table, open: impl Fn() -> Pages<PersonRow> + Send + Sync + 'static) -> Self {
+        Self::new(move || Box::new(open().map(move |page| distinct_ids(table, &page?))))
     }
 
-    /// The table `groups`.
-    pub fn groups(open: impl Fn() -> Pages<GroupRow> + Send + Sync + 'static) -> Self {
-        Self::new(move || Box::new(open().map(|page| groups(&page?))))
+    /// A table of groups.
+    pub fn groups(table: Table, open: impl Fn() -> Pages<GroupRow> + Send + Sync + 'static) -> Self {
+        Self::new(move || Box::new(open().map(move |page| groups(table, &page?))))
+    }
+
+    /// A table of members of cohorts.
+    pub fn members(table: Table, open: impl Fn() -> Pages<MemberRow> + Send + Sync + 'static) -> Self {
+        Self::new(move || Box::new(open().map(move |page| members(table, &page?))))
     }
 }
 
-fn persons(page: &[PersonRow]) -> Result<RecordBatch, RowsError> {
+/// The batch of `table` with these of its columns first; a table of raw rows has two more.
+fn batch(table: Table, mut columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, RowsError> {
+    let versions = || -> ArrayRef { Arc::new(Int64Array::from(vec![0; rows])) };
+    match table {
+        Table::RawPersons | Table::RawPersonDistinctIds | Table::RawPersonDistinctIdOverrides => {
+            columns.push(Arc::new(BooleanArray::from(vec![false; rows])));
+            columns.push(versions());
+        }
+        Table::RawCohortPeople => {
+            columns.push(Arc::new(Int8Array::from(vec![1; rows])));
+            columns.push(versions());
+        }
+        _ => {}
+    }
+    Ok(RecordBatch::try_new(schema(table), columns)?)
+}
+
+fn persons(table: Table, page: &[PersonRow]) -> Result<RecordBatch, RowsError> {
     let columns: Vec<ArrayRef> = vec![
         ids(page.iter().map(|person| person.id))?,
         instants(page.iter().map(|person| person.created_at)),
         texts(page.iter().map(|person| person.properties.as_str())),
         Arc::new(page.iter().map(|person| Some(person.is_identified)).collect::<BooleanArray>()),
     ];
-    Ok(RecordBatch::try_new(schema(Table::Persons), columns)?)
+    batch(table, columns, page.len())
 }
 
-fn distinct_ids(page: &[PersonRow]) -> Result<RecordBatch, RowsError> {
+fn distinct_ids(table: Table, page: &[PersonRow]) -> Result<RecordBatch, RowsError> {
     let pairs = || page.iter().flat_map(|person| person.distinct_ids.iter().map(move |id| (person.id, id.as_str())));
     let columns = vec![texts(pairs().map(|(_, id)| id)), ids(pairs().map(|(person, _)| person))?];
-    Ok(RecordBatch::try_new(schema(Table::PersonDistinctIds), columns)?)
+    batch(table, columns, pairs().count())
 }
 
-fn groups(page: &[GroupRow]) -> Result<RecordBatch, RowsError> {
+fn members(table: Table, page: &[MemberRow]) -> Result<RecordBatch, RowsError> {
+    let cohorts: Int64Array = page.iter().map(|member| Some(member.cohort)).collect();
+    batch(table, vec![ids(page.iter().map(|member| member.person))?, Arc::new(cohorts)], page.len())
+}
+
+fn groups(table: Table, page: &[GroupRow]) -> Result<RecordBatch, RowsError> {
     let created = instants(page.iter().map(|group| group.created_at));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(page.iter().map(|group| Some(group.index)).collect::<UInt8Array>()),
@@ -84,7 +123,7 @@ fn groups(page: &[GroupRow]) -> Result<RecordBatch, RowsError> {
         created,
         texts(page.iter().map(|group| group.properties.as_str())),
     ];
-    Ok(RecordBatch::try_new(schema(Table::Groups), columns)?)
+    batch(table, columns, page.len())
 }
 
 fn ids(ids: impl Iterator<Item = Uuid>) -> Result<ArrayRef, RowsError> {

@@ -31,7 +31,7 @@ use crate::engine::{Alive, Core, Engine, Pace, Running};
 use crate::table::Extent;
 
 /// A query and everything it reads beside stored events.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request {
     /// Whose events.
     pub project: ProjectId,
@@ -78,10 +78,14 @@ pub struct Answer {
     pub plan: String,
     core: Arc<Core>,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    end: End,
     /// Counts the text that was made of rows.
     text: MemoryReservation,
     _running: Running,
 }
+
+/// How a query ended; nothing as long as it runs, or if it broke off.
+type End = Arc<Mutex<Option<Result<(), QueryError>>>>;
 
 /// What [`Answer::write_batch`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +105,19 @@ impl Answer {
     ///
     /// See [`QueryError`]; nothing comes after an error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
-        self.batches.recv().await.transpose()
+        if let Some(batch) = self.batches.recv().await {
+            return batch.map(Some);
+        }
+        // Rows that stop coming are all of them only if the query says so.
+        let mut end = self.end.lock();
+        match end.take() {
+            Some(Ok(())) => {
+                *end = Some(Ok(()));
+                Ok(None)
+            }
+            Some(Err(error)) => Err(error),
+            None => Err(QueryError::Internal("a query broke off before its last row".into())),
+        }
     }
 
     /// Appends rows to `out` as a JSON array of arrays, at most so many; says whether there were more.
@@ -197,23 +213,24 @@ impl Engine {
         let (started, start) = oneshot::channel();
         let (output, batches) = mpsc::channel(AHEAD);
         let pace = request.pace;
-        let failures = output.clone();
+        let open = output.clone();
+        let end = End::default();
+        let (ended, late) = (Arc::clone(&end), Arc::clone(&end));
         let running = self.spawn(
             pace,
             move |core, alive| async move {
-                let done = work(&core, &alive, &snapshot, request, started, &output).await;
-                if let Err(error) = done {
-                    // Whoever gave up does not want to know.
-                    drop(output.send(Err(error)).await);
-                }
+                let how = work(&core, &alive, &snapshot, request, started, &output).await;
+                *ended.lock() = Some(how);
             },
-            move |late| {
-                drop(failures.try_send(Err(late)));
+            move |error| {
+                *late.lock() = Some(Err(error));
+                // Until now, so that nobody looks for the end too early.
+                drop(open);
             },
         );
         let (core, text) = (Arc::clone(&self.core), self.core.reserve("the text of an answer"));
         let (columns, plan) = (Vec::new(), String::new());
-        let mut answer = Answer { columns, plan, core, batches, text, _running: running };
+        let mut answer = Answer { columns, plan, core, batches, end, text, _running: running };
         match start.await {
             Ok((columns, plan)) => {
                 answer.columns = columns;
@@ -268,7 +285,7 @@ async fn work(
     Ok(())
 }
 
-fn planner<'a>(
+pub(super) fn planner<'a>(
     core: &Core,
     snapshot: &'a Snapshot,
     request: &'a Request,
@@ -297,7 +314,7 @@ fn checked<'a>(
 }
 
 /// Evaluates every subquery in an expression, inner ones first. Their sets take memory for as long as they are in use.
-async fn answers(
+pub(super) async fn answers(
     core: &Core,
     alive: &Alive,
     snapshot: &Snapshot,

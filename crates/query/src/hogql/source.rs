@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, Result};
-use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, lit};
 use hogql::resolved::{Expr, RelationId, Sample, Source, Table};
 use hogql::types::{Name, Type};
 use store::PropertyKey;
@@ -14,19 +14,28 @@ use store::PropertyKey;
 use super::call::present;
 use super::planner::Planner;
 use super::scope::{Raw, Scope};
-use super::select::output;
+use super::select::{filtered, output};
 use super::types::arrow_type;
 use super::usage::Usage;
-use super::{refuse, rows};
+use super::{compare, functions as kernels, refuse, rows};
 use crate::plan::column as names;
 use crate::table::{self, Property};
 
-fn relation(id: RelationId) -> String {
+pub(super) fn relation(id: RelationId) -> String {
     format!("r{}", id.0)
 }
 
 pub(super) fn column(id: RelationId, name: &str) -> Df {
     Df::Column(Column::new(Some(relation(id)), name))
+}
+
+/// Whether the hash of `distinct_id` lies in the sampled part of all hashes.
+fn sampled(sample: &Sample, distinct_id: Df) -> Result<Df> {
+    const ALL: f64 = 18_446_744_073_709_551_616.0;
+    let hash = kernels::city_hash(distinct_id)?;
+    let place = binary_expr(cast(hash, DataType::Float64), Operator::Divide, lit(ALL));
+    let (start, end) = (sample.offset.0, sample.offset.0 + sample.ratio.0);
+    Ok(compare::floats("greaterOrEquals", place.clone(), lit(start)).and(compare::floats("less", place, lit(end))))
 }
 
 impl Planner<'_> {
@@ -60,6 +69,18 @@ impl Planner<'_> {
     }
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
+        let properties = self.events_in_scope(id, usage, scope)?;
+        let source =
+            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
+        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
+        match sample {
+            Some(sample) => filtered(plan, sampled(sample, column(id, "distinct_id"))?),
+            None => Ok(plan),
+        }
+    }
+
+    /// Brings the columns of events into scope; returns the properties that have columns of their own.
+    pub(super) fn events_in_scope(&self, id: RelationId, usage: &Usage, scope: &mut Scope) -> Result<Vec<Property>> {
         let mut properties = Vec::new();
         for (document, key, form) in usage.get(&id).into_iter().flatten() {
             let property = Property { key: PropertyKey::new(*document, key), form: *form };
@@ -67,13 +88,13 @@ impl Planner<'_> {
             scope.properties.insert((id, *document, Arc::clone(key), *form), raw);
             properties.push(property);
         }
-        let source =
-            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
-        let schema = source.schema();
+        let columns = table::columns(Vec::new());
         for (name, _) in hogql::schema::columns(Table::Events, self.zone) {
             let stored = name.strip_prefix('$').unwrap_or(name);
-            let kind = schema.field_with_name(stored)?.data_type().clone();
-            let mut raw = Raw::new(column(id, stored), kind);
+            let Some(field) = columns.iter().map(table::Source::field).find(|field| field.name() == stored) else {
+                return refuse(format!("events have no column {name}"));
+            };
+            let mut raw = Raw::new(column(id, stored), field.data_type().clone());
             if name.starts_with('$') {
                 // A group that an event does not have.
                 let text = super::expr::fitted(raw, &DataType::Utf8);
@@ -82,16 +103,12 @@ impl Planner<'_> {
             scope.columns.insert((id, Name::from(name)), raw);
         }
         scope.persons.insert(id, column(id, names::PERSON_NUMBER));
-        let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
-        if sample.is_some() {
-            return refuse("SAMPLE is not available yet");
-        }
-        Ok(plan)
+        Ok(properties)
     }
 
     fn table(&self, id: RelationId, table: Table, scope: &mut Scope) -> Result<LogicalPlan> {
         let Some(rows) = self.tables.get(&table) else {
-            return refuse(format!("the table {} is not available", table.name()));
+            return refuse(format!("the table {} was not provided", table.name()));
         };
         let source = self.own(rows::source(table, rows)?);
         for field in source.schema().fields() {

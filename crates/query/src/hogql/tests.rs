@@ -8,6 +8,7 @@ mod tally;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeBinaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
@@ -340,4 +341,39 @@ fn function_cases_t48_to_t60() {
 #[test]
 fn time_zone_and_refusal_cases_t61_to_t80() {
     run(include_str!("../../test_data/zones.slt"));
+}
+
+#[test]
+fn what_the_comparison_with_clickhouse_found() {
+    run(include_str!("../../test_data/found.slt"));
+}
+
+#[test]
+fn rows_that_stop_for_lack_of_time_end_in_an_error() {
+    let (_directory, store) = crate::testing::store();
+    let engine = Engine::new(store, crate::testing::settings()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let context = Context { limits: hogql::context::Limits::NONE, ..context("UTC") };
+    let query = hogql::compile("select number from numbers(1000000000)", &context).unwrap().query;
+    let request = Request {
+        project: PROJECT,
+        query,
+        zone: Arc::clone(&context.project.timezone),
+        now_micros: 0,
+        tables: BTreeMap::new(),
+        cohorts: BTreeMap::new(),
+        timeout: Some(Duration::from_millis(200)),
+        explain: false,
+    };
+    runtime.block_on(async {
+        let mut answer = engine.hogql(request).await.unwrap();
+        let error = loop {
+            match answer.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("a part of the rows was taken for all of them"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, QueryError::Timeout { .. }), "{error:?}");
+    });
 }

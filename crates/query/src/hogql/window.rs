@@ -18,6 +18,8 @@ use super::scope::{Raw, Scope};
 use super::types::{arrow_type, default_value};
 use super::{aggregate, call, order, refuse};
 
+mod sliding;
+
 /// Adds the window functions of `select` to `plan`, as known columns.
 pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Result<LogicalPlan> {
     let mut calls: Vec<&Expr> = Vec::new();
@@ -46,7 +48,8 @@ pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Resu
         }
     }
     scope.known.extend(known);
-    LogicalPlanBuilder::from(plan).window(functions)?.build()
+    // Those with the same order share a step; the engine takes no others together.
+    LogicalPlanBuilder::window_plan(plan, functions)
 }
 
 fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
@@ -70,6 +73,9 @@ fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
     let arguments = call.arguments.iter().map(|argument| scope.value(argument)).collect::<Result<Vec<_>>>()?;
     let kind = call.arguments.first().map_or(DataType::Null, |argument| arrow_type(&argument.ty));
     let first = arguments.first().cloned();
+    let mut filter = call.filter.as_ref().map(|condition| scope.condition(condition)).transpose()?;
+    let mut ignore_nulls = false;
+    let mut distinct = false;
     let offset = call.arguments.get(1).map(|expr| scope.constant_as(expr, &DataType::Int64)).transpose()?;
     let offset = match offset {
         Some(ScalarValue::Int64(Some(offset))) => Some(offset),
@@ -97,26 +103,30 @@ fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
         _ => {
             let function = aggregate::function(call, arguments)?;
             let kind = function.kind.clone();
-            let mut filter = function.filter;
-            if let Some(condition) = &call.filter {
-                let condition = scope.condition(condition)?;
-                filter = Some(match filter {
-                    Some(filter) => filter.and(condition),
-                    None => condition,
-                });
-            }
+            filter = match (function.filter, filter) {
+                (Some(own), Some(filter)) => Some(own.and(filter)),
+                (own, filter) => own.or(filter),
+            };
             if !function.order_by.is_empty() || function.keep.is_some() {
                 return refuse(format!("{} is not available over a window yet", call.function));
             }
-            let mut planned = WindowFunction::new(function.udaf, function.arguments);
-            planned.params.distinct = function.distinct;
-            planned.params.filter = filter.map(Box::new);
-            planned.params.null_treatment = function.ignore_nulls.then_some(NullTreatment::IgnoreNulls);
+            (distinct, ignore_nulls) = (function.distinct, function.ignore_nulls);
+            let planned = WindowFunction::new(sliding::udaf(function.udaf), function.arguments);
             (Df::WindowFunction(Box::new(planned)), kind)
         }
     };
-    let planned = function.partition_by(partition_by).order_by(order_by).window_frame(frame(&window.frame)).build()?;
-    Ok((planned, kind))
+    let frame = frame(&window.frame, window.order_by.first().map(|order| arrow_type(&order.expr.ty)).as_ref());
+    let mut planned = function.partition_by(partition_by).order_by(order_by).window_frame(frame);
+    if ignore_nulls {
+        planned = planned.null_treatment(NullTreatment::IgnoreNulls);
+    }
+    if distinct {
+        planned = planned.distinct();
+    }
+    if let Some(filter) = filter {
+        planned = planned.filter(filter);
+    }
+    Ok((planned.build()?, kind))
 }
 
 /// What `lagInFrame` gives outside of the frame: NULL, or the default of a type that has none.
@@ -129,8 +139,24 @@ fn windowed(function: Arc<datafusion::logical_expr::WindowUDF>, arguments: Vec<D
     Df::WindowFunction(Box::new(WindowFunction::new(function, arguments)))
 }
 
-fn frame(frame: &Frame) -> WindowFrame {
-    let units = if frame.rows { WindowFrameUnits::Rows } else { WindowFrameUnits::Range };
+/// `frame` over rows that are sorted by keys of which the first has the type `key`.
+fn frame(frame: &Frame, key: Option<&DataType>) -> WindowFrame {
+    let is_free = !matches!(frame.start, Bound::Preceding(_) | Bound::Following(_))
+        && !matches!(frame.end, Bound::Preceding(_) | Bound::Following(_));
+    let units = match key {
+        _ if frame.rows => WindowFrameUnits::Rows,
+        // Without an order all rows of a partition are peers.
+        None => {
+            return WindowFrame::new_bounds(
+                WindowFrameUnits::Rows,
+                WindowFrameBound::Preceding(ScalarValue::UInt64(None)),
+                WindowFrameBound::Following(ScalarValue::UInt64(None)),
+            );
+        }
+        // Peers are the same either way, and the engine has ranges of few types only.
+        Some(DataType::FixedSizeBinary(_) | DataType::Struct(_)) if is_free => WindowFrameUnits::Groups,
+        Some(_) => WindowFrameUnits::Range,
+    };
     let bound = |bound: &Bound| {
         let count = |count: u64| {
             if frame.rows { ScalarValue::UInt64(Some(count)) } else { ScalarValue::Int64(i64::try_from(count).ok()) }

@@ -205,7 +205,8 @@ impl Page {
                 list
             }
             Self::Bits(bits) => {
-                let words = (0_u16..).step_by(64).zip(bits.iter());
+                // No further than the last of them: the next would be past the end of its type.
+                let words = (0..=u16::MAX).step_by(64).zip(bits.iter());
                 words
                     .flat_map(|(low, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| low | bit))
                     .collect()

@@ -13,6 +13,8 @@ use uuid::Uuid;
 use super::{Bound, EventsQuery, Order, Position};
 use crate::QueryError;
 use crate::engine::Core;
+use crate::filter::Filter;
+use crate::hogql::Condition;
 use crate::scan::{self, Cancelled, Conditions, Narrowed};
 
 /// One row of the answer: its place in the order, and where it is.
@@ -25,20 +27,27 @@ pub(super) struct Found {
     pub(super) row: u32,
 }
 
-/// The first rows that `query` asks for, in order: up to the end of its page and one more, and those that stand at the
-/// same place as the last of them.
-pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery) -> Result<Vec<Found>, QueryError> {
+/// The first rows that `query` asks for and that meet its `condition`, in order: up to the end of its page and one more, and
+/// those that stand at the same place as the last of them.
+pub(super) async fn first(
+    core: &Core,
+    snapshot: &Snapshot,
+    query: &EventsQuery,
+    condition: Option<Arc<Condition>>,
+) -> Result<Vec<Found>, QueryError> {
     let wanted = query.offset.saturating_add(query.limit).saturating_add(1);
     let range = range_of(query);
     let conditions = Conditions {
         range,
-        events: query.event.clone().map(|event| vec![event]),
+        events: events_of(query, condition.as_deref()),
         distinct_id: query.distinct_id.clone(),
         person: query.person,
-        filter: query.filter.clone(),
+        filter: Filter::default(),
     };
     let search = Arc::new(Search {
-        asked: Narrowed::new(conditions, snapshot),
+        asked: Narrowed::new(conditions, snapshot)
+            .with_tests(condition.as_ref().map(|condition| condition.tests.clone()).unwrap_or_default()),
+        condition,
         order: query.order,
         after: query.after,
         before: query.before,
@@ -71,6 +80,7 @@ pub(super) async fn first(core: &Core, snapshot: &Snapshot, query: &EventsQuery)
 /// What the threads of one search share.
 struct Search {
     asked: Narrowed,
+    condition: Option<Arc<Condition>>,
     order: Order,
     after: Option<Bound>,
     before: Option<Bound>,
@@ -101,6 +111,16 @@ fn range_of(query: &EventsQuery) -> TimeRange {
         .before
         .map_or(i64::MAX, |bound| bound.timestamp.as_micros().saturating_sub(i64::from(bound.id.is_none())));
     TimeRange { first, last }
+}
+
+/// The event names that are asked for; none means any.
+fn events_of(query: &EventsQuery, condition: Option<&Condition>) -> Option<Vec<String>> {
+    let implied = condition.and_then(|condition| condition.events.as_deref());
+    match (&query.event, implied) {
+        (Some(event), None) => Some(vec![event.clone()]),
+        (Some(event), Some(names)) => Some(names.iter().filter(|name| *name == event).cloned().collect()),
+        (None, names) => names.map(<[String]>::to_vec),
+    }
 }
 
 /// The parts in `range`, those with the first rows first.
@@ -145,9 +165,12 @@ impl Search {
 
     /// The rows of `chunk` that may be among the best: no more than wanted, and those at the instant of the last.
     fn candidates(&self, chunk: &Chunk) -> Result<Selection, QueryError> {
-        let rows = scan::narrow_within(chunk, &self.asked, self.range(), chunk.live().clone())?;
+        let mut rows = scan::narrow_within(chunk, &self.asked, self.range(), chunk.live().clone())?;
         // Before the best are chosen: rows beyond a bound must not take the place of others.
-        let rows = self.between(chunk, rows)?;
+        rows = self.between(chunk, rows)?;
+        if let Some(condition) = &self.condition {
+            rows = condition.narrow(chunk, rows)?;
+        }
         if rows.len() <= self.wanted {
             return Ok(rows);
         }

@@ -1,9 +1,14 @@
+use std::collections::BTreeMap;
+
 use env::Files;
+use hogql::context::Limits;
+use hogql::{Context, Holds};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::filter::naive;
+use crate::hogql::Tables;
 use crate::testing::{self, Row, Stored};
 
 /// The one place that knows how to list: a page of what is stored.
@@ -13,6 +18,27 @@ fn list(stored: &Stored, query: &EventsQuery) -> Result<EventsPage, QueryError> 
 
 fn query() -> EventsQuery {
     EventsQuery::of(ProjectId(1))
+}
+
+/// `filter` as the engine takes it.
+fn condition(filter: &Value) -> Option<Arc<Request>> {
+    let context = Context { limits: Limits::NONE, ..Context::new(1, "UTC", jiff::Timestamp::UNIX_EPOCH) };
+    let condition = hogql::events_where(filter, None, &context).unwrap();
+    assert_eq!(condition.notices, Vec::<String>::new());
+    match condition.holds {
+        Holds::Always => None,
+        Holds::Never => panic!("{filter} never holds"),
+        Holds::Where(query) => Some(Arc::new(Request {
+            project: ProjectId(1),
+            query: *query,
+            zone: "UTC".into(),
+            now_micros: 0,
+            tables: Tables::new(),
+            cohorts: BTreeMap::new(),
+            timeout: None,
+            explain: false,
+        })),
+    }
 }
 
 fn ids(page: &EventsPage) -> Vec<u128> {
@@ -79,14 +105,13 @@ fn any_query() -> impl Strategy<Value = (EventsQuery, Value)> {
     let order = prop::sample::select(vec![Order::Ascending, Order::Descending]);
     (bounds, event, distinct_id, person, filter, order, 0..12_usize, 0..8_usize).prop_map(
         |((after, before), event, distinct_id, person, filter, order, limit, offset)| {
-            let parsed = Filter::parse(&filter.to_string()).unwrap().filter;
             let query = EventsQuery {
                 after,
                 before,
                 event,
                 distinct_id,
                 person,
-                filter: parsed,
+                condition: condition(&filter),
                 order,
                 limit,
                 offset,
@@ -231,12 +256,11 @@ fn offsets_cut_events_of_one_uuid_and_instant_in_one_order() {
 
 #[test]
 fn hundreds_of_conditions_are_one_plan() {
-    let leaf = r#"{"key":"a","operator":"is_not","value":"1"}"#;
+    let leaf = json!({"key": "a", "operator": "is_not", "value": "1"});
     for shape in ["AND", "OR"] {
-        let filter = format!(r#"{{"type":"{shape}","values":[{}]}}"#, vec![leaf; 500].join(","));
-        let filter = Filter::parse(&filter).unwrap().filter;
+        let condition = condition(&json!({"type": shape, "values": vec![leaf.clone(); 500]}));
         let parts = Stored::of(&[vec![Row::at(1, 1), Row::at(2, 2).with("x", r#"{"a":1}"#)]]);
-        assert_eq!(ids(&list(&parts, &EventsQuery { filter, ..query() }).unwrap()), [1]);
+        assert_eq!(ids(&list(&parts, &EventsQuery { condition, ..query() }).unwrap()), [1]);
     }
 }
 

@@ -40,7 +40,7 @@ impl Evaluation {
 }
 
 /// A condition on the values of one column.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ValueTest {
     source: Source,
     test: Evaluation,

@@ -2,17 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use env::RealFiles;
+use hogql::context::Limits;
+use hogql::{Context, Holds};
 use model::{
     EventRow, MergeId, PersonMerge, PersonMode, PersonNumber, ProjectId, SegmentId, Sequence, Timestamp, person_uuid,
 };
-use query::{
-    Bound, Engine, EngineSettings, Event, EventsPage, EventsQuery, Filter, Order, PersonKey, Subject, ValuesQuery,
-};
+use query::hogql::Request;
+use query::{Bound, Engine, EngineSettings, Event, EventsPage, EventsQuery, Order, PersonKey, Subject, ValuesQuery};
 use store::{Batch, Contents, Settings, Store, StoreError};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -233,6 +234,23 @@ fn c3_projects_do_not_see_each_other() {
     }
 }
 
+/// Property filters as the engine takes them.
+fn condition(filters: &str) -> Arc<Request> {
+    let context = Context { limits: Limits::NONE, ..Context::new(1, "UTC", jiff::Timestamp::UNIX_EPOCH) };
+    let filters = serde_json::from_str(filters).unwrap();
+    let Holds::Where(query) = hogql::events_where(&filters, None, &context).unwrap().holds else { panic!("{filters}") };
+    Arc::new(Request {
+        project: PROJECT,
+        query: *query,
+        zone: "UTC".into(),
+        now_micros: 0,
+        tables: BTreeMap::new(),
+        cohorts: BTreeMap::new(),
+        timeout: None,
+        explain: false,
+    })
+}
+
 #[test]
 fn filters_read_event_and_person_properties() {
     let bench = Bench::new();
@@ -240,8 +258,7 @@ fn filters_read_event_and_person_properties() {
     paying.person_properties = Arc::from(r#"{"plan":"paid"}"#);
     bench.publish(vec![paying, row(PROJECT, 2, 2, "b", r#"{"$browser":"Safari"}"#), row(PROJECT, 3, 3, "c", "{}")]);
     let by = |filter: &str| {
-        let filter = Filter::parse(filter).unwrap().filter;
-        let page = bench.page(EventsQuery { filter, ..EventsQuery::of(PROJECT) });
+        let page = bench.page(EventsQuery { condition: Some(condition(filter)), ..EventsQuery::of(PROJECT) });
         page.rows.iter().map(|event| event.uuid.as_u128()).collect::<Vec<_>>()
     };
     for _ in 0..2 {

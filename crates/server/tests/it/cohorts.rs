@@ -150,6 +150,49 @@ fn persons_are_members_by_what_they_did() {
 }
 
 #[test]
+fn persons_are_members_by_what_they_did_after_something_else() {
+    let server = server();
+    let at = |event_name: &str, who: &str, at: &str| event(event_name, who, at, json!({"n": 1}));
+    server.ingest(&[
+        at("view", "in time", "2025-12-31T10:00:00Z"),
+        at("buy", "in time", "2025-12-31T12:00:00Z"),
+        at("view", "late", "2025-12-31T10:00:00Z"),
+        at("buy", "late", "2025-12-31T12:00:00.000001Z"),
+        at("view", "late, then in time", "2025-12-28T10:00:00Z"),
+        at("view", "late, then in time", "2025-12-31T11:00:00Z"),
+        at("buy", "late, then in time", "2025-12-31T11:30:00Z"),
+        at("buy", "before", "2025-12-31T09:00:00Z"),
+        at("view", "before", "2025-12-31T10:00:00Z"),
+        at("view", "at once", "2025-12-31T10:00:00Z"),
+        at("buy", "at once", "2025-12-31T10:00:00Z"),
+        at("view", "long ago", "2025-11-01T10:00:00Z"),
+        at("buy", "long ago", "2025-11-01T11:00:00Z"),
+        at("view", "once", "2025-12-31T10:00:00Z"),
+    ]);
+    let sequence = |more: Value| {
+        let mut leaf = json!({"type": "behavioral", "value": "performed_event_sequence", "key": "view",
+            "event_type": "events", "time_value": 30, "time_interval": "day", "seq_event": "buy",
+            "seq_event_type": "events", "seq_time_value": 2, "seq_time_interval": "hour"});
+        leaf.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        who(&server, leaf)
+    };
+    assert_eq!(sequence(json!({})), ["in time", "late, then in time"]);
+    assert_eq!(sequence(json!({"seq_time_interval": "day"})), ["in time", "late", "late, then in time"]);
+    let longer = json!({"time_value": 3, "time_interval": "month"});
+    assert_eq!(sequence(longer), ["in time", "late, then in time", "long ago"]);
+    let again = json!({"seq_event": "view", "seq_time_value": 1, "seq_time_interval": "week"});
+    assert_eq!(sequence(again), ["late, then in time"], "an event does not follow itself");
+    let negated = sequence(json!({"negation": true}));
+    assert_eq!(negated, ["at once", "before", "late", "long ago", "once"]);
+    let filtered = json!({"event_filters": [{"key": "n", "value": 2, "type": "event"}]});
+    assert!(sequence(filtered).is_empty());
+    let step = json!({"name": "bought", "steps": [{"event": "buy"}]});
+    let action = server.post("/api/projects/1/actions/", &step).json();
+    let acted = json!({"seq_event": action["id"], "seq_event_type": "actions"});
+    assert_eq!(sequence(acted), ["in time", "late, then in time"]);
+}
+
+#[test]
 fn definitions_that_mean_nothing_are_refused() {
     let server = server();
     let own = cohort_of(&server, json!({"type": "person", "key": "a", "value": "b"}));
@@ -165,7 +208,10 @@ fn definitions_that_mean_nothing_are_refused() {
         json!({"type": "cohort", "key": "id", "value": 999}),
         json!({"type": "cohort", "key": "id", "value": "x"}),
         behavioral(json!({"value": "nonsense"})),
-        behavioral(json!({"value": "performed_event_sequence"})),
+        behavioral(json!({"value": "performed_event_sequence", "seq_time_value": 1})),
+        behavioral(json!({"value": "performed_event_sequence", "seq_event": "visit"})),
+        behavioral(json!({"value": "performed_event_sequence", "seq_event": 9, "seq_event_type": "actions",
+            "seq_time_value": 1})),
         behavioral(
             json!({"value": "performed_event_regularly", "operator": "gte", "operator_value": 1, "min_periods": 1}),
         ),
@@ -243,6 +289,10 @@ fn static_cohorts_are_filled_by_id_and_from_files() {
         assert_eq!(members(&server, &made.1["id"]), expected, "{file}");
     }
     assert_eq!(upload(&server, "").0, 400);
+    let mut long = "x".repeat(99);
+    long.push('\n');
+    let long = format!("u0\n{}u3\n", long.repeat(30_000));
+    assert_eq!(members(&server, &upload(&server, &long).1["id"]), ["u0", "u3"], "a file of 3 MB");
     let dynamic = cohort_of(&server, json!({"type": "person", "key": "age", "value": 1}));
     let path = format!("/api/projects/1/cohorts/{}/add_persons_to_static_cohort/", dynamic["id"]);
     assert_eq!(server.patch(&path, &add).status, 400);

@@ -4,17 +4,23 @@
 #![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
 
 mod access;
+mod actors;
 mod auth;
 mod capture;
 mod cohorts;
 mod definitions;
 mod deletion;
+mod differential;
 mod durability;
 mod filters;
+mod funnels;
 mod identity;
+mod insights;
+mod leaks;
 mod management;
 mod objects;
 mod paging;
+mod paths;
 mod persons;
 mod process;
 mod queries;
@@ -24,8 +30,11 @@ mod query_downloads;
 mod query_editor;
 mod query_limits;
 mod recorded;
+mod reference;
 mod sdk;
+mod select;
 mod shapes;
+mod tables;
 mod time;
 mod v1;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::KEY;
 
-use crate::{event, server, server_with};
+use crate::{event, fields, server, server_with};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -130,6 +130,8 @@ fn project_settings_are_changed_and_checked() {
         "modifiers": {"personsOnEventsMode": "person_id_override_properties_joined"},
         "anonymize_ips": true,
         "event_retention_days": 90,
+        "drop_events_older_than": "30 12:00:00",
+        "cookieless_server_hash_mode": 1,
     });
     let changed = server.patch(path, &wanted);
     assert_eq!(changed.status, 200, "{}", changed.body);
@@ -159,12 +161,43 @@ fn project_settings_are_changed_and_checked() {
         (json!({"path_cleaning_filters": [{"alias": "x"}]}), "path_cleaning_filters"),
         (json!({"modifiers": {"personsOnEventsMode": "disabled"}}), "modifiers"),
         (json!({"event_retention_days": 0}), "event_retention_days"),
+        (json!({"drop_events_older_than": "a month"}), "drop_events_older_than"),
+        (json!({"drop_events_older_than": -1}), "drop_events_older_than"),
+        (json!({"cookieless_server_hash_mode": 2}), "cookieless_server_hash_mode"),
         (json!({"anonymize_ips": "yes"}), "anonymize_ips"),
     ] {
         let refused = server.patch(path, &body);
         assert_eq!((refused.status, &refused.json()["attr"]), (400, &json!(attr)), "{body}");
     }
     assert_eq!(server.get(path).json()["name"], json!("Shop"));
+}
+
+#[test]
+fn late_events_and_visitors_without_cookies_are_taken_as_the_project_says() {
+    let server = server();
+    let visit = |name: &str| {
+        let properties = json!({"$cookieless_mode": true, "$raw_user_agent": "agent", "$host": "example.com"});
+        event(name, "$posthog_cookieless", "2026-01-01T11:00:00Z", properties)
+    };
+    let late = |name: &str, at: &str| event(name, "u", at, json!({}));
+    server.ingest(&[visit("refused"), late("old", "2025-12-01T00:00:00Z")]);
+    let settings = json!({"drop_events_older_than": 7_200, "cookieless_server_hash_mode": 1});
+    assert_eq!(server.patch("/api/projects/1/", &settings).json()["drop_events_older_than"], json!("02:00:00"));
+    let (kept, dropped) = (late("kept", "2026-01-01T10:00:00Z"), late("dropped", "2026-01-01T09:59:59Z"));
+    server.ingest(&[visit("taken"), kept, dropped]);
+    let reset = json!({"drop_events_older_than": null, "cookieless_server_hash_mode": null});
+    assert_eq!(server.patch("/api/projects/1/", &reset).json()["cookieless_server_hash_mode"], json!(0));
+    server.ingest(&[visit("refused again"), late("older", "2025-01-01T00:00:00Z")]);
+    let listed = server.project("events/?after=all").results();
+    let mut names = fields(&listed, "event");
+    names.sort_unstable();
+    assert_eq!(names, ["kept", "old", "older", "taken"]);
+    let taken = listed.iter().find(|event| event["event"] == "taken").unwrap();
+    assert!(taken["distinct_id"].as_str().unwrap().starts_with("cookieless_"), "{taken}");
+    let warnings = server.project("ingestion_warnings/").results();
+    let counted =
+        |kind: &str| warnings.iter().find(|warning| warning["type"] == kind).map(|found| found["count"].clone());
+    assert_eq!(counted("event_dropped_too_old"), Some(json!(1)), "{warnings:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Pages: full, exact, without gap or repeat.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -156,29 +157,48 @@ fn a9_odd_limits_and_offsets() {
 fn no_row_is_lost_or_repeated_while_events_keep_arriving() {
     let server = server_with(&[("HEDGEROW_MEMORY_BYTES", "200000"), ("HEDGEROW_SEAL_INTERVAL_MS", "200")]);
     let batch = |batch: usize| -> Vec<Value> {
-        (0..50).map(|at| json!({"event": "e", "distinct_id": format!("{batch}-{at}"), "properties": {"pad": "x".repeat(100)}})).collect()
+        (0..50).map(|at| json!({"event": "e", "distinct_id": format!("{batch}-{at}"), "properties": {"at": at, "pad": "x".repeat(100)}})).collect()
     };
     for number in 0..20 {
         server.ingest(&batch(number));
     }
+    let odd = encode(r#"[{"type":"hogql","key":"toInt(properties.at) % 2 = 1"},{"key":"at","operator":"is_set"}]"#);
+    let kinds = [
+        ("".to_owned(), 1),
+        ("&orderBy=timestamp".to_owned(), 1),
+        (format!("&properties={odd}"), 2),
+        (format!("&orderBy=timestamp&properties={odd}"), 2),
+    ];
+    let acknowledged = AtomicUsize::new(20);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
             for number in 20..60 {
                 server.ingest(&batch(number));
+                acknowledged.store(number + 1, Relaxed);
             }
         });
-        while !writer.is_finished() {
-            let events = server.follow("/api/projects/1/events/?limit=37");
+        for (query, step) in kinds.iter().cycle() {
+            let batches = acknowledged.load(Relaxed);
+            let events = server.follow(&format!("/api/projects/1/events/?limit=37{query}"));
             let ids = fields(&events, "distinct_id");
             let distinct: HashSet<_> = ids.iter().collect();
-            assert_eq!(distinct.len(), ids.len(), "a row came twice");
-            for number in 0..20 {
-                for at in 0..50 {
-                    assert!(distinct.contains(&format!("{number}-{at}").as_str()), "{number}-{at} was lost");
+            assert_eq!(distinct.len(), ids.len(), "a row came twice with {query}");
+            for number in 0..batches {
+                for at in ((step - 1)..50).step_by(*step) {
+                    assert!(
+                        distinct.contains(&format!("{number}-{at}").as_str()),
+                        "{number}-{at} was lost with {query}"
+                    );
                 }
+            }
+            if writer.is_finished() {
+                break;
             }
         }
         writer.join().unwrap();
     });
-    assert_eq!(server.follow("/api/projects/1/events/?limit=1000").len(), 3_000);
+    for (query, step) in &kinds {
+        let listed = server.follow(&format!("/api/projects/1/events/?limit=1000{query}"));
+        assert_eq!(listed.len(), 3_000 / step, "{query}");
+    }
 }

@@ -111,6 +111,13 @@ fn t75_no_more_than_fifty_thousand_rows_at_once() {
 }
 
 #[test]
+fn t76_each_branch_of_a_set_has_a_page_of_its_own() {
+    let server = d1();
+    let text = "select number from numbers(150) union all select number from numbers(150)";
+    assert_eq!(rows(&server, text).as_array().unwrap().len(), 200);
+}
+
+#[test]
 fn t71_t72_t77_t78_what_cannot_be_run_is_refused_with_a_reason() {
     let server = d1();
     let detail = |text: &str| refusal(&server, json!({"query": {"kind": "HogQLQuery", "query": text}}));

@@ -143,6 +143,73 @@ fn start_up_requests_can_be_made_from_other_origins() {
     }
 }
 
+/// A form of parts: name, content type, content.
+fn form(parts: &[(&str, &str, &str)]) -> Vec<u8> {
+    let mut body = String::new();
+    for (name, kind, content) in parts {
+        body.push_str(&format!(
+            "--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\nContent-Type: {kind}\r\n\r\n{content}\r\n"
+        ));
+    }
+    body.push_str("--b--\r\n");
+    body.into_bytes()
+}
+
+#[test]
+fn events_of_language_models_come_in_parts_as_well() {
+    let mut server = server();
+    let uuid = "0193a1f0-5f7e-7c3b-9d1e-2f4a6b8c0d1e";
+    let event = json!({"event": "$ai_generation", "distinct_id": "u1", "uuid": uuid}).to_string();
+    let long = "x".repeat(3 << 20);
+    let body = form(&[
+        ("event", "application/json", &event),
+        ("event.properties", "application/json", r#"{"$ai_model":"m"}"#),
+        ("event.properties.$ai_input", "application/json", r#"[{"role":"user","content":"hi"}]"#),
+        ("event.properties.$ai_output", "text/plain", &long),
+    ]);
+    let kind = ("content-type", "multipart/form-data; boundary=b");
+    let token = ("authorization", "Bearer phc_test");
+    let answer = server.send("POST", "/i/v0/ai", &[kind, token], &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let parts = answer.json()["accepted_parts"].clone();
+    assert_eq!((&parts[0]["name"], &parts[3]["length"]), (&json!("event"), &json!(3 << 20)));
+    let packed = zstd::encode_all(&*body, 3).unwrap();
+    assert_eq!(
+        server.send("POST", "/i/v0/ai/", &[kind, token], &packed).status,
+        200,
+        "packed, and the same event again"
+    );
+    server.kill9();
+    server.start_again();
+    server.settle();
+    let listed = server.project("events/").results();
+    assert_eq!(listed.len(), 1);
+    let stored = &listed[0];
+    assert_eq!((&stored["id"], &stored["event"]), (&json!(uuid), &json!("$ai_generation")));
+    let properties = &stored["properties"];
+    assert_eq!((&properties["$ai_model"], &properties["$ai_input"][0]["content"]), (&json!("m"), &json!("hi")));
+    assert_eq!(properties["$ai_output"].as_str().unwrap().len(), 3 << 20);
+    for (headers, body, status, words) in [
+        (vec![kind], &body[..], 401, "event submitted without an api_key"),
+        (vec![kind, ("authorization", "Bearer phc_other")], &body[..], 401, "API key is not valid: unknown"),
+        (vec![kind, token], &b"no form"[..], 400, "failed to parse multipart request: "),
+        (vec![token], &body[..], 400, "failed to parse multipart request: "),
+        (vec![kind, token], &form(&[("event", "", "{}")])[..], 400, "failed to hydrate events"),
+        (
+            vec![kind, token],
+            &form(&[("other", "", "")])[..],
+            400,
+            "failed to parse multipart request: there is no part",
+        ),
+        (vec![kind, token], &vec![b'x'; (20 << 20) + 1][..], 413, "maximum event size exceeded"),
+    ] {
+        let refused = server.send("POST", "/i/v0/ai", &headers, body);
+        assert_eq!(refused.status, status, "{words}: {}", refused.body);
+        assert!(refused.body.starts_with(words), "{}", refused.body);
+    }
+    assert_eq!(server.send("GET", "/i/v0/ai", &[token], b"").status, 405);
+}
+
 #[test]
 fn events_of_language_models_have_a_lane_for_long_ones() {
     let server = server();

@@ -184,3 +184,131 @@ fn f5_custom_event_names() {
     let refused = server.project("events/values/");
     assert_eq!((refused.status, refused.json()["detail"].clone()), (400, json!("You must provide a key")));
 }
+
+#[test]
+fn e4_csv_is_flat_under_the_union_of_all_columns() {
+    let server = server();
+    server.ingest(&[
+        event("x", "1", NOON, json!({"b": 1, "tags": ["x", "y"], "formula": "=1+1", "quoted": "a \"b\", c"})),
+        event("y", "2", "2026-01-01T10:00:00Z", json!({"a": true, "n": null, "empty": {}})),
+    ]);
+    let answer = server.project("events/?format=csv&include_person=false");
+    assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8"));
+    let lines: Vec<&str> = answer.body.split("\r\n").collect();
+    let header: Vec<&str> = lines[0].split(',').collect();
+    assert!(header.is_sorted(), "{header:?}");
+    for name in ["properties.a", "properties.b", "properties.tags.0", "properties.tags.1", "person", "properties.n"] {
+        assert!(header.contains(&name), "{name} is not in {header:?}");
+    }
+    assert!(!header.contains(&"properties.empty"));
+    let second: Vec<&str> = lines[2].split(',').collect();
+    let cell = |name: &str| second[header.iter().position(|known| *known == name).unwrap()];
+    assert_eq!((cell("properties.a"), cell("properties.b"), cell("properties.n")), ("True", "", ""));
+    assert!(lines[1].contains("\"a \"\"b\"\", c\"") && lines[1].contains(",=1+1,"), "{}", lines[1]);
+    assert_eq!((lines.len(), lines[3]), (4, ""));
+    assert!(server.project("events/?format=csv&csv_safe=1").body.contains(",'=1+1,"));
+    assert_eq!(server.project("events/?format=csv&event=nothing").body, "");
+    // A person is flattened like everything else.
+    let with_person = server.project("events/?format=csv");
+    assert!(with_person.body.starts_with("distinct_id,"), "{}", with_person.body);
+    assert!(with_person.body.lines().next().unwrap().contains("person.distinct_ids.0"));
+    // By what is accepted, and for one event; errors stay JSON.
+    let key = format!("Bearer {}", testkit::KEY);
+    let accepts = [("authorization", key.as_str()), ("accept", "text/csv")];
+    assert!(server.send("GET", "/api/projects/1/events/", &accepts, b"").body.starts_with("distinct_id,"));
+    let id = server.project("events/?event=x").results()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.project(&format!("events/{id}/?format=csv")).body.lines().count(), 2);
+    assert_eq!(server.project("events/?format=csv&limit=x").json()["attr"], json!("limit"));
+    assert_eq!(server.project("events/?format=xml").status, 404);
+    let odd = [("authorization", key.as_str()), ("accept", "image/png")];
+    assert_eq!(server.send("GET", "/api/projects/1/events/", &odd, b"").status, 406);
+}
+
+#[test]
+fn e4_csv_holds_a_page_or_everything() {
+    let server = server();
+    let events: Vec<Value> = (0..1_100)
+        .map(|at| {
+            let name = if at == 0 { "first" } else { "n" };
+            event("e", &at.to_string(), &crate::instant(at * crate::SECOND), json!({name: at}))
+        })
+        .collect();
+    server.ingest(&events);
+    let rows = |query: &str| server.project(&format!("events/?format=csv{query}")).body.lines().count() - 1;
+    assert_eq!(rows(""), 1_000);
+    assert_eq!(rows("&limit=7"), 7);
+    let whole = server.project("events/?format=csv&all=1&limit=7").body;
+    assert_eq!(whole.lines().count(), 1_101);
+    // The one column of the last row is in the first line.
+    assert!(whole.lines().next().unwrap().contains("properties.first"));
+    let ids: std::collections::HashSet<&str> =
+        whole.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(ids.len(), 1_100);
+}
+
+#[test]
+fn f3_values_of_hidden_properties_are_not_shown() {
+    let server = server();
+    server.ingest(&[event("e", "1", NOON, json!({"secret": "s"}))]);
+    assert_eq!(names(&server.project("events/values/?key=secret")), ["s"]);
+    let found = server.project("property_definitions/?properties=secret").results();
+    let id = found[0]["id"].as_str().unwrap();
+    assert_eq!(
+        server.patch(&format!("/api/projects/1/property_definitions/{id}/"), &json!({"hidden": true})).status,
+        200
+    );
+    assert_eq!(names(&server.project("events/values/?key=secret")), [""; 0]);
+    assert_eq!(
+        server.project("events/values/?key=secret&envelope=1").json(),
+        json!({"results": [], "refreshing": false})
+    );
+}
+
+#[test]
+fn f4_values_can_be_filtered_by_other_properties() {
+    let server = server();
+    let of = |value: &str, plan: Value| event("e", "1", NOON, json!({"key": value, "plan": plan}));
+    server.ingest(&[of("a", json!("pro")), of("b", json!("Pro")), of("c", json!(true)), of("d", json!(""))]);
+    let listed = |query: &str| {
+        let mut names = names(&server.project(&format!("events/values/?key=key&{query}")));
+        names.sort();
+        names.join(" ")
+    };
+    for (query, expected) in [
+        ("properties_plan=pro", "a"),
+        ("properties_plan=%5B%22pro%22%2C%22Pro%22%5D", "a b"),
+        ("properties_plan=TRUE", "c"),
+        ("properties_plan=", "d"),
+        ("properties_plan=%5B%5D", "a b c d"),
+    ] {
+        assert_eq!(listed(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn f1_values_come_in_the_shape_that_is_set() {
+    let server = crate::server_with(&[("HEDGEROW_VALUES_SHAPE", "object")]);
+    assert_eq!(server.project("events/values/?key=x").json(), json!({"results": [], "refreshing": false}));
+}
+
+#[test]
+fn lists_can_be_asked_for_their_head_and_their_methods() {
+    let server = server();
+    server.ingest(&[event("a", "1", NOON, json!({}))]);
+    let key = format!("Bearer {}", testkit::KEY);
+    let headers = [("authorization", key.as_str())];
+    let id = server.project("events/").results()[0]["id"].as_str().unwrap().to_owned();
+    for path in ["events/".to_owned(), "events".to_owned(), format!("events/{id}"), "events/values/?key=a".to_owned()] {
+        let path = format!("/api/projects/1/{path}");
+        let head = server.send("HEAD", &path, &headers, b"");
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+        assert_eq!(head.header("content-type"), Some("application/json"));
+        let options = server.send("OPTIONS", &path, &headers, b"");
+        assert_eq!((options.status, options.header("allow")), (200, Some("GET, HEAD, OPTIONS")), "{path}");
+        assert_eq!(server.send("OPTIONS", &path, &[], b"").status, 401);
+        let refused = server.send("POST", &path, &headers, b"{}");
+        let expected = json!({"type": "invalid_request", "code": "method_not_allowed",
+            "detail": "Method \"POST\" not allowed.", "attr": null});
+        assert_eq!((refused.status, refused.json()), (405, expected), "{path}");
+    }
+}

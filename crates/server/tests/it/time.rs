@@ -98,3 +98,18 @@ fn b8_without_bounds_old_events_are_listed() {
     server.ingest(&[event("old", "1", "2023-01-01T00:00:00Z", json!({}))]);
     assert_eq!(listed(&server, ""), ["old"]);
 }
+
+#[test]
+fn b6_minutes_months_and_starts_of_days() {
+    let server = server();
+    server.ingest(&[
+        event("minutes", "1", "2026-01-01T11:55:00Z", json!({})),
+        event("months", "1", "2025-04-01T00:00:00Z", json!({})),
+        event("yesterday", "1", "2025-12-31T00:00:00.000001Z", json!({})),
+    ]);
+    let listed = |after: &str| fields(&server.project(&format!("events/?after={after}")).results(), "event").join(" ");
+    assert_eq!(listed("-10M"), "minutes");
+    assert_eq!(listed("-10m"), "minutes yesterday months");
+    assert_eq!(listed("-1dStart"), "minutes yesterday");
+    assert_eq!(listed("dStart"), "minutes");
+}

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::breakdown::{Breakdown, NONE, OTHER, SEPARATOR};
 use super::{Display, Plan};
 use crate::insights::Rows;
+use crate::insights::breakdown::{Breakdown, NONE, OTHER, SEPARATOR};
 use crate::insights::common::{Range, number, numeral};
 
 /// The numbers of one series in one period, by breakdown value.
@@ -166,20 +166,6 @@ struct Named<'n> {
     value: &'n str,
     action: Option<Value>,
     order: usize,
-}
-
-impl Breakdown {
-    /// The value in the response, and as it is shown.
-    fn shown(&self, value: &str) -> (Value, String) {
-        if self.cohorts.is_some() {
-            let label = if value == "all" { "all users".to_owned() } else { format!("cohort {value}") };
-            return (value.parse::<i64>().map_or_else(|_| json!(value), |id| json!(id)), label);
-        }
-        let parts: Vec<&str> = value.split(SEPARATOR).collect();
-        let label = parts.join("::");
-        let single = !self.several && parts.len() == 1;
-        (if single { json!(value) } else { json!(parts) }, label)
-    }
 }
 
 /// 0 for ordinary values, then what has none, then the rest.

@@ -1,4 +1,4 @@
-//! Quantiles, exact: all numbers of a group, sorted once.
+//! Quantiles, exact: all numbers of a group, sorted once. Also means and medians of the numbers in arrays.
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -27,14 +27,18 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
     let Some(shares) = shares.filter(|shares| shares.iter().all(|share| (0.0..=1.0).contains(share))) else {
         return refuse("the parameters of a quantile are numbers between 0 and 1");
     };
-    let interpolate = aggregate.function != "medianExact";
+    let what = match aggregate.function {
+        "medianExact" => What::Element,
+        "avgArrayOrNull" => What::Mean,
+        _ => What::Between,
+    };
     let kind = if many { list_of(DataType::Float64) } else { DataType::Float64 };
     let udaf = Quantile {
         name: format!("{}{shares:?}", aggregate.function),
         shares: shares.iter().map(|share| share.to_bits()).collect(),
         many,
-        interpolate,
-        signature: Signature::exact(vec![DataType::Float64], Volatility::Immutable),
+        what,
+        signature: Signature::any(1, Volatility::Immutable),
     };
     let mut planned = Function::new(Arc::new(AggregateUDF::new_from_impl(udaf)), arguments, kind);
     planned.distinct = aggregate.distinct;
@@ -47,8 +51,19 @@ struct Quantile {
     /// As bits: doubles cannot be hashed.
     shares: Vec<u64>,
     many: bool,
-    interpolate: bool,
+    what: What,
     signature: Signature,
+}
+
+/// What is asked of the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum What {
+    /// The place of a share, between two numbers if need be.
+    Between,
+    /// The number at or after the place of a share.
+    Element,
+    /// Their mean.
+    Mean,
 }
 
 impl AggregateUDFImpl for Quantile {
@@ -73,7 +88,7 @@ impl AggregateUDFImpl for Quantile {
         Ok(Box::new(Numbers {
             shares: self.shares.iter().map(|bits| f64::from_bits(*bits)).collect(),
             many: self.many,
-            interpolate: self.interpolate,
+            what: self.what,
             numbers: Vec::new(),
         }))
     }
@@ -84,16 +99,20 @@ impl AggregateUDFImpl for Quantile {
 struct Numbers {
     shares: Vec<f64>,
     many: bool,
-    interpolate: bool,
+    what: What,
     numbers: Vec<f64>,
 }
 
 impl Numbers {
     fn extend(&mut self, array: &ArrayRef) -> Result<()> {
+        if let Some(lists) = array.as_list_opt::<i32>() {
+            return lists.iter().flatten().try_for_each(|list| self.extend(&list));
+        }
         let Some(numbers) = array.as_primitive_opt::<Float64Type>() else {
             return exec_err!("a quantile is of doubles, not of {}", array.data_type());
         };
-        self.numbers.extend(numbers.iter().flatten().filter(|number| !number.is_nan()));
+        let keeps_nan = self.what == What::Mean;
+        self.numbers.extend(numbers.iter().flatten().filter(|number| keeps_nan || !number.is_nan()));
         Ok(())
     }
 
@@ -106,9 +125,13 @@ impl Numbers {
     )]
     fn at(&self, share: f64) -> Option<f64> {
         let last = self.numbers.len().checked_sub(1)?;
-        if !self.interpolate {
-            let place = ((share * self.numbers.len() as f64) as usize).min(last);
-            return self.numbers.get(place).copied();
+        match self.what {
+            What::Between => {}
+            What::Element => {
+                let place = ((share * self.numbers.len() as f64) as usize).min(last);
+                return self.numbers.get(place).copied();
+            }
+            What::Mean => return Some(self.numbers.iter().sum::<f64>() / self.numbers.len() as f64),
         }
         let place = share * last as f64;
         let below = place.floor();

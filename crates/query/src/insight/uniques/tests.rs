@@ -33,6 +33,13 @@ fn nobody_is_not_counted() {
 }
 
 #[test]
+fn a_bitmap_lists_its_persons_up_to_the_last_of_a_page() {
+    let events: Vec<_> = (0..=u32::from(u16::MAX)).map(|person| (0, person)).collect();
+    let uniques = uniques(1, &events, 1, 1_000);
+    assert!(uniques.persons(0).eq(0..=u32::from(u16::MAX)));
+}
+
+#[test]
 fn a_list_becomes_a_bitmap_when_it_is_full() {
     // The same 700 persons, again and again, in two pages; the second page holds just one.
     let events: Vec<_> = (0..3_000).map(|row| (0, row % 700)).chain([(0, 70_000)]).collect();

@@ -47,6 +47,13 @@ class Server:
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
+    def post(self, path: str, body):
+        """What a JSON body is answered with; capture paths do not look at the key."""
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
+
     def follow(self, path: str):
         """Every row from the list at `path` on, following `next` as it is."""
         rows = []
@@ -68,6 +75,10 @@ class Server:
         while not is_so():
             assert time.monotonic() - start < seconds, "it did not happen in time"
             time.sleep(0.01)
+
+    def wait_until_ingested(self):
+        """Waits until everything that was acknowledged can be listed."""
+        self.wait_until(lambda: self.metric("hedgerow_ingest_lag_records") == 0, 120)
 
     def wait_for(self, count: int, seconds: float):
         """Waits until that many events are listed; the time it took."""

@@ -1,13 +1,13 @@
 //! How a series is cut into several by the value of something.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::common::fault;
+use super::template;
 use crate::ast::{CompareOp, Constant, Expr};
 use crate::build::{call, compare, constant, field, string, truth};
 use crate::compile::CompileError;
 use crate::context::Context;
-use crate::insights::common::fault;
-use crate::insights::template;
 
 pub(super) const NONE: &str = "$$_posthog_breakdown_null_$$";
 pub(super) const OTHER: &str = "$$_posthog_breakdown_other_$$";
@@ -15,7 +15,7 @@ pub(super) const OTHER: &str = "$$_posthog_breakdown_other_$$";
 pub(super) const SEPARATOR: char = '\u{1}';
 
 #[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct BreakdownFilter {
     breakdown: Value,
     breakdown_type: Option<String>,
@@ -28,6 +28,7 @@ pub(super) struct BreakdownFilter {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct One {
     property: Value,
     #[serde(rename = "type")]
@@ -49,6 +50,15 @@ pub(super) struct Breakdown {
     pub(super) several: bool,
     /// The names of cohorts by number, if cut by cohort.
     pub(super) cohorts: Option<Vec<Value>>,
+}
+
+/// One query that a series needs.
+#[derive(Debug)]
+pub(super) struct Cut {
+    /// The breakdown value of an event, text, or of all of them.
+    pub(super) value: Expr,
+    /// Which events belong to it.
+    pub(super) condition: Expr,
 }
 
 impl BreakdownFilter {
@@ -92,46 +102,73 @@ impl BreakdownFilter {
     }
 }
 
-/// The queries a series needs: each with its breakdown value, if any, and a condition.
-pub(super) fn cuts(
-    breakdown: Option<&Breakdown>,
-    context: &Context,
-) -> Result<Vec<(Option<Expr>, Expr)>, CompileError> {
-    let Some(breakdown) = breakdown else { return Ok(vec![(None, truth(true))]) };
+impl Breakdown {
+    /// How many values make up one.
+    pub(super) fn parts(&self) -> usize {
+        self.by.len()
+    }
+
+    pub(super) fn is_by_group(&self) -> bool {
+        self.by.iter().any(|one| one.kind.as_deref() == Some("group"))
+    }
+
+    /// The value in the response, and as it is shown.
+    pub(super) fn shown(&self, value: &str) -> (Value, String) {
+        if self.cohorts.is_some() {
+            let label = if value == "all" { "all users".to_owned() } else { format!("cohort {value}") };
+            return (value.parse::<i64>().map_or_else(|_| json!(value), |id| json!(id)), label);
+        }
+        let parts: Vec<&str> = value.split(SEPARATOR).collect();
+        let label = parts.join("::");
+        let single = !self.several && parts.len() == 1;
+        (if single { json!(value) } else { json!(parts) }, label)
+    }
+}
+
+/// A value of a response as queries have it; `None` if there is none.
+pub(super) fn value_text(value: &Value) -> Option<String> {
+    let one = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    match value {
+        Value::Null => None,
+        Value::Array(parts) => Some(parts.iter().map(one).collect::<Vec<_>>().join(&SEPARATOR.to_string())),
+        value => Some(one(value)),
+    }
+}
+
+/// The queries a series needs. `none` stands for a value that is not there.
+pub(super) fn cuts(breakdown: Option<&Breakdown>, none: &str, context: &Context) -> Result<Vec<Cut>, CompileError> {
+    let Some(breakdown) = breakdown else { return Ok(vec![Cut { value: string(""), condition: truth(true) }]) };
     if let Some(cohorts) = &breakdown.cohorts {
         return cohorts.iter().map(|id| cohort(id, context)).collect();
     }
-    let mut values = breakdown.by.iter().map(One::value).collect::<Result<Vec<_>, _>>()?;
-    let value = if values.len() == 1 { values.pop() } else { None };
-    let value = value.unwrap_or_else(|| {
-        let mut parts = Vec::with_capacity(values.len() * 2);
-        for value in values {
-            if !parts.is_empty() {
-                parts.push(string(SEPARATOR));
-            }
-            parts.push(value);
+    let mut parts = Vec::with_capacity(breakdown.by.len() * 2);
+    for one in &breakdown.by {
+        if !parts.is_empty() {
+            parts.push(string(SEPARATOR));
         }
-        call("concat", parts)
-    });
-    Ok(vec![(Some(value), truth(true))])
+        parts.push(one.value(none)?);
+    }
+    let value = if parts.len() == 1 { parts.pop() } else { None };
+    Ok(vec![Cut { value: value.unwrap_or_else(|| call("concat", parts)), condition: truth(true) }])
 }
 
-fn cohort(id: &Value, context: &Context) -> Result<(Option<Expr>, Expr), CompileError> {
-    if id.as_str() == Some("all") {
-        return Ok((Some(string("all")), truth(true)));
-    }
+fn cohort(id: &Value, context: &Context) -> Result<Cut, CompileError> {
     let number = id.as_i64().or_else(|| id.as_str()?.parse().ok()).filter(|number| *number != 0);
-    let Some(number) = number else { return Ok((Some(string("all")), truth(true))) };
+    let Some(number) = number else { return Ok(Cut { value: string("all"), condition: truth(true) }) };
     if !context.project.cohorts.iter().any(|cohort| cohort.id == number) {
         return Err(fault(format!("Cohort {number} does not exist")));
     }
-    let member = compare(CompareOp::InCohort, field(["person_id"]), constant(Constant::Int(number)));
-    Ok((Some(string(number.to_string())), member))
+    let condition = compare(CompareOp::InCohort, field(["person_id"]), constant(Constant::Int(number)));
+    Ok(Cut { value: string(number.to_string()), condition })
 }
 
 impl One {
-    /// The value of an event, as text that is never empty.
-    fn value(&self) -> Result<Expr, CompileError> {
+    /// The value of an event as text, `none` if there is none.
+    fn value(&self, none: &str) -> Result<Expr, CompileError> {
         let key = match &self.property {
             Value::String(key) => key.clone(),
             other => other.to_string(),
@@ -152,6 +189,6 @@ impl One {
         if self.normalize_url {
             text = call("replaceRegexpAll", vec![text, string("[/?#]+$"), string("")]);
         }
-        template::expr("ifNull(nullIf({text}, ''), {none})", &[("text", text), ("none", string(NONE))])
+        template::expr("ifNull(nullIf({text}, ''), {none})", &[("text", text), ("none", string(none))])
     }
 }
