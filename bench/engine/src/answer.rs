@@ -53,10 +53,10 @@ pub(crate) enum Answer {
     Bytes(u64),
 }
 
-const PROJECT: ProjectId = ProjectId(1);
+pub(crate) const PROJECT: ProjectId = ProjectId(1);
 /// Threads of every engine in the comparison.
 const THREADS: usize = 2;
-const NOW: &str = "2026-06-30T00:00:00Z";
+pub(crate) const NOW: &str = "2026-06-30T00:00:00Z";
 
 /// The engine on a data directory, opened as the server opens it.
 pub(crate) struct Engines {
@@ -66,6 +66,29 @@ pub(crate) struct Engines {
     _lock: Box<dyn Lock>,
 }
 
+/// The engine on a data directory, and the lock that keeps servers off it.
+pub(crate) fn open(data_dir: &Path) -> anyhow::Result<(Engine, Box<dyn Lock>)> {
+    let files: Arc<dyn Files> = Arc::new(RealFiles);
+    let lock = files.lock(&data_dir.join("lock")).context("a server has the data directory")?;
+    let meta = Meta::open(&data_dir.join("meta.sqlite"))?;
+    let positions = meta.positions()?;
+    anyhow::ensure!(positions.applied == positions.flushed, "there are events that are not sealed");
+    let catalog = meta.catalog()?;
+    let contents = Contents {
+        segments: catalog.segments,
+        deleted: catalog.deleted,
+        merges: catalog.merges,
+        hidden: meta.deleted_persons()?,
+    };
+    let store = Store::open(files, data_dir.join("segments"), store::Settings::default(), contents)?;
+    Ok((Engine::new(Arc::new(store), settings())?, lock))
+}
+
+/// The limits of every engine in the comparison.
+pub(crate) fn settings() -> EngineSettings {
+    EngineSettings { threads: THREADS, ..EngineSettings::default() }
+}
+
 impl Engines {
     /// Opens `data_dir`, which no server must have open.
     ///
@@ -73,21 +96,7 @@ impl Engines {
     ///
     /// When it cannot be opened or holds unsealed events: stop the server in order first.
     pub(crate) fn open(data_dir: &Path, out: PathBuf) -> anyhow::Result<Self> {
-        let files: Arc<dyn Files> = Arc::new(RealFiles);
-        let lock = files.lock(&data_dir.join("lock")).context("a server has the data directory")?;
-        let meta = Meta::open(&data_dir.join("meta.sqlite"))?;
-        let positions = meta.positions()?;
-        anyhow::ensure!(positions.applied == positions.flushed, "there are events that are not sealed");
-        let catalog = meta.catalog()?;
-        let contents = Contents {
-            segments: catalog.segments,
-            deleted: catalog.deleted,
-            merges: catalog.merges,
-            hidden: meta.deleted_persons()?,
-        };
-        let store = Store::open(files, data_dir.join("segments"), store::Settings::default(), contents)?;
-        let settings = EngineSettings { threads: THREADS, ..EngineSettings::default() };
-        let engine = Engine::new(Arc::new(store), settings)?;
+        let (engine, lock) = open(data_dir)?;
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         Ok(Self { engine, runtime, out, _lock: lock })
     }

@@ -11,14 +11,17 @@
 //!
 //! `ms` is wall time, `cpu_ms` processor time of the whole process, `rss` its peak memory in MiB during the question. The
 //! end of input ends the process. The server must not run on the same directory.
+//!
+//! `bench-engine plan [DIR]` prints instead what it costs to compile and to plan the questions in HogQL.
 
 mod answer;
 mod measure;
+mod plan;
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -26,10 +29,16 @@ use serde::Serialize;
 
 use answer::{Answer, Engines};
 
-const USAGE: &str = "usage: bench-engine --data-dir DIR --ids FILE";
+const USAGE: &str = "usage: bench-engine --data-dir DIR --ids FILE, or bench-engine plan [DIR]";
 
 fn main() -> ExitCode {
-    match Arguments::read(std::env::args().skip(1)).and_then(|arguments| serve(&arguments)) {
+    let mut words = std::env::args().skip(1).peekable();
+    let done = if words.next_if(|word| word == "plan").is_some() {
+        plan::print(words.next().as_deref().map(Path::new), plan::ROUNDS, io::stdout().lock())
+    } else {
+        Arguments::read(words).and_then(|arguments| serve(&arguments))
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             writeln!(io::stderr(), "bench-engine: {error:#}").ok();

@@ -43,6 +43,15 @@ fn work_is_measured() {
 }
 
 #[test]
+fn every_question_in_hogql_is_planned() {
+    let mut table = Vec::new();
+    plan::print(None, 2, &mut table).unwrap();
+    let table = String::from_utf8(table).unwrap();
+    assert_eq!(table.lines().count(), 15, "{table}");
+    assert!(table.contains("of 13 questions within the budget"), "{table}");
+}
+
+#[test]
 fn both_arguments_are_needed() {
     let expected = Arguments { data_dir: PathBuf::from("d"), ids: PathBuf::from("i.json") };
     assert_eq!(arguments("--ids i.json --data-dir d").unwrap(), expected);

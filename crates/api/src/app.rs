@@ -37,6 +37,8 @@ pub struct Settings {
     pub rest_body_bytes: usize,
     /// How often each key may ask.
     pub rate_limits: RateLimits,
+    /// Memory for answers of queries that may be given again, in bytes.
+    pub query_cache_bytes: usize,
     /// What `values` answers with.
     pub values_shape: ValuesShape,
 }
@@ -120,6 +122,8 @@ pub struct App {
     pub(crate) samples: Samples,
     pub(crate) hide_persons: HidePersons,
     pub(crate) throttle: Arc<Throttle>,
+    /// Answers of queries that may be given again.
+    pub(crate) answers: Arc<crate::query::Answers>,
     /// Questions asked in the background.
     pub(crate) queries: Arc<crate::query::Queries>,
     /// The OpenAPI document, once somebody has asked for it.
@@ -144,6 +148,7 @@ impl App {
             samples: parts.samples,
             hide_persons: parts.hide_persons,
             schema: Arc::default(),
+            answers: Arc::new(crate::query::Answers::new(parts.settings.query_cache_bytes)),
             queries: Arc::default(),
             throttle: Arc::new(Throttle::new(parts.settings.rate_limits.clone(), parts.clock)),
             metrics: Arc::new(Metrics::new()),

@@ -57,9 +57,17 @@ pub(crate) enum ApiError {
     #[error("The event store is unavailable, please retry.")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
 
-    /// 504: the query ran into its time or memory limit.
+    /// 503: as many queries run as may; come back after a moment.
+    #[error("Queries are a little too busy right now. {0}")]
+    QueriesBusy(String),
+
+    /// 504: the query ran into its time limit.
+    #[error("Query has hit the max execution time before completing. {0}")]
+    QueryTooSlow(String),
+
+    /// 513, as PostHog has it: the query ran into its memory limit.
     #[error("{0}")]
-    QueryTooExpensive(String),
+    QueryTooLarge(String),
 
     /// 500: our fault. The cause is logged, never shown.
     #[error("A server error occurred.")]
@@ -103,7 +111,9 @@ impl ApiError {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::QueryTooExpensive(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::QueriesBusy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::QueryTooSlow(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::QueryTooLarge(_) => StatusCode::from_u16(513).unwrap_or(StatusCode::INSUFFICIENT_STORAGE),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -120,7 +130,10 @@ impl ApiError {
             Self::NotAcceptable => ("invalid_request", "not_acceptable"),
             Self::BodyTooLarge { .. } => ("invalid_request", "request_too_large"),
             Self::Throttled(_) => ("throttled_error", "throttled"),
-            Self::Unavailable(_) | Self::QueryTooExpensive(_) | Self::Internal(_) => ("server_error", "error"),
+            Self::QueryTooLarge(_) => ("server_error", "clickhouse_memory_limit_exceeded"),
+            Self::Unavailable(_) | Self::QueriesBusy(_) | Self::QueryTooSlow(_) | Self::Internal(_) => {
+                ("server_error", "error")
+            }
         }
     }
 }
@@ -147,8 +160,10 @@ impl From<query::QueryError> for ApiError {
     fn from(error: query::QueryError) -> Self {
         use query::QueryError;
         match &error {
-            QueryError::Timeout { .. } | QueryError::Memory { .. } => {
-                Self::QueryTooExpensive(format!("Query not answered: {error}. Narrow the time range and try again."))
+            QueryError::Busy { .. } => Self::QueriesBusy(format!("Please try again later: {error}.")),
+            QueryError::Timeout { .. } => Self::QueryTooSlow(format!("Narrow the time range and try again: {error}.")),
+            QueryError::Memory { .. } => {
+                Self::QueryTooLarge(format!("Query not answered: {error}. Narrow the time range and try again."))
             }
             QueryError::Refused { code, message } => Self::Invalid { detail: message.clone(), attr: None, code },
             QueryError::UnknownColumn(_) | QueryError::SearchTooLong { .. } => Self::bad_request(error.to_string()),
@@ -159,6 +174,17 @@ impl From<query::QueryError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        self.respond(None)
+    }
+}
+
+impl ApiError {
+    /// The answer to the query of that id.
+    pub(crate) fn of_query(self, id: &str) -> Response {
+        self.respond(Some(id))
+    }
+
+    fn respond(self, query_id: Option<&str>) -> Response {
         match &self {
             Self::Internal(source) => {
                 tracing::error!(error = causes(source.as_ref()), "request failed")
@@ -175,7 +201,11 @@ impl IntoResponse for ApiError {
         } else {
             let (kind, code) = self.kind_and_code();
             let attr = if let Self::Invalid { attr, .. } = &self { *attr } else { None };
-            write_json(&serde_json::json!({"type": kind, "code": code, "detail": detail, "attr": attr}))
+            let mut body = serde_json::json!({"type": kind, "code": code, "detail": detail, "attr": attr});
+            if let (Some(id), Some(body)) = (query_id, body.as_object_mut()) {
+                body.insert("extra".to_owned(), serde_json::json!({"query_id": id}));
+            }
+            write_json(&body)
         };
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
@@ -183,7 +213,9 @@ impl IntoResponse for ApiError {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         match self {
-            Self::Unavailable(_) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Unavailable(_) | Self::QueriesBusy(_) => {
+                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")));
+            }
             Self::Throttled(wait) => drop(headers.insert(header::RETRY_AFTER, whole_seconds(wait).into())),
             _ => {}
         }

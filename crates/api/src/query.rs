@@ -1,18 +1,25 @@
 //! `/api/projects/:id/query/`: questions in HogQL, and those that become HogQL.
 //!
-//! A question is answered at once, or in the background under an id that can be asked about. Rows go from columns to the
-//! wire without a value in between; only what `EventsQuery` shows as objects is rewritten.
+//! A question is answered at once, or in the background under an id that can be asked about, and its answer is kept for as
+//! long as it is right. Rows go from columns to the wire without a value in between; only what `EventsQuery` shows as
+//! objects is rewritten.
 
+mod answer;
+mod cache;
 pub(crate) mod context;
+pub(crate) mod download;
+mod editor;
+mod modifiers;
 pub(crate) mod people;
+mod question;
 pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod shape;
 mod status;
 
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
-use query::hogql::{Answer, Lines};
+use axum::response::Response;
+use http::{StatusCode, header};
+use query::hogql::Format;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -20,27 +27,34 @@ use utoipa::ToSchema;
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::fields::{Field, Kind, optional, required};
-use crate::wire::{json_text, write_json};
+use crate::wire::write_json;
 
+use question::{Question, Refresh};
+
+pub(crate) use cache::Answers;
 pub(crate) use status::Queries;
 
 pub(crate) const FIELDS: &[Field] = &[
     required("query", Kind::Object),
     optional("client_query_id", Kind::Text(200)),
+    // A word, or true and false.
     optional("refresh", Kind::Any),
     optional("async", Kind::Any),
+    optional("filters_override", Kind::Any),
+    optional("variables_override", Kind::Any),
+    optional("name", Kind::Any),
 ];
 pub(crate) const UPGRADE_FIELDS: &[Field] = &[required("query", Kind::Object)];
 
-/// An answer: rows with their columns, or the results of a chart, and how they came about. What an answer is not made of
-/// is not in it.
+/// An answer: rows with their columns, or the results of a chart, and how they came about; or what an editor asked for.
+/// What an answer is not made of is not in it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QueryAnswer {
     columns: Option<Vec<String>>,
     #[schema(value_type = Option<Vec<Value>>)]
     types: Option<Value>,
     /// A list, but for some kinds of charts; null when only an answer from before is asked for and there is none.
-    #[schema(value_type = Value)]
+    #[schema(value_type = Value, required = false)]
     results: Value,
     hogql: Option<String>,
     timezone: Option<String>,
@@ -57,14 +71,21 @@ pub(crate) struct QueryAnswer {
     #[schema(value_type = Option<Object>)]
     modifiers: Option<Value>,
     error: Option<String>,
-    explain: Option<String>,
-    metadata: Option<String>,
-    query_status: Option<String>,
+    explain: Option<Vec<String>>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Value>,
+    #[schema(value_type = Option<Object>)]
+    query_status: Option<Value>,
     cache_key: Option<String>,
     /// Of a list of actors: how many of its source have no row.
     missing_actors_count: Option<u64>,
-    is_cached: bool,
+    is_cached: Option<bool>,
+    /// When it was calculated.
     last_refresh: Option<String>,
+    /// When it will be calculated anew although nothing has changed.
+    cache_target_age: Option<String>,
+    next_allowed_client_refresh: Option<String>,
+    calculation_trigger: Option<String>,
 }
 
 /// Whether questions may be asked.
@@ -93,94 +114,76 @@ pub(crate) struct QueryStatusAnswer {
     query_status: Value,
 }
 
-/// How fresh an answer has to be, and whether to wait for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refresh {
-    Blocking,
-    Async,
-    /// Only what is there already.
-    Cached,
-}
-
-impl Refresh {
-    fn read(body: &Value) -> Result<Self, ApiError> {
-        if body.get("async").and_then(Value::as_bool) == Some(true) {
-            return Ok(Self::Async);
-        }
-        match body.get("refresh") {
-            None | Some(Value::Null | Value::Bool(_)) => Ok(Self::Blocking),
-            Some(Value::String(mode)) => match mode.as_str() {
-                "" | "blocking" | "force_blocking" => Ok(Self::Blocking),
-                "async" | "force_async" | "lazy_async" | "async_except_on_cache_miss" => Ok(Self::Async),
-                "force_cache" => Ok(Self::Cached),
-                other => Err(ApiError::invalid("refresh", format!("\"{other}\" is not a valid choice."))),
-            },
-            Some(_) => Err(ApiError::invalid("refresh", "Not a valid string.")),
-        }
-    }
-}
-
 /// `POST …/query/`.
 pub(crate) async fn create(call: Call) -> Result<Response, ApiError> {
     let body = call.body(FIELDS)?;
     let project = call.project()?.clone();
-    let refresh = Refresh::read(&body)?;
     let id = match body.get("client_query_id").and_then(Value::as_str) {
         Some(id) if !id.is_empty() => id.to_owned(),
         _ => format!("{:032x}", call.app.random.u128()),
     };
-    let accepts = |kind: &str| {
-        let accept = call.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        accept.split(',').any(|part| part.split(';').next().is_some_and(|part| part.trim().eq_ignore_ascii_case(kind)))
-    };
-    match refresh {
-        Refresh::Cached => Ok(write_json(&json!({
-            "query_status": null, "is_cached": false, "cache_key": null, "results": null,
+    Ok(answer(&call, project, body, &id).await.unwrap_or_else(|error| error.of_query(&id)))
+}
+
+/// `POST …/query/:kind/`: as [`create`], where the kind has to be that of the body.
+pub(crate) async fn create_kind(call: Call) -> Result<Response, ApiError> {
+    let body = call.body(FIELDS)?;
+    let (named, given) = (call.name("id").to_owned(), body.get("query").map_or("", run::kind_of));
+    if named != given {
+        return Err(ApiError::invalid("query", format!("The path is of kind {named}, and the query of kind {given}.")));
+    }
+    create(call).await
+}
+
+async fn answer(call: &Call, project: meta::Project, body: Value, id: &str) -> Result<Response, ApiError> {
+    let refresh = Refresh::read(&body)?;
+    if let Some(format) = wanted_format(call)? {
+        return download::stream(&call.app, &project, &body, format).await;
+    }
+    let question = Question::read(&call.app, project, body)?;
+    let kept = question.kept(&call.app);
+    let is_fresh = kept.as_ref().is_some_and(|kept| kept.is_fresh);
+    match (refresh, kept) {
+        (Refresh::Cached, None) => Ok(write_json(&json!({
+            "cache_key": question.cache_key(), "query_status": null, "is_cached": false, "results": null,
         }))),
-        Refresh::Async => {
-            let status = status::start(&call.app, project, body, &id)?;
-            Ok((StatusCode::ACCEPTED, write_json(&json!({"query_status": status}))).into_response())
+        (Refresh::Cached, Some(kept)) => question.give(&kept, Value::Null),
+        (Refresh::Blocking | Refresh::Async | Refresh::LazyAsync | Refresh::AsyncUnlessMissing, Some(kept))
+            if is_fresh =>
+        {
+            question.give(&kept, Value::Null)
         }
-        Refresh::Blocking if accepts("text/csv") => stream(&call, &project, &body, Lines::Csv).await,
-        Refresh::Blocking if accepts("application/x-ndjson") => stream(&call, &project, &body, Lines::Json).await,
-        Refresh::Blocking => Ok(json_text(run::answer(&call.app, &project, &body).await?)),
-    }
-}
-
-/// Rows as lines, as they come, without a bound on how many.
-async fn stream(call: &Call, project: &meta::Project, body: &Value, form: Lines) -> Result<Response, ApiError> {
-    let answer = run::start_all(&call.app, project, body).await?;
-    let names: Vec<String> = answer.columns.iter().map(|(name, _)| name.to_string()).collect();
-    Ok(lines(answer, &names, form))
-}
-
-/// The rows of `answer` as lines, as they come; CSV begins with a line of `names`.
-pub(crate) fn lines(mut answer: Answer, names: &[String], form: Lines) -> Response {
-    let mut text = String::new();
-    if form == Lines::Csv {
-        for (at, name) in names.iter().enumerate() {
-            if at > 0 {
-                text.push(',');
-            }
-            query::hogql::output::write_csv_field(&mut text, name);
+        (Refresh::LazyAsync, Some(kept)) if kept.is_tolerable => question.give(&kept, Value::Null),
+        (Refresh::Blocking | Refresh::ForceBlocking, _) | (Refresh::AsyncUnlessMissing, None) => {
+            let kept = question.calculate(&call.app, query::Pace::Prompt).await?;
+            question.give(&kept, Value::Null)
         }
-        text.push_str("\r\n");
-    }
-    let (output, lines) = tokio::sync::mpsc::channel::<Result<String, std::io::Error>>(2);
-    #[expect(clippy::disallowed_methods, reason = "ends with its query or when nobody reads")]
-    tokio::spawn(async move {
-        loop {
-            let (sent, more) = match answer.write_lines(form, &mut text).await {
-                Ok(more) => (output.send(Ok(std::mem::take(&mut text))).await, more),
-                Err(error) => (output.send(Err(std::io::Error::other(error))).await, false),
+        (Refresh::Async | Refresh::ForceAsync | Refresh::LazyAsync | Refresh::AsyncUnlessMissing, kept) => {
+            let status = status::start(&call.app, question.clone(), id.to_owned())?;
+            let mut response = match kept {
+                // Better an old answer now than none.
+                Some(kept) => question.give(&kept, status)?,
+                None => write_json(&json!({"query_status": status})),
             };
-            if sent.is_err() || !more {
-                break;
-            }
+            *response.status_mut() = StatusCode::ACCEPTED;
+            Ok(response)
         }
-    });
-    let kind = if form == Lines::Csv { "text/csv; charset=utf-8" } else { "application/x-ndjson" };
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], rows::body(lines)).into_response()
+    }
+}
+
+/// The format a client accepts other than JSON.
+fn wanted_format(call: &Call) -> Result<Option<Format>, ApiError> {
+    let accept = call.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kinds = accept.split(',').map(|part| part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    for kind in kinds {
+        if ["", "*/*", "application/*", "application/json"].contains(&kind.as_str()) {
+            return Ok(None);
+        }
+        if let Some(format) = Format::of_content_type(&kind) {
+            return Ok(Some(format));
+        }
+    }
+    if accept.is_empty() { Ok(None) } else { Err(ApiError::NotAcceptable) }
 }
 
 /// `GET …/query/:id/`.

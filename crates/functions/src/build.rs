@@ -16,6 +16,11 @@ use arrow::datatypes::{DataType, TimeUnit};
 use crate::call::Call;
 use crate::error::FunctionError;
 
+/// The longest text of one batch, all rows together. It bounds what a query may take beside its counted memory.
+const BATCH_BYTES_MAX: usize = 128 << 20;
+/// The most elements in the arrays of one batch.
+const BATCH_ITEMS_MAX: usize = 1 << 24;
+
 /// Texts under construction, side by side in one buffer.
 #[derive(Debug)]
 pub(crate) struct TextBuilder {
@@ -44,7 +49,10 @@ impl TextBuilder {
 
     /// Ends the text that was appended.
     pub(crate) fn end(&mut self) -> Result<(), FunctionError> {
-        self.offsets.push(i32::try_from(self.text.len()).map_err(|_| FunctionError::TooLarge(self.function))?);
+        bounded(self.function, &self.text)?;
+        let end = i32::try_from(self.text.len()).map_err(|_| FunctionError::TooLarge(self.function))?;
+        self.offsets.push(end);
+        offset(self.function, self.offsets.len())?;
         if let Some(valid) = &mut self.valid {
             valid.append(true);
         }
@@ -99,8 +107,14 @@ impl TextListBuilder {
     }
 }
 
+/// Whether `text` may be that long; to be asked wherever it grows by more than what went in.
+pub(crate) fn bounded(function: &'static str, text: &str) -> Result<(), FunctionError> {
+    if text.len() > BATCH_BYTES_MAX { Err(FunctionError::TooLarge(function)) } else { Ok(()) }
+}
+
 pub(crate) fn offset(function: &'static str, length: usize) -> Result<i32, FunctionError> {
-    i32::try_from(length).map_err(|_| FunctionError::TooLarge(function))
+    let fits = i32::try_from(length).ok().filter(|_| length <= BATCH_ITEMS_MAX);
+    fits.ok_or(FunctionError::TooLarge(function))
 }
 
 /// A list array of type `returns`.

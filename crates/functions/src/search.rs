@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use memchr::memmem::{self, Finder};
 
-use crate::build::list;
+use crate::build::{bounded, list};
 use crate::call::{Call, ListsOf, Texts};
 use crate::error::FunctionError;
 use crate::table::{Scalar, predicate, value};
@@ -146,6 +146,7 @@ fn replace(call: &Call<'_>, most: usize) -> Result<ArrayRef, FunctionError> {
                 let Some(at) = needles.find(row, rest.as_bytes()) else { break };
                 out.push_str(rest.get(..at).unwrap_or_default());
                 out.push_str(replacements.get(row));
+                bounded(call.function, out)?;
                 rest = rest.get(at + length..).unwrap_or_default();
             }
         }

@@ -9,6 +9,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::DataType;
 
 use crate::arithmetic::ticks;
+use crate::build::bounded;
 use crate::call::{Call, Value, ints, range};
 use crate::error::FunctionError;
 use crate::float::{write_double, write_single};
@@ -388,6 +389,7 @@ fn concat_with_separator(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
                 separator_text.plain(out, separator.index(row));
             }
             printer.plain(out, value.index(row));
+            bounded(call.function, out)?;
         }
         Ok(())
     })
@@ -413,6 +415,7 @@ fn format(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
                     }
                 }
             }
+            bounded(call.function, out)?;
         }
         Ok(())
     })
@@ -467,6 +470,7 @@ fn array_string_concat(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
                 out.push_str(separator);
             }
             printer.plain(out, at);
+            bounded(call.function, out)?;
         }
         Ok(())
     })

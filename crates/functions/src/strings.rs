@@ -197,7 +197,7 @@ fn trim(call: &Call<'_>, left: bool, right: bool) -> Result<ArrayRef, FunctionEr
 }
 
 /// The longest text that a function builds by counting.
-const BUILT_BYTES_MAX: usize = 1 << 30;
+const BUILT_BYTES_MAX: usize = 64 << 20;
 
 fn repeat(call: &Call<'_>) -> Result<ArrayRef, FunctionError> {
     let (texts, counts) = (call.texts(0)?, call.ints(1)?);

@@ -90,6 +90,28 @@ pub(crate) fn find(name: &str) -> Option<Function> {
     CATALOGUE.exact.get(name).or_else(|| CATALOGUE.insensitive.get(&name.to_ascii_lowercase())).copied()
 }
 
+/// The functions that can be called, in the order of their names.
+pub(crate) fn offered() -> impl Iterator<Item = Function> {
+    let is_offered = |function: &Function| {
+        function.tier <= 2 && !function.name.starts_with('_') && function.kind != FunctionKind::Table
+    };
+    let mut all: Vec<Function> = CATALOGUE.exact.values().copied().filter(is_offered).collect();
+    all.sort_unstable_by_key(|function| function.name);
+    all.into_iter()
+}
+
+impl Function {
+    /// How many arguments it takes, in words.
+    pub(crate) fn signature(&self) -> String {
+        let Arity { least, most } = self.arguments;
+        match most {
+            Some(most) if most == least => format!("{least} argument{}", if least == 1 { "" } else { "s" }),
+            Some(most) => format!("{least} to {most} arguments"),
+            None => format!("{least} arguments or more"),
+        }
+    }
+}
+
 /// The function that `name` looks like most, if it looks like any.
 pub(crate) fn suggest(name: &str) -> Option<&'static str> {
     let names = CATALOGUE.exact.keys().copied().filter(|name| !name.starts_with('_'));

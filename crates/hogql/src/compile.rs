@@ -1,11 +1,12 @@
 //! From text to a resolved tree in one call.
 
+use crate::Notice;
 use crate::ast::{self, Span};
 use crate::context::Context;
 use crate::error::SyntaxError;
 use crate::fault::ResolveError;
 use crate::prepare::{Prepared, prepare};
-use crate::resolve::resolve;
+use crate::resolve::resolve_and_tell;
 use crate::resolved;
 
 /// A query that can be planned.
@@ -17,8 +18,12 @@ pub struct Compiled {
     pub hogql: String,
     /// Rows of a page, if the query has no LIMIT of its own: the tree asks for one more.
     pub page: Option<u64>,
-    /// What the author may want to know.
-    pub notices: Vec<String>,
+    /// What was left out, or read in a way its author may not have meant.
+    pub warnings: Vec<Notice>,
+    /// What names and literals were taken for.
+    pub notices: Vec<Notice>,
+    /// The tables that the text names, in alphabetical order.
+    pub tables: Vec<&'static str>,
 }
 
 /// Why a text is not a query that can be planned.
@@ -60,7 +65,7 @@ impl CompileError {
 pub fn compile(text: &str, context: &Context) -> Result<Compiled, CompileError> {
     let (query, notices) = crate::parse_select_with_notices(text)?;
     let mut compiled = compile_tree(query, context)?;
-    compiled.notices.extend(notices.into_iter().map(|notice| notice.message));
+    compiled.warnings.extend(notices);
     Ok(compiled)
 }
 
@@ -70,9 +75,11 @@ pub fn compile(text: &str, context: &Context) -> Result<Compiled, CompileError> 
 ///
 /// As for [`compile`], the grammar apart.
 pub fn compile_tree(query: ast::Query, context: &Context) -> Result<Compiled, CompileError> {
-    let Prepared { query, page, notices } = prepare(query, context)?;
-    let resolved = resolve(&query, context)?;
-    Ok(Compiled { query: resolved, hogql: crate::print_query(&query, crate::Style::Functions), page, notices })
+    let Prepared { query, page, warnings } = prepare(query, context)?;
+    let (resolved, findings) = resolve_and_tell(&query, context)?;
+    let hogql = crate::print_query(&query, crate::Style::Functions);
+    let tables = findings.tables.into_iter().collect();
+    Ok(Compiled { query: resolved, hogql, page, warnings, notices: findings.notices, tables })
 }
 
 #[cfg(test)]

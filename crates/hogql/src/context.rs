@@ -89,6 +89,19 @@ pub enum PropertyType {
     DateTime,
 }
 
+impl PropertyType {
+    /// As it is shown.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::String => "String",
+            Self::Numeric => "Float",
+            Self::Boolean => "Boolean",
+            Self::DateTime => "DateTime",
+        }
+    }
+}
+
 /// A cohort.
 #[derive(Debug, Clone)]
 pub struct Cohort {

@@ -9,6 +9,7 @@ pub struct ResolveError {
     code: Code,
     message: String,
     span: Span,
+    fix: Option<String>,
 }
 
 /// The `code` of the error body; most are ClickHouse's names for errors.
@@ -50,11 +51,28 @@ pub(crate) type Result<T> = std::result::Result<T, Box<ResolveError>>;
 
 impl ResolveError {
     pub(crate) fn new(code: Code, message: impl Into<String>, span: Span) -> Box<Self> {
-        Box::new(Self { code, message: message.into(), span })
+        Box::new(Self { code, message: message.into(), span, fix: None })
     }
 
     pub(crate) fn input(message: impl Into<String>, span: Span) -> Box<Self> {
         Self::new(Code::InvalidInput, message, span)
+    }
+
+    pub(crate) fn at(mut self: Box<Self>, span: Span) -> Box<Self> {
+        self.span = span;
+        self.fix = None;
+        self
+    }
+
+    pub(crate) fn fixed_by(mut self: Box<Self>, fix: Option<String>) -> Box<Self> {
+        self.fix = fix;
+        self
+    }
+
+    /// What to write at [`ResolveError::span`] instead, if that is known.
+    #[must_use]
+    pub fn fix(&self) -> Option<&str> {
+        self.fix.as_deref()
     }
 
     /// The machine-readable kind.

@@ -15,6 +15,7 @@ pub mod ast;
 pub mod clickhouse;
 pub mod context;
 pub mod dates;
+pub mod editor;
 pub mod filters;
 pub mod insights;
 pub mod resolved;

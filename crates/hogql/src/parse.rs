@@ -171,10 +171,16 @@ impl<'text> Parser<'text> {
         if self.depth > self.limits.depth {
             return Err(self.too_deep());
         }
+        let result = self.apart(rule);
+        self.depth -= 1;
+        result
+    }
+
+    /// Parses something that what stands beside it is not nested in: it grows from its own depth.
+    fn apart<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         let outside = std::mem::replace(&mut self.deepest, self.depth);
         let result = rule(self);
         self.deepest = self.deepest.max(outside);
-        self.depth -= 1;
         result
     }
 

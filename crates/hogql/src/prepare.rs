@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::Notice;
 use crate::ast::{Constant, Expr, ExprKind, Limit, Query, SelectQuery, SelectSet, Span, Table};
 use crate::build::{and, array, call, compare, constant, field, int, string, truth};
 use crate::catalogue::closest;
@@ -17,23 +18,24 @@ pub(crate) struct Prepared {
     pub(crate) query: Query,
     /// How many rows the page has, if the query said nothing about it: one more is asked for.
     pub(crate) page: Option<u64>,
-    pub(crate) notices: Vec<String>,
+    pub(crate) warnings: Vec<Notice>,
 }
 
 /// Replaces placeholders and sets limits.
 pub(crate) fn prepare(mut query: Query, context: &Context) -> Result<Prepared> {
-    let mut pass = Pass { context, notices: Vec::new(), fault: None };
+    let mut pass = Pass { context, warnings: Vec::new(), fault: None };
     pass.query(&mut query);
     if let Some(fault) = pass.fault {
         return Err(fault);
     }
-    let page = limits(&mut query, context)?;
-    Ok(Prepared { query, page, notices: pass.notices })
+    let mut warnings = pass.warnings;
+    let page = limits(&mut query, context, &mut warnings)?;
+    Ok(Prepared { query, page, warnings })
 }
 
 struct Pass<'c> {
     context: &'c Context,
-    notices: Vec<String>,
+    warnings: Vec<Notice>,
     fault: Option<Box<ResolveError>>,
 }
 
@@ -181,7 +183,7 @@ impl Pass<'_> {
         let compiled = filters::compile(&filters.properties, subject, self.context)
             .map_err(|error| ResolveError::input(error.0, span))?;
         conditions.push(compiled.condition);
-        self.notices.extend(compiled.notices);
+        self.warnings.extend(compiled.notices.into_iter().map(|message| Notice { message, span }));
         if let Some(range) = &filters.date_range {
             let (from, to) = dates::filter_bounds(range, self.context);
             let bound =
@@ -234,31 +236,31 @@ fn literal(value: &Value) -> Option<Expr> {
 }
 
 /// Sets the limits of the SELECTs at the top; how many rows a page has, if the query does not say.
-fn limits(query: &mut Query, context: &Context) -> Result<Option<u64>> {
+fn limits(query: &mut Query, context: &Context, warnings: &mut Vec<Notice>) -> Result<Option<u64>> {
     if !context.limits.allow_offset {
         refuse_offset(query)?;
     }
     let single = matches!(query, Query::Select(select) if select.limit.is_none());
     let page = context.limits.default_rows.filter(|_| single && context.limits.probe_more);
-    apply(query, context, u64::from(page.is_some()));
+    apply(query, context, u64::from(page.is_some()), warnings);
     Ok(page)
 }
 
-fn apply(query: &mut Query, context: &Context, more: u64) {
+fn apply(query: &mut Query, context: &Context, more: u64, warnings: &mut Vec<Notice>) {
     match query {
-        Query::Select(select) => clamp(&mut select.limit, context, more),
+        Query::Select(select) => clamp(&mut select.limit, context, more, warnings),
         Query::Set(set) => {
-            apply(&mut set.initial, context, 0);
-            set.subsequent.iter_mut().for_each(|(_, query)| apply(query, context, 0));
+            apply(&mut set.initial, context, 0, warnings);
+            set.subsequent.iter_mut().for_each(|(_, query)| apply(query, context, 0, warnings));
             if set.limit.is_some() {
-                clamp(&mut set.limit, context, 0);
+                clamp(&mut set.limit, context, 0, warnings);
             }
         }
         Query::Value(_) => {}
     }
 }
 
-fn clamp(limit: &mut Option<Limit>, context: &Context, more: u64) {
+fn clamp(limit: &mut Option<Limit>, context: &Context, more: u64, warnings: &mut Vec<Notice>) {
     let rows = |rows: u64| int(i64::try_from(rows).unwrap_or(i64::MAX));
     let (default, most) = (context.limits.default_rows, context.limits.max_rows);
     let Some(limit) = limit else {
@@ -272,9 +274,17 @@ fn clamp(limit: &mut Option<Limit>, context: &Context, more: u64) {
         return;
     };
     let Some(most) = most else { return };
+    let is_more = match count.as_constant() {
+        Some(Constant::Int(wanted)) => u64::try_from(*wanted).is_ok_and(|wanted| wanted > most),
+        Some(Constant::BigInt(_)) => true,
+        _ => false,
+    };
     match count.as_constant() {
-        Some(Constant::Int(wanted)) if u64::try_from(*wanted).is_ok_and(|wanted| wanted > most) => *count = rows(most),
-        Some(Constant::BigInt(_)) => *count = rows(most),
+        Some(_) if is_more => {
+            let message = format!("An answer has {most} rows at most; a download has no limit");
+            warnings.push(Notice { message, span: count.span });
+            *count = rows(most);
+        }
         Some(_) => {}
         None => {
             let inner = std::mem::replace(count, int(0));

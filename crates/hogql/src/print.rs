@@ -11,7 +11,7 @@ mod expr;
 mod names;
 mod query;
 
-use crate::ast::{Expr, OrderExpr, Query};
+use crate::ast::{Expr, Ident, OrderExpr, Query, Span};
 
 /// How operators are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +27,13 @@ pub enum Style {
 pub fn print_query(query: &Query, style: Style) -> String {
     let mut printer = Printer::new(style);
     printer.query(query);
+    printer.out
+}
+
+/// A name as it is written, in quotes if it must be.
+pub(crate) fn name(name: &str) -> String {
+    let mut printer = Printer::new(Style::Operators);
+    printer.name(&Ident::new(name, Span::default()));
     printer.out
 }
 

@@ -26,9 +26,11 @@ mod window;
 pub(crate) use time::{instant, zone};
 
 use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::MAX_DEPTH;
+use crate::Notice;
 use crate::ast::{self, Span};
 use crate::context::Context;
 use crate::fault::{Code, ResolveError, Result};
@@ -39,6 +41,8 @@ use crate::typing::{Fault, call_type};
 
 /// How many nodes a resolved tree may have: aliases that use aliases can grow without bound.
 pub(crate) const NODES: usize = 500_000;
+/// How many notices are kept.
+const NOTICES: usize = 1_000;
 
 /// Resolves `query`, in which placeholders have been replaced.
 ///
@@ -46,8 +50,24 @@ pub(crate) const NODES: usize = 500_000;
 ///
 /// If a name cannot be resolved, if types do not fit, or if the query is one that we do not run.
 pub fn resolve(query: &ast::Query, context: &Context) -> std::result::Result<Query, Box<ResolveError>> {
-    let mut resolver = Resolver { context, relations: 0, nodes: 0, depth: 0, variables: 0 };
-    Ok(resolver.query(query, &Env::Root, true)?.query)
+    resolve_and_tell(query, context).map(|(query, _)| query)
+}
+
+/// What was found in a text while its names were looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// What names and literals were taken for.
+    pub(crate) notices: Vec<Notice>,
+    /// The tables that it names.
+    pub(crate) tables: BTreeSet<&'static str>,
+}
+
+/// As [`resolve`], and tells what was found.
+pub(crate) fn resolve_and_tell(query: &ast::Query, context: &Context) -> Result<(Query, Findings)> {
+    let mut resolver =
+        Resolver { context, relations: 0, nodes: 0, depth: 0, variables: 0, findings: Findings::default(), quiet: 0 };
+    let query = resolver.query(query, &Env::Root, true)?.query;
+    Ok((query, resolver.findings))
 }
 
 /// What is counted over one whole query.
@@ -57,6 +77,9 @@ struct Resolver<'c> {
     nodes: usize,
     depth: u32,
     variables: u32,
+    findings: Findings,
+    /// How many texts of our own enclose what is resolved: their places are not those of the query.
+    quiet: u32,
 }
 
 /// The names that WITH has introduced, innermost first.
@@ -78,6 +101,8 @@ struct Scope<'q> {
     env: &'q Env<'q>,
     relations: Vec<Relation>,
     aliases: Vec<Alias<'q>>,
+    /// Where in `aliases` a name is.
+    alias_places: HashMap<&'q str, usize>,
     windows: &'q [ast::NamedWindow],
     lambdas: Vec<(String, Name, Type)>,
     /// The column of the select list that is being resolved: it sees aliases before it first.
@@ -142,6 +167,7 @@ impl<'q> Scope<'q> {
             env,
             relations: Vec::new(),
             aliases: Vec::new(),
+            alias_places: HashMap::new(),
             windows,
             lambdas: Vec::new(),
             item: None,
@@ -173,6 +199,31 @@ impl Resolver<'_> {
         let result = stacker::maybe_grow(256 * 1024, 2 * 1024 * 1024, || inner(self));
         self.depth -= 1;
         result
+    }
+
+    /// Resolves a text of our own that stands for something at `span`: nobody wants to read notices about it, and what is
+    /// wrong with it is wrong there.
+    fn quietly<T>(&mut self, span: Span, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.quiet += 1;
+        let result = inner(self);
+        self.quiet -= 1;
+        result.map_err(|error| error.at(span))
+    }
+
+    /// Notes what something in the text was taken for.
+    fn note(&mut self, span: Span, message: impl FnOnce() -> String) {
+        let notices = &mut self.findings.notices;
+        let is_new = || !notices.iter().rev().take(8).any(|notice| notice.span == span);
+        if self.quiet == 0 && span.end > span.start && notices.len() < NOTICES && is_new() {
+            notices.push(Notice { message: message(), span });
+        }
+    }
+
+    /// Notes that the text names a table.
+    fn note_table(&mut self, table: &'static str) {
+        if self.quiet == 0 {
+            self.findings.tables.insert(table);
+        }
     }
 
     fn count(&mut self, nodes: usize, span: Span) -> Result<()> {
@@ -229,7 +280,7 @@ impl Resolver<'_> {
         let mut compiler = crate::filters::Compiler::new(self.context, subject);
         let condition =
             crate::actions::condition(action, &mut compiler).map_err(|error| ResolveError::input(error.0, span))?;
-        self.expr(&condition, scope)
+        self.quietly(span, |this| this.expr(&condition, scope))
     }
 }
 

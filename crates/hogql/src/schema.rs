@@ -68,6 +68,17 @@ pub(crate) enum Owner {
     Group(Option<u8>),
 }
 
+impl Owner {
+    /// As it is shown before "property".
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Event => "Event",
+            Self::Person => "Person",
+            Self::Group(_) => "Group",
+        }
+    }
+}
+
 /// How a table is joined.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lazy {

@@ -34,6 +34,8 @@ pub struct Meta {
     /// Counts changes of persons other than by ingestion. Changed under the writer's lock only.
     foreign_changes: AtomicU64,
     pub(crate) pending_warnings: PendingWarnings,
+    /// Counts transactions.
+    version: AtomicU64,
 }
 
 impl Meta {
@@ -50,6 +52,7 @@ impl Meta {
             keys: Mutex::default(),
             foreign_changes: AtomicU64::new(0),
             pending_warnings: PendingWarnings::default(),
+            version: AtomicU64::new(0),
         })
     }
 
@@ -78,7 +81,14 @@ impl Meta {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = work(&transaction)?;
         transaction.commit()?;
+        self.version.fetch_add(1, Ordering::Release);
         Ok(result)
+    }
+
+    /// Changes with every transaction, and starts anew with the process.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// As [`Meta::write`], for work that fails in ways of its own.

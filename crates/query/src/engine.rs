@@ -7,9 +7,12 @@
 //! Memory is one budget for all queries at once. What the engine can put aside when it does not fit (sorts, groups) goes
 //! to the disk, within a quota; a query that still does not fit fails instead of pushing the process over.
 
+mod guard;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datafusion::common::DFSchema;
@@ -23,14 +26,16 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
+use model::ProjectId;
 use store::Store;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
 use crate::QueryError;
 use crate::list::Recent;
 use crate::tally;
+pub(crate) use guard::{Alive, Stopped};
 
 /// Rows handled at once. Small, because a row with its properties has a kilobyte or more.
 pub(crate) const BATCH_ROWS: usize = 4096;
@@ -45,10 +50,15 @@ pub struct EngineSettings {
     pub threads: usize,
     /// Memory for all queries together, in bytes. Variable `HEDGEROW_QUERY_MEMORY_BYTES`, default 256 MiB.
     pub memory_bytes: usize,
-    /// Longest time for one query, waiting for its turn included. Variable `HEDGEROW_QUERY_TIMEOUT`, default 60 s.
+    /// Longest time for one query that somebody waits for, from its turn on. Variable `HEDGEROW_QUERY_TIMEOUT_MS`,
+    /// default 60 s.
     pub timeout: Duration,
+    /// The same for a query in the background. Variable `HEDGEROW_QUERY_BACKGROUND_TIMEOUT_MS`, default 600 s.
+    pub background_timeout: Duration,
     /// Queries that run at once; more wait for their turn. Variable `HEDGEROW_QUERIES_MAX`, default 8.
     pub queries: usize,
+    /// Longest wait for a turn. Variable `HEDGEROW_QUERY_WAIT_MS`, default 30 s.
+    pub wait: Duration,
     /// Where queries may put aside what does not fit in memory, and how many bytes; none: nowhere.
     pub spill: Option<Spill>,
 }
@@ -68,7 +78,9 @@ impl Default for EngineSettings {
             threads: std::thread::available_parallelism().map_or(2, usize::from),
             memory_bytes: 256 << 20,
             timeout: Duration::from_secs(60),
+            background_timeout: Duration::from_secs(600),
             queries: 8,
+            wait: Duration::from_secs(30),
             spill: None,
         }
     }
@@ -78,7 +90,7 @@ impl Default for EngineSettings {
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) store: Arc<Store>,
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     /// Only `drop` takes it.
     runtime: Option<Runtime>,
 }
@@ -91,6 +103,8 @@ pub(crate) struct Core {
     pub(crate) recent: Arc<Recent>,
     session: SessionState,
     turns: Semaphore,
+    /// Queries that wait for their turn.
+    waiting: AtomicUsize,
 }
 
 impl Engine {
@@ -128,12 +142,8 @@ impl Engine {
         let limit = core.settings.timeout;
         let limited = async move {
             let turns = Arc::clone(&core);
-            tokio::time::timeout(limit, async move {
-                let _turn = turns.turns.acquire().await.map_err(|closed| QueryError::Internal(closed.into()))?;
-                query(core).await
-            })
-            .await
-            .unwrap_or(Err(QueryError::Timeout { limit }))
+            let _turn = turns.turn().await?;
+            tokio::time::timeout(limit, query(core)).await.unwrap_or(Err(QueryError::Timeout { limit }))
         };
         let runtime = self.runtime.as_ref().expect("the runtime is only taken by drop");
         let mut task = AbortOnDrop(runtime.spawn(limited));
@@ -142,39 +152,93 @@ impl Engine {
 }
 
 impl Engine {
-    /// Starts `query` on the engine's threads, within `timeout` if that is shorter than the engine's own. It runs until it
-    /// is done or what is returned is dropped; `late` hears when time is up.
+    /// Starts `query` on the engine's threads, within the time of `pace`. It runs until it is done or what is returned is
+    /// dropped; `late` hears when it gets no turn or its time is up.
     pub(crate) fn spawn<Query, Done>(
         &self,
-        timeout: Option<Duration>,
+        pace: Pace,
         query: Query,
         late: impl FnOnce(QueryError) + Send + 'static,
     ) -> Running
     where
-        Query: FnOnce(Arc<Core>) -> Done + Send + 'static,
+        Query: FnOnce(Arc<Core>, Alive) -> Done + Send + 'static,
         Done: Future<Output = ()> + Send + 'static,
     {
         let core = Arc::clone(&self.core);
-        let limit = timeout.unwrap_or(core.settings.timeout).min(core.settings.timeout);
+        let limit = core.limit(pace);
+        let gone = Arc::new(AtomicBool::new(false));
+        let is_gone = Arc::clone(&gone);
         let limited = async move {
             let turns = Arc::clone(&core);
-            let work = async move {
-                if let Ok(_turn) = turns.turns.acquire().await {
-                    query(core).await;
-                }
+            let _turn = match turns.turn().await {
+                Ok(turn) => turn,
+                Err(refused) => return late(refused),
             };
-            if tokio::time::timeout(limit, work).await.is_err() {
+            if tokio::time::timeout(limit, query(core, Alive::new(limit, is_gone))).await.is_err() {
                 late(QueryError::Timeout { limit });
             }
         };
         let runtime = self.runtime.as_ref().expect("the runtime is only taken by drop");
-        Running(AbortOnDrop(runtime.spawn(limited)))
+        Running { gone, _task: AbortOnDrop(runtime.spawn(limited)) }
+    }
+}
+
+/// Who waits for a query, and so how long it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// A client with an open connection.
+    #[default]
+    Prompt,
+    /// Nobody: the answer is kept, or taken as it comes.
+    Background,
+}
+
+/// Queries at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Queries that run.
+    pub running: usize,
+    /// Queries that wait for their turn.
+    pub waiting: usize,
+    /// Memory that queries have reserved, in bytes.
+    pub memory_bytes: usize,
+    /// Disk that queries use, in bytes.
+    pub spilled_bytes: u64,
+}
+
+impl Engine {
+    /// Changes with everything that an answer about the project's events may show. Ask before the query, not after it.
+    #[must_use]
+    pub fn version(&self, project: ProjectId) -> u64 {
+        self.store.version(project)
+    }
+
+    /// What the engine does at this moment.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let environment = self.core.session.runtime_env();
+        Load {
+            running: self.core.settings.queries.saturating_sub(self.core.turns.available_permits()),
+            waiting: self.core.waiting.load(Ordering::Relaxed),
+            memory_bytes: environment.memory_pool.reserved(),
+            spilled_bytes: environment.disk_manager.used_disk_space(),
+        }
     }
 }
 
 /// A query that runs until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Running(#[expect(dead_code, reason = "held for its drop")] AbortOnDrop<()>);
+pub(crate) struct Running {
+    gone: Arc<AtomicBool>,
+    _task: AbortOnDrop<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Where it does not wait for anything, it asks.
+        self.gone.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Drop for Engine {
     fn drop(&mut self) {
@@ -189,7 +253,30 @@ impl Core {
     pub(crate) fn new(settings: EngineSettings) -> Result<Self, QueryError> {
         let session = session(&settings).map_err(|error| QueryError::Internal(error.into()))?;
         let turns = Semaphore::new(settings.queries);
-        Ok(Self { settings, recent: Arc::default(), session, turns })
+        Ok(Self { settings, recent: Arc::default(), session, turns, waiting: AtomicUsize::new(0) })
+    }
+
+    /// A turn, once there is one.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, QueryError> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Ok(turn);
+        }
+        let _waiting = Counted::new(&self.waiting);
+        let waited = self.settings.wait;
+        let turn = tokio::time::timeout(waited, self.turns.acquire()).await.map_err(|_| QueryError::Busy { waited })?;
+        turn.map_err(|closed| QueryError::Internal(closed.into()))
+    }
+
+    /// For how long a query may run from now on, if somebody waits for it to the end.
+    pub(crate) fn alive(&self, pace: Pace) -> Alive {
+        Alive::new(self.limit(pace), Arc::default())
+    }
+
+    fn limit(&self, pace: Pace) -> Duration {
+        match pace {
+            Pace::Prompt => self.settings.timeout,
+            Pace::Background => self.settings.background_timeout.max(self.settings.timeout),
+        }
     }
 
     /// Optimises `plan` and starts it. Batches come in no particular order unless the plan sorts.
@@ -203,13 +290,15 @@ impl Core {
         self.session.query_planner().create_physical_plan(&plan, &self.session).await
     }
 
-    /// Optimises `plan` and starts it; says what it does.
-    pub(crate) async fn start_explained(
+    /// As [`Core::start`], for a plan that may make many rows of few; says what it does.
+    pub(crate) async fn start_guarded(
         &self,
         plan: &LogicalPlan,
+        alive: &Alive,
     ) -> Result<(SendableRecordBatchStream, String), QueryError> {
         let plan = self.physical_plan(plan).await.map_err(|error| self.failed(error))?;
         let words = datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string();
+        let plan = guard::guarded(plan, alive).map_err(|error| self.failed(error))?;
         let rows = execute_stream(plan, self.session.task_ctx()).map_err(|error| self.failed(error))?;
         Ok((rows, words))
     }
@@ -264,6 +353,22 @@ fn session(settings: &EngineSettings) -> datafusion::error::Result<SessionState>
     // Plans and operators disagree on whether `x IS NOT TRUE` may be NULL, and the check takes that for a mistake.
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())
+}
+
+/// Counts as one for as long as it lives.
+struct Counted<'c>(&'c AtomicUsize);
+
+impl<'c> Counted<'c> {
+    fn new(count: &'c AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]

@@ -4,12 +4,20 @@ use std::time::Duration;
 
 use datafusion::error::DataFusionError;
 
+use crate::engine::Stopped;
 use crate::hogql::Refusal;
 
 /// Why a query failed. Filters that cannot be parsed are a [`crate::FilterError`] instead, and never get here.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// It took too long, waiting for its turn included: ask for less, or again later.
+    /// It got no turn, because as many queries as may were running: ask again later.
+    #[error("no query ended within {} s, and no more may run at once", waited.as_secs_f64())]
+    Busy {
+        /// How long it waited.
+        waited: Duration,
+    },
+
+    /// It took too long: ask for less.
     #[error("query exceeded the time limit of {} s", limit.as_secs_f64())]
     Timeout {
         /// The limit.
@@ -17,10 +25,12 @@ pub enum QueryError {
     },
 
     /// It needed more memory than queries may use together: ask for a smaller page, or again later.
-    #[error("query exceeded the memory limit of {limit_bytes} bytes for queries")]
+    #[error("query exceeded the memory limit of {limit_bytes} bytes for queries{}", named(operator.as_deref()))]
     Memory {
         /// The limit.
         limit_bytes: usize,
+        /// What asked for more, as the plan calls it, where that is known.
+        operator: Option<String>,
     },
 
     /// There is no such event column.
@@ -63,6 +73,17 @@ pub enum QueryError {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+fn named(operator: Option<&str>) -> String {
+    operator.map_or_else(String::new, |operator| format!(", in {operator}"))
+}
+
+/// The operator that a refusal of memory is about: "Failed to allocate additional 1 MB for NAME[0] with …".
+fn asking(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once(" for ")?;
+    let end = rest.find(['[', '(', ' ', '#']).unwrap_or(rest.len());
+    rest.get(..end).filter(|name| !name.is_empty())
+}
+
 /// A store error on its way through the query engine, so that it is recognised on the other side.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -84,13 +105,19 @@ impl QueryError {
     /// What an engine error means to the caller, given the memory limit it ran under.
     pub(crate) fn from_engine(error: DataFusionError, limit_bytes: usize) -> Self {
         match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => Self::Memory { limit_bytes },
+            DataFusionError::ResourcesExhausted(message) => {
+                Self::Memory { limit_bytes, operator: asking(message).map(str::to_owned) }
+            }
             // How a full quota on the disk shows when a spill file is being written.
             DataFusionError::ArrowError(error, _) if error.to_string().contains("max_temp_directory_size") => {
-                Self::Memory { limit_bytes }
+                Self::Memory { limit_bytes, operator: Some("spill to disk".to_owned()) }
             }
             DataFusionError::External(root) if root.is::<Refusal>() => match root.downcast_ref::<Refusal>() {
                 Some(refusal) => Self::Refused { code: refusal.code, message: refusal.message.clone() },
+                None => Self::Internal(error.into()),
+            },
+            DataFusionError::External(root) if root.is::<Stopped>() => match root.downcast_ref::<Stopped>() {
+                Some(stopped) => Self::Timeout { limit: stopped.limit },
                 None => Self::Internal(error.into()),
             },
             DataFusionError::External(root) if root.is::<ReadFailure>() => Self::Store(error.into()),

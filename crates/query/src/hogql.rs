@@ -9,6 +9,7 @@ mod aggregate;
 mod call;
 mod compare;
 mod condition;
+mod encode;
 mod expr;
 mod functions;
 mod implied;
@@ -18,7 +19,7 @@ mod lambda;
 mod late;
 mod members;
 mod order;
-pub mod output;
+mod output;
 mod people;
 mod planner;
 pub(crate) mod property;
@@ -32,9 +33,10 @@ mod usage;
 mod window;
 
 pub(crate) use condition::Condition;
+pub use encode::{Encoder, Format};
 pub use people::{GroupRow, MemberRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
-pub use run::{Answer, Lines, Needs, Request, needs};
+pub use run::{Answer, Needs, Progress, Request, needs};
 
 use datafusion::common::{DataFusionError, Result};
 

@@ -26,7 +26,7 @@ mod testing;
 mod values;
 
 pub use aggregate::{AggregateRow, Aggregation, Group, GroupValue, Interval, Measure, MeasureValue};
-pub use engine::{Engine, EngineSettings, Spill};
+pub use engine::{Engine, EngineSettings, Load, Pace, Spill};
 pub use error::QueryError;
 pub use export::{ExportQuery, Output};
 pub use filter::{Filter, FilterError, Parsed};

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use api::{Sample, SampleKind, Samples};
 use eventlog::EventLog;
 use ingest::StatsHandle;
+use query::Engine;
 use store::Store;
 
 /// A reader of every figure the HTTP surface does not count itself. Cheap: counters and lengths, no scan.
-pub(crate) fn of(log: EventLog, store: Arc<Store>, ingest: StatsHandle) -> Samples {
+pub(crate) fn of(log: EventLog, store: Arc<Store>, engine: Arc<Engine>, ingest: StatsHandle) -> Samples {
     Arc::new(move || {
         let mut samples = log_samples(&log);
         samples.extend(ingest_samples(&log, &ingest));
         samples.extend(store_samples(&store));
+        samples.extend(query_samples(&engine));
         samples
     })
 }
@@ -54,6 +56,16 @@ fn ingest_samples(log: &EventLog, ingest: &StatsHandle) -> Vec<Sample> {
         counter("hedgerow_ingest_merges_total", "Person ids merged into others.", stats.merges as f64),
         counter("hedgerow_ingest_warnings_total", "Ingestion warnings.", warnings as f64),
         counter("hedgerow_seals_total", "Seals committed to the catalog.", stats.seals as f64),
+    ]
+}
+
+fn query_samples(engine: &Engine) -> Vec<Sample> {
+    let load = engine.load();
+    vec![
+        gauge("hedgerow_queries_running", "Queries that run.", load.running as f64),
+        gauge("hedgerow_queries_waiting", "Queries that wait for their turn.", load.waiting as f64),
+        gauge("hedgerow_query_memory_bytes", "Memory that queries have reserved.", load.memory_bytes as f64),
+        gauge("hedgerow_query_spilled_bytes", "Disk that queries use.", load.spilled_bytes as f64),
     ]
 }
 

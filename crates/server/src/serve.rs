@@ -183,12 +183,15 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
             threads: settings.query_threads,
             memory_bytes: settings.query_memory_bytes,
             timeout: settings.query_timeout,
+            background_timeout: settings.query_background_timeout,
+            queries: settings.queries_max,
+            wait: settings.query_wait,
             spill: spill(&settings)?,
-            ..EngineSettings::default()
         },
     )
     .context("the query engine cannot be started")
     .map_err(Stop::Failed)?;
+    let engine = Arc::new(engine);
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))
@@ -202,10 +205,10 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
     let app = App::new(Parts {
         meta: data.meta,
         log: data.log.clone(),
-        engine: Arc::new(engine),
+        engine: Arc::clone(&engine),
         clock: settings.clock,
         random: Random::system(),
-        samples: samples::of(data.log.clone(), Arc::clone(&data.store), workers.ingest_stats.clone()),
+        samples: samples::of(data.log.clone(), Arc::clone(&data.store), engine, workers.ingest_stats.clone()),
         hide_persons: hide_persons(Arc::clone(&data.store)),
         settings: api_settings(&settings),
     });
@@ -247,6 +250,7 @@ fn api_settings(settings: &ServeSettings) -> api::Settings {
         trusted_proxies: settings.trusted_proxies.clone(),
         rest_body_bytes: 1 << 20,
         rate_limits: settings.rate_limits.clone(),
+        query_cache_bytes: settings.query_cache_bytes,
         values_shape: settings.values_shape,
     }
 }

@@ -107,6 +107,22 @@ pub(crate) struct ServeFlags {
     #[arg(long, env = "HEDGEROW_QUERY_TIMEOUT_MS", value_name = "MS")]
     query_timeout_ms: Option<u64>,
 
+    /// The same for a query in the background or a download, in milliseconds (default: 600000)
+    #[arg(long, env = "HEDGEROW_QUERY_BACKGROUND_TIMEOUT_MS", value_name = "MS")]
+    query_background_timeout_ms: Option<u64>,
+
+    /// Queries that run at once; others wait for their turn (default: 8)
+    #[arg(long, env = "HEDGEROW_QUERIES_MAX", value_name = "N")]
+    queries_max: Option<usize>,
+
+    /// Longest wait for a turn, after which a query is answered 503, in milliseconds (default: 30000)
+    #[arg(long, env = "HEDGEROW_QUERY_WAIT_MS", value_name = "MS")]
+    query_wait_ms: Option<u64>,
+
+    /// Memory for answers that may be given again while nothing has changed; 0 for none (default: 33554432)
+    #[arg(long, env = "HEDGEROW_QUERY_CACHE_BYTES", value_name = "BYTES")]
+    query_cache_bytes: Option<usize>,
+
     /// Requests each personal API key may make: off (default), posthog, or e.g. events=240/min+1200/h,other=480/min
     #[arg(long, env = "HEDGEROW_RATE_LIMITS", value_name = "LIMITS")]
     rate_limits: Option<String>,
@@ -145,6 +161,10 @@ pub(crate) struct ServeSettings {
     pub(crate) query_memory_bytes: usize,
     pub(crate) query_spill_bytes: u64,
     pub(crate) query_timeout: Duration,
+    pub(crate) query_background_timeout: Duration,
+    pub(crate) queries_max: usize,
+    pub(crate) query_wait: Duration,
+    pub(crate) query_cache_bytes: usize,
     pub(crate) rate_limits: RateLimits,
     pub(crate) values_shape: ValuesShape,
     pub(crate) cohort_refresh: Duration,
@@ -204,6 +224,13 @@ impl ServeSettings {
             query_memory_bytes: flags.query_memory_bytes.or(file.query_memory_bytes).unwrap_or(512 << 20),
             query_spill_bytes: flags.query_spill_bytes.or(file.query_spill_bytes).unwrap_or(1 << 30),
             query_timeout: millis(flags.query_timeout_ms.or(file.query_timeout_ms), 60_000),
+            query_background_timeout: millis(
+                flags.query_background_timeout_ms.or(file.query_background_timeout_ms),
+                600_000,
+            ),
+            queries_max: flags.queries_max.or(file.queries_max).unwrap_or(8),
+            query_wait: millis(flags.query_wait_ms.or(file.query_wait_ms), 30_000),
+            query_cache_bytes: flags.query_cache_bytes.or(file.query_cache_bytes).unwrap_or(32 << 20),
             rate_limits: RateLimits::parse(&flags.rate_limits.or(file.rate_limits).unwrap_or_default())
                 .context("rate-limits")?,
             values_shape,
@@ -230,8 +257,10 @@ impl ServeSettings {
                 bail!("{name} is {value}, must be at least 65536");
             }
         }
-        if self.query_threads == 0 {
-            bail!("query-threads is 0, must be at least 1");
+        for (name, value) in [("query-threads", self.query_threads), ("queries-max", self.queries_max)] {
+            if value == 0 {
+                bail!("{name} is 0, must be at least 1");
+            }
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ mod selection;
 mod snapshot;
 mod state;
 mod store;
+mod stream;
 mod write;
 
 pub use compact::{Compacted, Job};
@@ -37,3 +38,4 @@ pub use seal::Sealed;
 pub use selection::Selection;
 pub use snapshot::{Chunk, HourCount, Part, PartKind, Snapshot, TimeRange};
 pub use store::{Batch, Contents, Pressure, Published, Removals, Settings, Stats, Store};
+pub use stream::ParquetStream;

@@ -28,6 +28,8 @@ pub(crate) struct ProjectState {
     pub(crate) merges: Arc<Merges>,
     /// Numbers of deleted persons, whose rows nobody sees although they are still there.
     pub(crate) hidden: Arc<RoaringBitmap>,
+    /// Counts changes of what a reader sees.
+    pub(crate) version: u64,
 }
 
 impl ProjectState {

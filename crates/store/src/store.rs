@@ -299,6 +299,12 @@ impl Store {
         Snapshot::of(&state, Arc::clone(&self.files))
     }
 
+    /// Changes whenever a reader may see something else of the project, and starts anew with the process.
+    #[must_use]
+    pub fn version(&self, project: ProjectId) -> u64 {
+        self.state.read().projects.get(&project).map_or(0, |project| project.version)
+    }
+
     /// Figures for operators.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -15,6 +15,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The body as text.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -69,9 +71,9 @@ pub(crate) fn send(
     let headers = headers.collect();
     let status = response.status().as_u16();
     // What is not text, such as a compressed body, is for nobody to read.
-    let body = response.body_mut().with_config().limit(1 << 30).read_to_vec()?;
-    let body = String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    Ok(Answer { status, headers, body })
+    let bytes = response.body_mut().with_config().limit(1 << 30).read_to_vec()?;
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Answer { status, headers, body, bytes })
 }
 
 /// `text` as a query parameter's value.

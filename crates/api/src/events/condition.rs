@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hogql::{Context, Holds};
 use meta::Project;
+use query::Pace;
 use query::hogql::{Request, needs};
 use serde_json::Value;
 
@@ -45,7 +46,7 @@ pub(super) async fn read(
         now_micros: context.now.as_microsecond(),
         tables: people::tables(app, project, &wanted).await?,
         cohorts: people::cohorts(app, project, &wanted).await?,
-        timeout: None,
+        pace: Pace::Prompt,
         explain: false,
         query,
     })))

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use hogql::EventsQuery;
 use meta::Project;
-use query::hogql::Lines;
+use query::hogql::Format;
 use serde_json::{Value, json};
 
 use super::condition;
@@ -11,7 +11,7 @@ use super::list::{read_instant, read_limit, read_offset, read_person, warned};
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::params::Params;
-use crate::query::{context, lines, run, shape};
+use crate::query::{context, download, run, shape};
 use crate::wire::write_json;
 
 /// Whether the request is of this kind.
@@ -28,7 +28,10 @@ pub(super) async fn list(call: &Call, as_csv: bool) -> Result<Response, ApiError
     let (limit, offset) = (events.limit.unwrap_or_default(), events.offset.unwrap_or_default());
     let mut answer = run::start_events(&call.app, project, events.clone()).await?;
     if as_csv {
-        return Ok(warned(lines(answer, &columns, Lines::Csv), &warnings));
+        for ((name, _), column) in answer.columns.iter_mut().zip(&columns) {
+            *name = column.as_str().into();
+        }
+        return Ok(warned(download::file(answer, Format::Csv).await?, &warnings));
     }
     let mut rows = String::new();
     let more = answer.write_rows(&mut rows, Some(u64::from(limit))).await.map_err(run::failed)?;

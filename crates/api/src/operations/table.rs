@@ -288,6 +288,11 @@ fn queries() -> Vec<Operation> {
             .named(TAG, "query_upgrade_create", "The newest form of a question.")
             .takes(query::UPGRADE_FIELDS)
             .answers::<query::UpgradedQuery>(200),
+        within(Method::POST, "query/{id}", reads, query::create_kind)
+            .named(TAG, "query_create_kind", "Answers a question of the kind in the path.")
+            .own_formats()
+            .takes(query::FIELDS)
+            .answers::<query::QueryAnswer>(200),
         within(Method::GET, "query/{id}", reads, query::retrieve)
             .named(TAG, "query_retrieve", "What became of a question asked in the background.")
             .answers::<query::QueryStatusAnswer>(200),

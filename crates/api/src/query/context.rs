@@ -43,15 +43,7 @@ pub(crate) fn check_filters(filters: &Value) -> Result<(), FilterError> {
 pub(super) fn context(app: &App, project: &Project, body: &Value, query: &Value) -> Result<Context, ApiError> {
     let mut context = of_filters(app, project)?;
     type_properties(app, project, &mut context)?;
-    if let Some(modifiers) = query.get("modifiers") {
-        if let Some(mode) = modifiers.get("personsOnEventsMode").and_then(Value::as_str) {
-            let unknown = || ApiError::invalid("query", format!("\"{mode}\" is not a mode of persons on events."));
-            context.modifiers.persons_on_events = PersonsOnEvents::parse(mode).ok_or_else(unknown)?;
-        }
-        if let Some(legacy) = modifiers.get("legacyPropertyEscapes").and_then(Value::as_bool) {
-            context.modifiers.legacy_property_escapes = legacy;
-        }
-    }
+    super::modifiers::read(query, &mut context.modifiers)?;
     // Whoever asks has a personal key.
     context.limits = Limits { allow_offset: false, ..Limits::QUERY };
     if let Some(Value::Object(values)) = query.get("values") {
@@ -62,8 +54,9 @@ pub(super) fn context(app: &App, project: &Project, body: &Value, query: &Value)
         let read = serde_json::from_value::<Filters>(filters.clone());
         context.filters = Some(read.map_err(|error| ApiError::invalid("query", format!("filters: {error}")))?);
     }
-    context.variables = variables(query.get("variables"));
-    context.variables.extend(variables(body.get("variables_override")));
+    for given in [query.get("variables"), body.get("variables_override")] {
+        context.variables.extend(variables(given)?);
+    }
     Ok(context)
 }
 
@@ -97,15 +90,9 @@ fn type_properties(app: &App, project: &Project, context: &mut Context) -> Resul
     let types = |kind: PropertyKind| -> Result<BTreeMap<String, PropertyType>, ApiError> {
         let query = PropertyDefinitionQuery::all(kind, DEFINITIONS_MAX);
         let (definitions, _) = app.meta.property_definitions(project.id, &query)?;
-        let typed = definitions.into_iter().filter_map(|definition| {
-            let ty = match definition.property_type? {
-                meta::PropertyType::String | meta::PropertyType::Duration => PropertyType::String,
-                meta::PropertyType::Numeric => PropertyType::Numeric,
-                meta::PropertyType::Boolean => PropertyType::Boolean,
-                meta::PropertyType::DateTime => PropertyType::DateTime,
-            };
-            Some((definition.name, ty))
-        });
+        let typed = definitions
+            .into_iter()
+            .filter_map(|definition| Some((definition.name, property_type(definition.property_type?))));
         Ok(typed.collect())
     };
     known.property_types.event = types(PropertyKind::Event)?;
@@ -117,6 +104,16 @@ fn type_properties(app: &App, project: &Project, context: &mut Context) -> Resul
         }
     }
     Ok(())
+}
+
+/// What a definition says about the values of a property.
+pub(super) fn property_type(ty: meta::PropertyType) -> PropertyType {
+    match ty {
+        meta::PropertyType::String | meta::PropertyType::Duration => PropertyType::String,
+        meta::PropertyType::Numeric => PropertyType::Numeric,
+        meta::PropertyType::Boolean => PropertyType::Boolean,
+        meta::PropertyType::DateTime => PropertyType::DateTime,
+    }
 }
 
 fn action(action: meta::Action) -> Action {
@@ -148,15 +145,19 @@ fn step(step: &Value) -> ActionStep {
 }
 
 /// Variables by the name that queries use.
-fn variables(given: Option<&Value>) -> BTreeMap<String, Variable> {
-    let Some(Value::Object(given)) = given else { return BTreeMap::new() };
-    given
-        .values()
-        .filter_map(|variable| {
-            let name = variable.get("code_name")?.as_str()?.to_owned();
-            let is_null = variable.get("isNull").and_then(Value::as_bool).unwrap_or(false);
-            let value = if is_null { Value::Null } else { variable.get("value").cloned().unwrap_or_default() };
-            Some((name, Variable { value }))
-        })
-        .collect()
+fn variables(given: Option<&Value>) -> Result<BTreeMap<String, Variable>, ApiError> {
+    let given = match given {
+        None | Some(Value::Null) => return Ok(BTreeMap::new()),
+        Some(Value::Object(given)) => given,
+        Some(_) => return Err(ApiError::invalid("query", "variables: Expected a dictionary of items.")),
+    };
+    let read = |(id, variable): (&String, &Value)| {
+        let name = variable.get("code_name").and_then(Value::as_str);
+        let unnamed = || ApiError::invalid("query", format!("variables.{id}: the field 'code_name' is required"));
+        let name = name.ok_or_else(unnamed)?.to_owned();
+        let is_null = variable.get("isNull").and_then(Value::as_bool).unwrap_or(false);
+        let value = if is_null { Value::Null } else { variable.get("value").cloned().unwrap_or_default() };
+        Ok((name, Variable { value }))
+    };
+    given.iter().map(read).collect()
 }

@@ -1,17 +1,17 @@
 //! From the body of a request to the body of its answer.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use hogql::context::Limits;
 use hogql::{ActorsQuery, CompileError, Compiled, Context, EventsQuery};
 use meta::Project;
-use query::QueryError;
-use query::hogql::{Answer, Request, needs};
+use query::hogql::{Answer, Progress, Request, needs};
+use query::{Pace, QueryError};
 use serde_json::{Map, Value, json};
 
+use super::answer::Answered;
 use super::context::context;
-use super::{people, shape};
+use super::{editor, people, shape};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -19,12 +19,14 @@ use crate::error::ApiError;
 const PAGE: u64 = 100;
 
 /// A question that can be run.
-struct Asked {
+pub(super) struct Asked {
     context: Context,
-    compiled: Compiled,
+    pub(super) compiled: Compiled,
     /// The node that is answered, wrappers apart.
-    query: Value,
+    pub(super) query: Value,
     kind: Kind,
+    /// Whether to say how the answer came about.
+    debug: bool,
 }
 
 enum Kind {
@@ -92,7 +94,8 @@ fn ask(app: &App, project: &Project, body: &Value, limits: Option<Limits>) -> Re
         "" => return Err(ApiError::invalid("query", "The field 'kind' is required.")),
         other => return Err(ApiError::invalid("query", format!("Unsupported query kind: {other}"))),
     };
-    Ok(Asked { context, compiled, query, kind })
+    let debug = query.pointer("/modifiers/debug").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Asked { context, compiled, query, kind, debug })
 }
 
 fn compile_events(events: &EventsQuery, context: &mut Context) -> Result<Compiled, ApiError> {
@@ -111,14 +114,15 @@ fn unpaged(tree: hogql::ast::Query, context: &Context) -> Result<Compiled, ApiEr
 pub(crate) async fn start_events(app: &App, project: &Project, events: EventsQuery) -> Result<Answer, ApiError> {
     let mut context = context(app, project, &Value::Null, &Value::Null)?;
     let compiled = compile_events(&events, &mut context)?;
-    start(app, project, &Asked { context, compiled, query: Value::Null, kind: Kind::Events(Box::new(events)) }).await
+    let kind = Kind::Events(Box::new(events));
+    start(app, project, &Asked { context, compiled, query: Value::Null, kind, debug: false }, Pace::Prompt).await
 }
 
 /// Kinds that answer rows; the others are charts.
 const LISTS: [&str; 4] = ["HogQLQuery", "EventsQuery", "ActorsQuery", "PersonsQuery"];
 
 /// The question, without what is wrapped around it.
-fn bare(body: &Value) -> Result<Value, ApiError> {
+pub(super) fn bare(body: &Value) -> Result<Value, ApiError> {
     let mut query = body.get("query").cloned().unwrap_or_default();
     while matches!(kind_of(&query), "DataTableNode" | "InsightVizNode" | "DataVisualizationNode") {
         query = query.get("source").cloned().ok_or_else(|| ApiError::required("source"))?;
@@ -127,34 +131,26 @@ fn bare(body: &Value) -> Result<Value, ApiError> {
 }
 
 /// The answer to a chart: its queries one after the other, and what their rows come to.
-async fn chart(app: &App, project: &Project, body: &Value, query: &Value) -> Result<String, ApiError> {
-    let context = context(app, project, body, query)?;
+async fn chart(app: &App, project: &Project, body: &Value, query: &Value, pace: Pace) -> Result<Answered, ApiError> {
+    let context = tokio::task::block_in_place(|| context(app, project, body, query))?;
     let wrong = |error: CompileError| refused(&error, "");
     let chart = hogql::insights::plan(kind_of(query), query, &context).map_err(wrong)?;
     let compiled = chart.compile(&context).map_err(wrong)?;
     let texts: Vec<String> = compiled.iter().map(|compiled| compiled.hogql.clone()).collect();
     let mut results = Vec::with_capacity(compiled.len());
     for compiled in compiled {
-        results.push(all_rows(app, project, &context, compiled).await?);
+        results.push(all_rows(app, project, &context, compiled, pace).await?);
     }
     let mut response = chart.respond(&results);
-    let around = json!({
-        "hogql": texts.join(";\n"),
-        "timings": [],
-        "modifiers": query.get("modifiers").cloned().unwrap_or_else(|| json!({})),
-        "error": null,
-        "timezone": project.timezone,
-        "is_cached": false,
-        "last_refresh": context.now.to_string(),
-        "cache_key": null,
-        "query_status": null,
-    });
-    if let (Value::Object(response), Value::Object(around)) = (&mut response, around) {
+    let mut around = around(project, query);
+    around.insert("hogql".into(), texts.join(";\n").into());
+    around.insert("timings".into(), json!([]));
+    if let Value::Object(response) = &mut response {
         for (name, value) in around {
             response.entry(name).or_insert(value);
         }
     }
-    Ok(response.to_string())
+    Ok(Answered::object(response))
 }
 
 /// The rows of a query of ours.
@@ -163,21 +159,28 @@ async fn all_rows(
     project: &Project,
     context: &Context,
     compiled: Compiled,
+    pace: Pace,
 ) -> Result<Vec<Vec<Value>>, ApiError> {
-    let asked = Asked { context: context.clone(), compiled, query: Value::Null, kind: Kind::Hogql };
+    let asked = Asked { context: context.clone(), compiled, query: Value::Null, kind: Kind::Hogql, debug: false };
     let mut rows = String::new();
-    start(app, project, &asked).await?.write_rows(&mut rows, None).await.map_err(failed)?;
+    start(app, project, &asked, pace).await?.write_rows(&mut rows, None).await.map_err(failed)?;
     serde_json::from_str(&rows).map_err(|error| ApiError::Internal(Box::new(error)))
 }
 
 /// How many actors of a source have no row.
-async fn missing(app: &App, project: &Project, context: &Context, actors: &ActorsQuery) -> Result<Value, ApiError> {
+async fn missing(
+    app: &App,
+    project: &Project,
+    context: &Context,
+    actors: &ActorsQuery,
+    pace: Pace,
+) -> Result<Value, ApiError> {
     let Some(missing) = &actors.missing else { return Ok(Value::from(0)) };
-    let rows = all_rows(app, project, context, unpaged(missing.clone(), context)?).await?;
+    let rows = all_rows(app, project, context, unpaged(missing.clone(), context)?, pace).await?;
     Ok(rows.into_iter().flatten().next().unwrap_or_default())
 }
 
-fn kind_of(query: &Value) -> &str {
+pub(super) fn kind_of(query: &Value) -> &str {
     query.get("kind").and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -190,7 +193,7 @@ fn refused(error: &CompileError, text: &str) -> ApiError {
     ApiError::Invalid { detail, attr: None, code: error.code() }
 }
 
-async fn start(app: &App, project: &Project, asked: &Asked) -> Result<Answer, ApiError> {
+async fn start(app: &App, project: &Project, asked: &Asked, pace: Pace) -> Result<Answer, ApiError> {
     let wanted = needs(&asked.compiled.query);
     let request = Request {
         project: project.id,
@@ -199,7 +202,7 @@ async fn start(app: &App, project: &Project, asked: &Asked) -> Result<Answer, Ap
         now_micros: asked.context.now.as_microsecond(),
         tables: people::tables(app, project, &wanted).await?,
         cohorts: people::cohorts(app, project, &wanted).await?,
-        timeout: None,
+        pace,
         explain: false,
     };
     app.engine.hogql(request).await.map_err(failed)
@@ -215,58 +218,97 @@ pub(crate) fn failed(error: QueryError) -> ApiError {
 
 /// Starts a question whose rows are all wanted.
 pub(super) async fn start_all(app: &App, project: &Project, body: &Value) -> Result<Answer, ApiError> {
-    let asked = ask(app, project, body, Some(Limits::NONE))?;
-    start(app, project, &asked).await
+    let asked = tokio::task::block_in_place(|| ask(app, project, body, Some(Limits::NONE)))?;
+    start(app, project, &asked, Pace::Background).await
 }
 
-/// The whole answer to `body` as JSON.
-pub(super) async fn answer(app: &App, project: &Project, body: &Value) -> Result<String, ApiError> {
+/// Calculates the answer to `body`.
+pub(super) async fn answer(app: &App, project: &Project, body: &Value, pace: Pace) -> Result<Answered, ApiError> {
     let began = app.clock.instant();
     let query = bare(body)?;
-    if !matches!(kind_of(&query), "") && !LISTS.contains(&kind_of(&query)) {
-        return chart(app, project, body, &query).await;
+    let kind = kind_of(&query);
+    if editor::KINDS.contains(&kind) {
+        let answer = || editor::answer(app, project, body, &query);
+        return tokio::task::block_in_place(answer).map(Answered::object);
     }
-    let asked = ask(app, project, body, None)?;
+    if !kind.is_empty() && !LISTS.contains(&kind) {
+        return chart(app, project, body, &query, pace).await;
+    }
+    // Reading a long text takes a while.
+    let asked = tokio::task::block_in_place(|| ask(app, project, body, None))?;
     let compiled = app.clock.elapsed(began);
-    let mut answer = start(app, project, &asked).await?;
+    let mut answer = start(app, project, &asked, pace).await?;
     let planned = app.clock.elapsed(began);
-    let mut results = String::new();
-    let page = asked.page();
-    let more = answer.write_rows(&mut results, page).await.map_err(failed)?;
+    let (mut results, more) = rows(&asked, &mut answer).await?;
     let timings = json!([
         {"k": "compile", "t": compiled.as_secs_f64()},
         {"k": "plan", "t": (planned - compiled).as_secs_f64()},
         {"k": "run", "t": (app.clock.elapsed(began) - planned).as_secs_f64()},
     ]);
-    let mut head = Map::new();
-    let paged = page.is_some();
+    let mut head = head(project, &asked, &answer, more, timings);
+    if let Kind::Actors(actors) = &asked.kind {
+        results = shape::actors(actors, results, &app.meta, project.id)?;
+        let missing = missing(app, project, &asked.context, actors, pace).await?;
+        head.insert("missing_actors_count".into(), missing);
+    }
+    let warnings = asked.compiled.warnings.iter().map(|warning| warning.message.clone()).collect();
+    Ok(Answered::new(head, Some(results), warnings))
+}
+
+/// The rows of an answer as JSON, and whether there are more. Those of events are made objects batch by batch: as values
+/// they take several times the memory of their text.
+async fn rows(asked: &Asked, answer: &mut Answer) -> Result<(String, bool), ApiError> {
+    let mut out = String::new();
+    let Kind::Events(events) = &asked.kind else {
+        let more = answer.write_rows(&mut out, asked.page()).await.map_err(failed)?;
+        return Ok((out, more));
+    };
+    let mut left = asked.page().unwrap_or(u64::MAX);
+    out.push('[');
+    let progress = loop {
+        let mut batch = String::from("[");
+        let progress = answer.write_batch(&mut batch, &mut true, &mut left).await.map_err(failed)?;
+        batch.push(']');
+        let batch = shape::events(events, batch)?;
+        let rows = batch.strip_prefix('[').and_then(|rows| rows.strip_suffix(']')).unwrap_or_default();
+        if !rows.is_empty() && out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(rows);
+        answer.count_text(out.capacity() + batch.len()).map_err(failed)?;
+        if progress != Progress::Rows {
+            break progress;
+        }
+    };
+    out.push(']');
+    Ok((out, progress == Progress::Cut))
+}
+
+/// What is said about the rows of an answer.
+fn head(project: &Project, asked: &Asked, answer: &Answer, more: bool, timings: Value) -> Map<String, Value> {
+    let page = asked.page();
+    let explains = asked.query.get("explain").and_then(Value::as_bool).unwrap_or(false);
+    let explain = explains.then(|| answer.plan.lines().map(str::to_owned).collect::<Vec<_>>());
+    let mut head = around(project, &asked.query);
     head.insert("query".into(), asked.query.get("query").cloned().unwrap_or_default());
-    head.insert("columns".into(), asked.columns(&answer));
-    head.insert("types".into(), asked.types(&answer));
+    head.insert("columns".into(), asked.columns(answer));
+    head.insert("types".into(), asked.types(answer));
     head.insert("hogql".into(), asked.compiled.hogql.clone().into());
     head.insert("clickhouse".into(), answer.plan.clone().into());
-    head.insert("hasMore".into(), if paged { more.into() } else { Value::Null });
+    head.insert("hasMore".into(), if page.is_some() { more.into() } else { Value::Null });
     head.insert("limit".into(), page.into());
     head.insert("offset".into(), asked.offset());
     head.insert("timings".into(), timings);
-    head.insert("modifiers".into(), asked.query.get("modifiers").cloned().unwrap_or_else(|| json!({})));
-    for name in ["error", "explain", "metadata", "query_status", "cache_key"] {
-        head.insert(name.into(), Value::Null);
-    }
-    head.insert("is_cached".into(), false.into());
-    head.insert("last_refresh".into(), asked.context.now.to_string().into());
+    head.insert("explain".into(), explain.into());
+    head.insert("metadata".into(), if asked.debug { editor::said(asked) } else { Value::Null });
+    head
+}
+
+/// What is in every answer.
+fn around(project: &Project, query: &Value) -> Map<String, Value> {
+    let mut head = Map::new();
+    head.insert("modifiers".into(), query.get("modifiers").cloned().unwrap_or_else(|| json!({})));
+    head.insert("error".into(), Value::Null);
     head.insert("timezone".into(), project.timezone.clone().into());
-    match &asked.kind {
-        Kind::Hogql => {}
-        Kind::Events(events) => results = shape::events(events, results)?,
-        Kind::Actors(actors) => {
-            results = shape::actors(actors, results, &app.meta, project.id)?;
-            let missing = missing(app, project, &asked.context, actors).await?;
-            head.insert("missing_actors_count".into(), missing);
-        }
-    }
-    let mut out = serde_json::to_string(&head).map_err(|error| ApiError::Internal(Box::new(error)))?;
-    out.pop();
-    write!(out, ",\"results\":{results}}}").expect("writing to memory cannot fail");
-    Ok(out)
+    head
 }

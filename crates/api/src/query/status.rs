@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use meta::Project;
 use model::{ProjectId, Timestamp};
 use parking_lot::Mutex;
+use query::Pace;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
-use super::run;
+use super::question::Question;
 use crate::app::App;
 use crate::error::{ApiError, causes};
 use crate::wire::{json_text, timestamp_text_z, write_json};
 
-/// How long an answer is kept.
+/// How long an answer is kept for whoever asks for it by id.
 const KEPT_MICROS: i64 = 3_600 * 1_000_000;
 /// Questions that are known at once; the oldest answers go first.
 const KNOWN_MAX: usize = 1_000;
@@ -37,8 +37,8 @@ struct Asked {
 #[derive(Debug, Clone)]
 struct Done {
     at: Timestamp,
-    /// The answer, or why there is none.
-    answer: Result<Arc<str>, Arc<str>>,
+    /// The answer, or why there is none: no words if it is our fault.
+    answer: Result<Arc<str>, Option<Arc<str>>>,
 }
 
 impl Queries {
@@ -63,9 +63,9 @@ fn unknown(id: &str) -> ApiError {
     ApiError::NotFound(format!("Query {id} not found for this project."))
 }
 
-/// Starts answering `body` under `id`, unless that id is known already; says how it stands.
-pub(super) fn start(app: &App, project: Project, body: Value, id: &str) -> Result<Value, ApiError> {
-    let key = (project.id, id.to_owned());
+/// Starts answering `question` under `id`, unless that id is known already; says how it stands.
+pub(super) fn start(app: &App, question: Question, id: String) -> Result<Value, ApiError> {
+    let key = (question.project.id, id);
     let now = app.now();
     let mut known = app.queries.known.lock();
     let is_old =
@@ -83,21 +83,20 @@ pub(super) fn start(app: &App, project: Project, body: Value, id: &str) -> Resul
             Some((_, oldest)) => {
                 known.remove(&oldest);
             }
-            None => return Err(ApiError::bad_request("Too many queries are waiting for an answer.")),
+            None => return Err(ApiError::QueriesBusy("Too many queries are waiting for an answer.".to_owned())),
         }
     }
     let (worker, own) = (app.clone(), key.clone());
     #[expect(clippy::disallowed_methods, reason = "the engine bounds it, and whoever asked can stop it")]
     let task = tokio::spawn(async move {
-        let answer = run::answer(&worker, &project, &body).await;
-        let answer = match answer {
+        let answer = question.calculate(&worker, Pace::Background).await;
+        let answer = match answer.and_then(|kept| question.text(&kept, Value::Null)) {
             Ok(text) => Ok(Arc::from(text)),
-            Err(error) => {
-                if let ApiError::Internal(source) = &error {
-                    tracing::error!(error = causes(source.as_ref()), "background query failed");
-                }
-                Err(Arc::from(error.to_string()))
+            Err(ApiError::Internal(source)) => {
+                tracing::error!(error = causes(source.as_ref()), "background query failed");
+                Err(None)
             }
+            Err(error) => Err(Some(Arc::from(error.to_string()))),
         };
         worker.queries.finish(&own, Done { at: worker.now(), answer });
     });
@@ -115,7 +114,7 @@ fn status((project, id): &(ProjectId, String), asked: &Asked) -> Value {
         "team_id": project.0,
         "complete": asked.done.is_some(),
         "error": failed.is_some(),
-        "error_message": failed,
+        "error_message": failed.and_then(Option::as_deref),
         "query_async": true,
         "results": null,
         "start_time": timestamp_text_z(asked.began),
@@ -128,7 +127,7 @@ fn status((project, id): &(ProjectId, String), asked: &Asked) -> Value {
     })
 }
 
-/// How a question stands: 202 while it runs, then its answer, or 400 with why there is none.
+/// How a question stands: 202 while it runs, then its answer, or 400 with why there is none; 500 if that is our fault.
 pub(super) fn show(app: &App, project: ProjectId, id: &str) -> Result<Response, ApiError> {
     let key = (project, id.to_owned());
     let (mut shown, done) = {
@@ -138,7 +137,10 @@ pub(super) fn show(app: &App, project: ProjectId, id: &str) -> Result<Response, 
     };
     match done.map(|done| done.answer) {
         None => Ok((StatusCode::ACCEPTED, write_json(&json!({"query_status": shown}))).into_response()),
-        Some(Err(_)) => Ok((StatusCode::BAD_REQUEST, write_json(&json!({"query_status": shown}))).into_response()),
+        Some(Err(told)) => {
+            let status = if told.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::INTERNAL_SERVER_ERROR };
+            Ok((status, write_json(&json!({"query_status": shown}))).into_response())
+        }
         Some(Ok(answer)) => {
             // The answer is JSON already and may be large.
             if let Some(status) = shown.as_object_mut() {

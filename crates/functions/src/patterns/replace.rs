@@ -4,6 +4,7 @@ use arrow::array::ArrayRef;
 use regex::Captures;
 
 use super::Patterns;
+use crate::build::bounded;
 use crate::call::Call;
 use crate::error::FunctionError;
 
@@ -66,6 +67,7 @@ pub(super) fn replace(call: &Call<'_>, most: usize) -> Result<ArrayRef, Function
             let found = captures.get_match();
             out.push_str(text.get(end..found.start()).unwrap_or_default());
             expand(out, parts, &captures);
+            bounded(call.function, out)?;
             end = found.end();
         }
         out.push_str(text.get(end..).unwrap_or_default());

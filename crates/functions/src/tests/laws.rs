@@ -144,6 +144,26 @@ fn the_clock_is_the_callers() {
     assert_eq!((today("UTC"), today("America/New_York")), (18_263, 18_262));
 }
 
+/// What one function makes of little is bounded, since nobody counts it as memory.
+#[test]
+fn what_grows_beyond_a_batch_is_refused() {
+    let number = |value: i64| Value::Column(Arc::new(Int64Array::from(vec![value])));
+    let long = |bytes: usize| text(&[Some("x".repeat(bytes).as_str())]);
+    let list = || DataType::new_list(DataType::Int64, true);
+    let texts = || DataType::new_list(DataType::Utf8, true);
+    for (name, arguments, returns) in [
+        ("range", vec![number(1 << 24)], list()),
+        ("repeat", vec![long(1 << 10), number(1 << 17)], DataType::Utf8),
+        ("leftPad", vec![long(1), number(1 << 30)], DataType::Utf8),
+        ("replaceAll", vec![long(1 << 20), long(1), long(1 << 10)], DataType::Utf8),
+        ("replaceRegexpAll", vec![long(1 << 20), long(1), long(1 << 10)], DataType::Utf8),
+        ("splitByChar", vec![long(1), long(1 << 25)], texts()),
+    ] {
+        let refused = scalar(name).unwrap().call(&arguments, 1, &returns, 0);
+        assert!(matches!(refused, Err(crate::FunctionError::TooLarge(_))), "{name}");
+    }
+}
+
 #[test]
 fn no_rows_are_no_trouble() {
     let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));

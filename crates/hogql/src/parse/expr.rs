@@ -94,12 +94,14 @@ impl Parser<'_> {
     }
 
     fn aliased(&mut self) -> Parsed<Expr> {
-        let mut expr = self.operators(TERNARY)?;
-        while self.keyword() == Keyword::As && (self.is_name(1) || self.kind_ahead(1) == Kind::String) {
-            self.bump();
-            expr = self.named(expr)?;
-        }
-        Ok(expr)
+        self.apart(|parser| {
+            let mut expr = parser.operators(TERNARY)?;
+            while parser.keyword() == Keyword::As && (parser.is_name(1) || parser.kind_ahead(1) == Kind::String) {
+                parser.bump();
+                expr = parser.named(expr)?;
+            }
+            Ok(expr)
+        })
     }
 
     /// Gives an expression the name that stands here.

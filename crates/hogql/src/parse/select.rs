@@ -35,9 +35,9 @@ impl Parser<'_> {
     }
 
     fn select_items(&mut self) -> Parsed<Vec<Expr>> {
-        let mut items = vec![self.select_item()?];
+        let mut items = vec![self.apart(Self::select_item)?];
         while self.eat(Kind::Comma) && !self.at_clause() {
-            items.push(self.select_item()?);
+            items.push(self.apart(Self::select_item)?);
         }
         Ok(items)
     }

@@ -55,6 +55,27 @@ fn what_would_be_lost_is_refused_with_the_way_to_write_it() {
     }
 }
 
+/// A wide text is not a deep one.
+#[test]
+fn columns_and_arguments_with_aliases_do_not_add_up_to_depth() {
+    let list = |item: &dyn Fn(usize) -> String| (0..2_000).map(item).collect::<Vec<_>>().join(", ");
+    for text in [
+        format!("select {}", list(&|n| format!("{n} as c{n}"))),
+        format!("select {}", list(&|n| format!("{n} c{n}"))),
+        format!("select f({})", list(&|n| format!("{n} as c{n}"))),
+        format!("select a from t order by {}", list(&|n| format!("c{n} desc"))),
+        format!("with {} select 1", list(&|n| format!("{n} as c{n}"))),
+        format!("select a from t array join {}", list(&|n| format!("b as c{n}"))),
+        format!("select a from t{}", " cross join t".repeat(2_000)),
+    ] {
+        if let Err(error) = parse_select(&text) {
+            panic!("{}: {error}", text.chars().take(40).collect::<String>());
+        }
+    }
+    let deep = format!("select 1{}", " as a".repeat(300));
+    assert_eq!(parse_select(&deep).unwrap_err().kind(), SyntaxErrorKind::TooDeep);
+}
+
 #[test]
 fn spans_cover_what_was_written() {
     let text = "  a + f(b, 'c')  ";

@@ -138,13 +138,14 @@ pub(super) fn look_up(call: &ast::Call) -> Result<Function> {
     let name = call.name.name.as_str();
     let span = call.name.span;
     let Some(function) = catalogue::find(name) else {
-        let message = match catalogue::suggest(name) {
+        let similar = catalogue::suggest(name);
+        let message = match similar {
             Some(suggestion) => {
                 format!("Unsupported function call '{name}(...)'. Perhaps you meant '{suggestion}(...)'?")
             }
             None => format!("Unsupported function call '{name}(...)'"),
         };
-        return Err(ResolveError::input(message, span));
+        return Err(ResolveError::input(message, span).fixed_by(similar.map(str::to_owned)));
     };
     let star =
         matches!(call.args.as_slice(), [only] if matches!(only.kind, ExprKind::Star(_))) && function.name == "count";

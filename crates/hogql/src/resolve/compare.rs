@@ -1,5 +1,7 @@
 //! Comparisons, which give 1 or 0 and never NULL.
 
+use std::sync::Arc;
+
 use super::expr::flag;
 use super::{Env, Resolver, Scope, name};
 use crate::ast::{self, CompareOp, ExprKind, Span};
@@ -135,6 +137,10 @@ impl Resolver<'_> {
             return Ok(expr);
         }
         if expr.as_literal().is_some() {
+            if matches!(to, Base::DateTime(_) | Base::DateTime64(..)) {
+                let zone = Arc::clone(self.zone());
+                self.note_zone(&expr, &zone);
+            }
             return Ok(self.convert(&expr, to)?.unwrap_or(expr));
         }
         if !matches!(expr.kind, Kind::Property { .. }) {

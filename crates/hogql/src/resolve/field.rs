@@ -22,6 +22,9 @@ pub(super) enum Place {
 const RESERVED: [&str; 6] =
     ["$ai_trace_id", "$ai_session_id", "$ai_parent_id", "$ai_span_id", "$ai_generation_id", "$ai_experiment_id"];
 
+/// Names that are compared with one that is not there.
+const NAMES_COMPARED: usize = 1_000;
+
 /// A constant as a step into a document.
 pub(super) fn step(index: &Expr) -> Option<Step> {
     match index.as_literal()? {
@@ -82,7 +85,14 @@ impl Resolver<'_> {
             ([Step::Key(key)], owner) if !untyped => self.definition(owner, key),
             _ => None,
         };
+        let key = match path.as_slice() {
+            [Step::Key(key)] => Arc::clone(key),
+            _ => name(""),
+        };
         let property = self.property(document, path, span);
+        if let Some(ty) = ty {
+            self.note(span, || format!("{} property '{key}' is of type '{}'.", owner.title(), ty.title()));
+        }
         match ty {
             Some(PropertyType::Numeric) => self.cast_or_null(property, "Float64", span),
             Some(PropertyType::DateTime) => {
@@ -170,8 +180,10 @@ impl Resolver<'_> {
                 return Err(unresolved(chain, 1, span));
             }
         }
-        let earlier = |alias: usize| scope.item.is_none_or(|item| alias < item);
-        if let Some(at) = scope.aliases.iter().position(|alias| alias.name == first.name && earlier(alias.item))
+        let named = scope.alias_places.get(first.name.as_str()).copied();
+        let is_earlier =
+            |at: &usize| scope.aliases.get(*at).is_some_and(|alias| scope.item.is_none_or(|item| alias.item < item));
+        if let Some(at) = named.filter(is_earlier)
             && let Some(place) = self.alias(at, chain, span, scope)?
         {
             return Ok(place);
@@ -196,7 +208,7 @@ impl Resolver<'_> {
         if let Some(place) = self.cte_expr(chain, span, scope)? {
             return Ok(place);
         }
-        if let Some(at) = scope.aliases.iter().position(|alias| alias.name == first.name)
+        if let Some(at) = named
             && let Some(place) = self.alias(at, chain, span, scope)?
         {
             return Ok(place);
@@ -207,7 +219,21 @@ impl Resolver<'_> {
                 span,
             ));
         }
-        Err(ResolveError::input(format!("Unable to resolve field: {}", first.name), span))
+        let fault = ResolveError::input(format!("Unable to resolve field: {}", first.name), span);
+        Err(fault.fixed_by(self.similar_field(first, rest, scope)))
+    }
+
+    /// What may have been meant by a chain that starts with a name nothing is called.
+    fn similar_field(&self, first: &Ident, rest: &[Ident], scope: &Scope<'_>) -> Option<String> {
+        let names = scope.relations.iter().flat_map(|relation| -> Vec<&str> {
+            match &relation.rows {
+                Rows::Columns(columns) => columns.iter().map(|(name, ..)| &**name).collect(),
+                Rows::Table { schema, .. } => schema.fields.iter().map(|field| field.name).collect(),
+            }
+        });
+        let similar = crate::catalogue::closest(&first.name, names.take(NAMES_COMPARED))?;
+        let chain = std::iter::once(similar).chain(rest.iter().map(|ident| ident.name.as_str()));
+        Some(chain.map(crate::print::name).collect::<Vec<_>>().join("."))
     }
 
     /// The value of an alias; `None` while it is itself being resolved, when its name means a field.
@@ -329,6 +355,7 @@ impl Resolver<'_> {
         let place = match kind {
             FieldKind::Column(stored) => {
                 let value = column(&first.name, stored.ty(&zone));
+                self.note(span, || format!("Field '{}' is of type '{}'.", first.name, value.ty));
                 Place::Value(self.steps(value, chain, 1, span)?)
             }
             FieldKind::Document(owner) => {
@@ -366,7 +393,7 @@ impl Resolver<'_> {
         };
         let mut scope = Scope::new(&super::Env::Root, &[]);
         scope.relations.push(std::mem::replace(relation, dummy));
-        let value = self.expr(&expr, &mut scope);
+        let value = self.quietly(span, |this| this.expr(&expr, &mut scope));
         if let Some(back) = scope.relations.pop() {
             *relation = back;
         }

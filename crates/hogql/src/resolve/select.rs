@@ -100,7 +100,7 @@ impl Resolver<'_> {
                 if alias.alias.name == "team_id" {
                     return Err(ResolveError::input("Alias 'team_id' is a reserved keyword", alias.alias.span));
                 }
-                if scope.aliases.iter().any(|known| known.name == alias.alias.name) {
+                if scope.alias_places.insert(&alias.alias.name, scope.aliases.len()).is_some() {
                     let message = format!("Cannot redefine an alias with the name: {}", alias.alias.name);
                     return Err(ResolveError::input(message, alias.alias.span));
                 }
@@ -174,11 +174,11 @@ impl Resolver<'_> {
     fn column(&mut self, expr: &ast::Expr, scope: &mut Scope<'_>) -> Result<(Expr, Option<Owner>)> {
         let mut inner = expr;
         if let ExprKind::Alias(alias) = &expr.kind {
-            if let Some(at) = scope
-                .aliases
-                .iter()
-                .position(|known| known.name == alias.alias.name && std::ptr::eq(known.expr, &raw const alias.expr))
-            {
+            let named = scope.alias_places.get(alias.alias.name.as_str()).copied();
+            let is_this = |at: &usize| {
+                scope.aliases.get(*at).is_some_and(|known| std::ptr::eq(known.expr, &raw const alias.expr))
+            };
+            if let Some(at) = named.filter(is_this) {
                 // Resolved once, whether the column or a use of its name comes first.
                 let ident = ast::Ident::new(alias.alias.name.clone(), expr.span);
                 let place = self.alias_value(at, &ident, expr.span, scope)?;

@@ -75,7 +75,7 @@ impl Resolver<'_> {
     pub(super) fn sessions(&mut self, name: Option<&str>, span: Span) -> Result<(Source, Relation)> {
         let text = text(self.context.modifiers.bounce_seconds);
         let query = crate::parse_select(&text).map_err(|error| ResolveError::input(error.to_string(), span))?;
-        let output = self.query(&query, &Env::Root, false)?;
+        let output = self.quietly(span, |this| this.query(&query, &Env::Root, false))?;
         let (source, mut relation) = self.subquery(output);
         relation.name = name.map(str::to_owned);
         relation.prune = true;

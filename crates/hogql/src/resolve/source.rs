@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Env, Output, Relation, Resolver, Rows, Scope, name};
 use crate::ast::{self, ExprKind, Ident, JoinConstraint, Span, TableRef};
+use crate::catalogue;
 use crate::fault::{Code, ResolveError, Result};
 use crate::resolved::{Expr, Float, Join, JoinKind, Kind, Literal, RelationId, Sample, Source, Strictness, Table};
 use crate::schema;
@@ -105,7 +106,11 @@ impl Resolver<'_> {
         env: &'q Env<'q>,
     ) -> Result<(Source, Relation)> {
         let full: Vec<&str> = path.iter().map(|ident| ident.name.as_str()).collect();
-        let unknown = || ResolveError::input(format!("Unknown table \"{}\".", full.join(".")), span);
+        let unknown = || {
+            let similar = catalogue::closest(full.first().copied().unwrap_or_default(), schema::names());
+            let fault = ResolveError::input(format!("Unknown table \"{}\".", full.join(".")), span);
+            fault.fixed_by(similar.map(str::to_owned))
+        };
         let [wanted] = full.as_slice() else { return Err(unknown()) };
         if let Some((cte, inner)) = env.find(wanted) {
             let ast::CteBody::Query { query, columns, .. } = &cte.body else { return Err(unknown()) };
@@ -120,9 +125,11 @@ impl Resolver<'_> {
             return Err(ResolveError::input(format!("You don't have access to table `{wanted}`."), span));
         }
         if *wanted == "sessions" {
+            self.note_table("sessions");
             return self.sessions(Some("sessions"), span);
         }
         let schema = schema::find(wanted).ok_or_else(unknown)?;
+        self.note_table(schema.table.name());
         let id = self.relation();
         let rows = Rows::Table { schema, group: None };
         let relation =
@@ -267,7 +274,7 @@ impl Resolver<'_> {
         let text = format!("select key, created_at, updated_at, properties from groups where index = {index}");
         let query =
             crate::parse_select(&text).map_err(|error| ResolveError::input(error.to_string(), Span::default()))?;
-        Ok(self.query(&query, &Env::Root, false)?.query)
+        Ok(self.quietly(Span::default(), |this| this.query(&query, &Env::Root, false))?.query)
     }
 }
 

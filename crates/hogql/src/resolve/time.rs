@@ -77,7 +77,14 @@ impl Resolver<'_> {
 
     /// `toDateTime`, in `zone_name` or that of the project.
     pub(super) fn as_instant(&mut self, value: Expr, zone_name: Option<Name>, span: Span) -> Result<Expr> {
-        let zone_name = zone_name.unwrap_or_else(|| Arc::clone(self.zone()));
+        let zone_name = match zone_name {
+            Some(given) => given,
+            None => {
+                let own = Arc::clone(self.zone());
+                self.note_zone(&value, &own);
+                own
+            }
+        };
         if let Some(text) = value.as_string() {
             if let Some(read) = strict(text, &zone_name) {
                 let micros =
@@ -112,6 +119,16 @@ impl Resolver<'_> {
     /// `value` as an instant if it is text: constants are read now, other text best-effort or NULL.
     pub(super) fn temporal(&mut self, value: Expr, span: Span) -> Result<Expr> {
         if value.ty.base == Base::String { self.as_instant(value, None, span) } else { Ok(value) }
+    }
+
+    /// Says in which zone a literal without one is read.
+    pub(super) fn note_zone(&mut self, value: &Expr, zone_name: &str) {
+        if let Some(text) = value.as_string()
+            && text.trim().parse::<jiff::Timestamp>().is_err()
+            && instant(text, zone_name).is_some()
+        {
+            self.note(value.span, || format!("'{text}' is read in the time zone of the project, {zone_name}."));
+        }
     }
 }
 

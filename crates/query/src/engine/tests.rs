@@ -77,11 +77,24 @@ fn a_running_query_holds_one_turn() {
 }
 
 #[test]
-fn waiting_for_a_turn_counts_towards_the_limit() {
-    let engine = engine(EngineSettings { queries: 1, timeout: Duration::from_millis(20), ..testing::settings() });
-    let _taken = engine.core.turns.try_acquire().unwrap();
-    let waited = outside(engine.run(async |_core| Ok(())));
-    assert!(matches!(waited, Err(QueryError::Timeout { .. })));
+fn a_query_waits_for_its_turn_as_long_as_it_may() {
+    let wait = Duration::from_millis(20);
+    let engine = engine(EngineSettings { queries: 1, wait, timeout: Duration::ZERO, ..testing::settings() });
+    let taken = engine.core.turns.try_acquire().unwrap();
+    assert_eq!((engine.load().running, engine.load().waiting), (1, 0));
+    let waited = outside(engine.run(async |_core| Ok(()))).unwrap_err();
+    assert!(matches!(waited, QueryError::Busy { waited } if waited == wait));
+    assert_eq!(waited.to_string(), "no query ended within 0.02 s, and no more may run at once");
+    drop(taken);
+    // Waiting is no part of the time it may take.
+    outside(engine.run(async |_core| Ok(()))).unwrap();
+}
+
+#[test]
+fn a_query_in_the_background_may_take_longer() {
+    let core = Core::new(testing::settings()).unwrap();
+    assert_eq!(core.limit(Pace::Prompt), Duration::from_secs(60));
+    assert_eq!(core.limit(Pace::Background), Duration::from_secs(600));
 }
 
 /// Sorts `rows` rows of a kilobyte by a column that says nothing.
@@ -142,4 +155,16 @@ fn a_query_that_panics_fails_alone() {
 #[test]
 fn an_engine_may_be_dropped_inside_another_runtime() {
     outside(async { drop(engine(testing::settings())) });
+}
+
+#[test]
+fn a_refusal_of_memory_names_the_operator() {
+    let message = "Failed to allocate additional 1024.0 KB for GroupedHashAggregateStream[0] (count(1)) with 62.3 MB \
+                   already allocated for this reservation";
+    let error = datafusion::error::DataFusionError::ResourcesExhausted(message.to_owned());
+    let error = QueryError::from_engine(error, 64 << 20);
+    assert_eq!(
+        error.to_string(),
+        "query exceeded the memory limit of 67108864 bytes for queries, in GroupedHashAggregateStream"
+    );
 }

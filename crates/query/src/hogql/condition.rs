@@ -47,6 +47,8 @@ pub(crate) struct Condition {
     memory_bytes: usize,
     /// What the tables take that are looked up in.
     _memory: MemoryReservation,
+    /// Of its subqueries.
+    _sets: MemoryReservation,
 }
 
 #[derive(Debug)]
@@ -90,7 +92,8 @@ impl Condition {
     /// The filter of the query of `request`, a SELECT from events, over `snapshot`. Subqueries and joined tables are read now.
     pub(crate) async fn new(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Self, QueryError> {
         let failed = |error| core.failed(error);
-        let shared = Arc::new(answers(core, snapshot, request).await?);
+        let (answers, sets) = answers(core, &core.alive(request.pace), snapshot, request).await?;
+        let shared = Arc::new(answers);
         let Body::Select(select) = &request.query.body else { return Err(failed(not_a_condition())) };
         let Planned { events, columns, mut joins, conditions } = {
             let planner = planner(core, snapshot, request, &shared, Extent::All);
@@ -117,7 +120,7 @@ impl Condition {
         // What costs most is asked last, of what is left by then.
         conjuncts.sort_by_key(|conjunct| (conjunct.steps.len(), conjunct.is_wide()));
         let events = select.filter.as_ref().and_then(implied::events);
-        Ok(Self { tests, conjuncts, events, memory_bytes: core.settings.memory_bytes, _memory: memory })
+        Ok(Self { tests, conjuncts, events, memory_bytes: core.settings.memory_bytes, _memory: memory, _sets: sets })
     }
 
     /// Those of `rows`, which have passed the tests, that meet the condition.

@@ -18,7 +18,7 @@ use crate::QueryError;
 
 /// Writes batches whose columns have known types.
 #[derive(Debug)]
-pub struct JsonRows {
+pub(super) struct JsonRows {
     columns: Vec<Shape>,
 }
 
@@ -45,7 +45,7 @@ enum Shape {
 impl JsonRows {
     /// A writer of rows of `columns`.
     #[must_use]
-    pub fn new<'t>(columns: impl IntoIterator<Item = &'t Type>) -> Self {
+    pub(super) fn new<'t>(columns: impl IntoIterator<Item = &'t Type>) -> Self {
         Self { columns: columns.into_iter().map(Shape::of).collect() }
     }
 
@@ -54,7 +54,7 @@ impl JsonRows {
     /// # Errors
     ///
     /// [`QueryError::Internal`] if a column is not of its type.
-    pub fn write(&self, batch: &RecordBatch, out: &mut String, first: &mut bool) -> Result<(), QueryError> {
+    pub(super) fn write(&self, batch: &RecordBatch, out: &mut String, first: &mut bool) -> Result<(), QueryError> {
         let columns = self.writers(batch)?;
         for row in 0..batch.num_rows() {
             if !std::mem::take(first) {
@@ -77,7 +77,12 @@ impl JsonRows {
     /// # Errors
     ///
     /// [`QueryError::Internal`] if a column is not of its type.
-    pub fn write_objects(&self, names: &[Name], batch: &RecordBatch, out: &mut String) -> Result<(), QueryError> {
+    pub(super) fn write_objects(
+        &self,
+        names: &[Name],
+        batch: &RecordBatch,
+        out: &mut String,
+    ) -> Result<(), QueryError> {
         let columns = self.writers(batch)?;
         for row in 0..batch.num_rows() {
             out.push('{');
@@ -99,7 +104,7 @@ impl JsonRows {
     /// # Errors
     ///
     /// [`QueryError::Internal`] if a column is not of its type.
-    pub fn write_csv(&self, batch: &RecordBatch, out: &mut String) -> Result<(), QueryError> {
+    pub(super) fn write_csv(&self, batch: &RecordBatch, out: &mut String) -> Result<(), QueryError> {
         let columns = self.writers(batch)?;
         let mut field = String::new();
         for row in 0..batch.num_rows() {
@@ -116,6 +121,12 @@ impl JsonRows {
         Ok(())
     }
 
+    /// A writer of one column, which must be the only one.
+    pub(super) fn column(&self, array: &ArrayRef) -> Result<Writer, QueryError> {
+        let shape = self.columns.first().ok_or_else(|| QueryError::Internal("an answer lacks a column".into()))?;
+        Writer::new(array, shape)
+    }
+
     fn writers(&self, batch: &RecordBatch) -> Result<Vec<Writer>, QueryError> {
         if batch.num_columns() != self.columns.len() {
             return Err(QueryError::Internal("an answer has other columns than its query".into()));
@@ -125,7 +136,7 @@ impl JsonRows {
 }
 
 /// Appends `field`, quoted where a reader would stumble.
-pub fn write_csv_field(out: &mut String, field: &str) {
+pub(super) fn write_csv_field(out: &mut String, field: &str) {
     if field.contains([',', '"', '\n', '\r']) {
         write!(out, "\"{}\"", field.replace('"', "\"\"")).expect("writing to memory cannot fail");
     } else {
@@ -158,7 +169,7 @@ impl Shape {
 }
 
 /// A column and how its values are written.
-struct Writer {
+pub(super) struct Writer {
     array: ArrayRef,
     kind: Kind,
 }
@@ -219,7 +230,7 @@ impl Writer {
     }
 
     /// The value without quotes; nothing for NULL.
-    fn plain(&self, row: usize, out: &mut String) {
+    pub(super) fn plain(&self, row: usize, out: &mut String) {
         match &self.kind {
             _ if self.array.is_null(row) => {}
             Kind::Null => {}

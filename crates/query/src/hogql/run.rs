@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
 use datafusion::common::ScalarValue;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt as _;
 use hogql::resolved::{Query, Table};
@@ -16,6 +16,7 @@ use store::Snapshot;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::encode::{Encoder, Format};
 use super::late::List;
 use super::members::Members;
 use super::output::JsonRows;
@@ -26,7 +27,7 @@ use super::scope::{Answers, Scope};
 use super::types::arrow_type;
 use super::usage::Before;
 use crate::QueryError;
-use crate::engine::{Core, Engine, Running};
+use crate::engine::{Alive, Core, Engine, Pace, Running};
 use crate::table::Extent;
 
 /// A query and everything it reads beside stored events.
@@ -44,8 +45,8 @@ pub struct Request {
     pub tables: Tables,
     /// The persons in the cohorts that [`needs`] names.
     pub cohorts: BTreeMap<i64, Vec<Uuid>>,
-    /// Longest time, if shorter than the engine's.
-    pub timeout: Option<Duration>,
+    /// How long it may take.
+    pub pace: Pace,
     /// Say what would be done instead of doing it.
     pub explain: bool,
 }
@@ -75,13 +76,27 @@ pub struct Answer {
     pub columns: Vec<(Name, Type)>,
     /// What the engine does, in words.
     pub plan: String,
+    core: Arc<Core>,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
     end: End,
+    /// Counts the text that was made of rows.
+    text: MemoryReservation,
     _running: Running,
 }
 
 /// How a query ended; nothing as long as it runs, or if it broke off.
 type End = Arc<Mutex<Option<Result<(), QueryError>>>>;
+
+/// What [`Answer::write_batch`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Rows, and there may be more.
+    Rows,
+    /// As many rows as were wanted, and there are more.
+    Cut,
+    /// There were no rows left.
+    End,
+}
 
 impl Answer {
     /// The next rows; `None` after the last.
@@ -109,41 +124,61 @@ impl Answer {
     ///
     /// # Errors
     ///
-    /// See [`QueryError`].
+    /// See [`QueryError`]. The text counts as memory of queries for as long as this answer lives.
     pub async fn write_rows(&mut self, out: &mut String, most: Option<u64>) -> Result<bool, QueryError> {
-        let writer = JsonRows::new(self.columns.iter().map(|(_, ty)| ty));
-        let mut left = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let mut left = most.unwrap_or(u64::MAX);
         let mut first = true;
         out.push('[');
-        while let Some(batch) = self.next().await? {
-            if batch.num_rows() > left {
-                writer.write(&batch.slice(0, left), out, &mut first)?;
-                out.push(']');
-                return Ok(true);
+        let progress = loop {
+            match self.write_batch(out, &mut first, &mut left).await? {
+                Progress::Rows => self.count_text(out.capacity())?,
+                done => break done,
             }
-            left -= batch.num_rows();
-            writer.write(&batch, out, &mut first)?;
-        }
+        };
         out.push(']');
-        Ok(false)
+        Ok(progress == Progress::Cut)
     }
 
-    /// Appends the next rows to `out` as lines; false after the last.
+    /// Appends the next rows to `out`, each as a JSON array with a comma before it unless it is the `first`, and at most
+    /// `left`, which shrinks by as many.
     ///
     /// # Errors
     ///
     /// See [`QueryError`].
-    pub async fn write_lines(&mut self, form: Lines, out: &mut String) -> Result<bool, QueryError> {
-        let Some(batch) = self.next().await? else { return Ok(false) };
+    pub async fn write_batch(
+        &mut self,
+        out: &mut String,
+        first: &mut bool,
+        left: &mut u64,
+    ) -> Result<Progress, QueryError> {
         let writer = JsonRows::new(self.columns.iter().map(|(_, ty)| ty));
-        match form {
-            Lines::Csv => writer.write_csv(&batch, out)?,
-            Lines::Json => {
-                let names: Vec<Name> = self.columns.iter().map(|(name, _)| Arc::clone(name)).collect();
-                writer.write_objects(&names, &batch, out)?;
-            }
+        let Some(mut batch) = self.next().await? else { return Ok(Progress::End) };
+        let mut progress = Progress::Rows;
+        if batch.num_rows() as u64 > *left {
+            batch = batch.slice(0, usize::try_from(*left).unwrap_or(usize::MAX));
+            progress = Progress::Cut;
         }
-        Ok(true)
+        *left -= batch.num_rows() as u64;
+        writer.write(&batch, out, first)?;
+        Ok(progress)
+    }
+
+    /// Counts text made of these rows as memory of queries, so many bytes in all, until this answer is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Memory`] if there is not so much.
+    pub fn count_text(&mut self, bytes: usize) -> Result<(), QueryError> {
+        self.text.try_resize(bytes).map_err(|error| self.core.failed(error))
+    }
+
+    /// A file of these rows, of which nothing is written yet.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Internal`] if a column has a type that files of `format` cannot hold.
+    pub fn encoder(&self, format: Format) -> Result<Encoder, QueryError> {
+        Encoder::new(format, &self.columns)
     }
 
     /// All rows that are left.
@@ -158,15 +193,6 @@ impl Answer {
         }
         Ok(batches)
     }
-}
-
-/// How lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lines {
-    /// Comma-separated values; the caller writes the line of names.
-    Csv,
-    /// A JSON object each.
-    Json,
 }
 
 /// Batches that wait for whoever reads the answer.
@@ -186,14 +212,14 @@ impl Engine {
         let snapshot = self.store.snapshot(request.project);
         let (started, start) = oneshot::channel();
         let (output, batches) = mpsc::channel(AHEAD);
-        let timeout = request.timeout;
+        let pace = request.pace;
         let open = output.clone();
         let end = End::default();
         let (ended, late) = (Arc::clone(&end), Arc::clone(&end));
         let running = self.spawn(
-            timeout,
-            move |core| async move {
-                let how = work(&core, &snapshot, request, started, &output).await;
+            pace,
+            move |core, alive| async move {
+                let how = work(&core, &alive, &snapshot, request, started, &output).await;
                 *ended.lock() = Some(how);
             },
             move |error| {
@@ -202,7 +228,9 @@ impl Engine {
                 drop(open);
             },
         );
-        let mut answer = Answer { columns: Vec::new(), plan: String::new(), batches, end, _running: running };
+        let (core, text) = (Arc::clone(&self.core), self.core.reserve("the text of an answer"));
+        let (columns, plan) = (Vec::new(), String::new());
+        let mut answer = Answer { columns, plan, core, batches, end, text, _running: running };
         match start.await {
             Ok((columns, plan)) => {
                 answer.columns = columns;
@@ -222,12 +250,14 @@ type Started = oneshot::Sender<(Vec<(Name, Type)>, String)>;
 
 async fn work(
     core: &Core,
+    alive: &Alive,
     snapshot: &Snapshot,
     request: Request,
     started: Started,
     output: &mpsc::Sender<Result<RecordBatch, QueryError>>,
 ) -> Result<(), QueryError> {
-    let answers = Arc::new(answers(core, snapshot, &request).await?);
+    let (answers, _memory) = answers(core, alive, snapshot, &request).await?;
+    let answers = Arc::new(answers);
     let list = List::of(&request.query, &Scope::new(&answers)).map_err(|error| core.failed(error))?;
     let planner = |extent| planner(core, snapshot, &request, &answers, extent);
     let extent = match list.filter(|_| !request.explain) {
@@ -238,7 +268,7 @@ async fn work(
         }
     };
     let plan = checked(core, &planner(extent), |planner| planner.query(&request.query))?;
-    let (mut rows, words) = core.start_explained(&plan).await?;
+    let (mut rows, words) = core.start_guarded(&plan, alive).await?;
     if started.send((request.query.columns.clone(), words)).is_err() {
         return Ok(());
     }
@@ -283,8 +313,13 @@ fn checked<'a>(
     plan.map_err(|error| core.failed(error))
 }
 
-/// Evaluates every subquery in an expression, inner ones first.
-pub(super) async fn answers(core: &Core, snapshot: &Snapshot, request: &Request) -> Result<Answers, QueryError> {
+/// Evaluates every subquery in an expression, inner ones first. Their sets take memory for as long as they are in use.
+pub(super) async fn answers(
+    core: &Core,
+    alive: &Alive,
+    snapshot: &Snapshot,
+    request: &Request,
+) -> Result<(Answers, MemoryReservation), QueryError> {
     let before = Before::of(&request.query);
     let mut answers = Answers { now_micros: request.now_micros, ..Answers::default() };
     for (cohort, persons) in &request.cohorts {
@@ -298,7 +333,7 @@ pub(super) async fn answers(core: &Core, snapshot: &Snapshot, request: &Request)
             let planner = planner(core, snapshot, request, &shared, Extent::All);
             checked(core, &planner, |planner| planner.query(query))?
         };
-        let mut rows = core.start(&plan).await?;
+        let (mut rows, _) = core.start_guarded(&plan, alive).await?;
         answers = Arc::into_inner(shared).ok_or_else(|| QueryError::Internal("a plan outlived its making".into()))?;
         let kind = row_kind(query);
         let mut members = Members::new(&kind);
@@ -325,7 +360,7 @@ pub(super) async fn answers(core: &Core, snapshot: &Snapshot, request: &Request)
             answers.values.insert(query.clone(), value.unwrap_or(null));
         }
     }
-    Ok(answers)
+    Ok((answers, memory))
 }
 
 fn cohort_members(persons: &[Uuid]) -> datafusion::common::Result<Arc<Members>> {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::output::JsonRows;
 use super::{Request, Rows, Tables, needs, schema};
-use crate::{Engine, QueryError};
+use crate::{Engine, Pace, QueryError};
 
 const PROJECT: ProjectId = ProjectId(1);
 
@@ -247,7 +247,7 @@ async fn ask(engine: &Engine, query: &str, zone: &str) -> Result<Vec<Value>, Str
         now_micros: context.now.as_microsecond(),
         tables,
         cohorts: wanted.cohorts.keys().map(|id| (*id, vec![person(1)])).collect(),
-        timeout: None,
+        pace: Pace::Prompt,
         explain: false,
     };
     let readable = |error: QueryError| match error {

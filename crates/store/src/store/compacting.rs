@@ -121,6 +121,8 @@ impl Store {
             project.segments.drain(..).partition(|segment| compacted.removed.contains(&segment.entry.id));
         left.extend(compacted.segments);
         project.segments = left;
+        // What has expired is gone.
+        project.version += 1;
         for segment in gone {
             segment.retire(Arc::clone(&self.files));
             project.deleted.remove(&segment.entry.id);

@@ -13,8 +13,9 @@ impl Store {
     /// In force for every snapshot from now on; those that are in use do not change.
     pub fn hide_persons(&self, project: ProjectId, persons: &[PersonNumber]) {
         let mut state = self.state.write();
-        let hidden = &mut state.projects.entry(project).or_default().hidden;
-        Arc::make_mut(hidden).extend(persons.iter().map(|person| person.0));
+        let visible = state.projects.entry(project).or_default();
+        visible.version += 1;
+        Arc::make_mut(&mut visible.hidden).extend(persons.iter().map(|person| person.0));
     }
 
     /// Forgets deleted persons of whom nothing is stored any more.

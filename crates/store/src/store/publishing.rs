@@ -39,10 +39,13 @@ impl Store {
         for (project, columns) in prepared.into_iter().zip(columns) {
             published.rows += project.rows.len();
             let visible = state.projects.entry(project.project).or_default();
+            visible.version += 1;
             published.replaced += turn.show(visible, project, columns)?;
         }
         for merge in &batch.merges {
-            Arc::make_mut(&mut state.projects.entry(merge.project).or_default().merges).add(merge);
+            let visible = state.projects.entry(merge.project).or_default();
+            visible.version += 1;
+            Arc::make_mut(&mut visible.merges).add(merge);
         }
         drop(state);
         turn.active.through = turn.active.through.max(batch.through);
