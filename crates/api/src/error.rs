@@ -90,6 +90,11 @@ impl ApiError {
         Self::Invalid { detail: "This field is required.".to_owned(), attr: Some(attr), code: "required" }
     }
 
+    /// The 400 for what PostHog knows and this version does not.
+    pub(crate) fn unsupported(attr: &'static str, what: &str) -> Self {
+        Self::invalid(attr, format!("{what} is not supported yet."))
+    }
+
     /// The 404 for an object that does not exist, or not in this project.
     pub(crate) fn not_found() -> Self {
         Self::NotFound("Not found.".to_owned())

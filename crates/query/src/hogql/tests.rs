@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::output::JsonRows;
 use super::{Request, Rows, Tables, needs, schema};
-use crate::{Engine, Pace, QueryError};
+use crate::{Engine, EngineSettings, Pace, QueryError};
 
 const PROJECT: ProjectId = ProjectId(1);
 
@@ -351,7 +351,8 @@ fn what_the_comparison_with_clickhouse_found() {
 #[test]
 fn rows_that_stop_for_lack_of_time_end_in_an_error() {
     let (_directory, store) = crate::testing::store();
-    let engine = Engine::new(store, crate::testing::settings()).unwrap();
+    let settings = EngineSettings { timeout: Duration::from_millis(200), ..crate::testing::settings() };
+    let engine = Engine::new(store, settings).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let context = Context { limits: hogql::context::Limits::NONE, ..context("UTC") };
     let query = hogql::compile("select number from numbers(1000000000)", &context).unwrap().query;
@@ -362,7 +363,7 @@ fn rows_that_stop_for_lack_of_time_end_in_an_error() {
         now_micros: 0,
         tables: BTreeMap::new(),
         cohorts: BTreeMap::new(),
-        timeout: Some(Duration::from_millis(200)),
+        pace: Pace::Prompt,
         explain: false,
     };
     runtime.block_on(async {

@@ -35,7 +35,7 @@ fn condition(filter: &Value) -> Option<Arc<Request>> {
             now_micros: 0,
             tables: Tables::new(),
             cohorts: BTreeMap::new(),
-            timeout: None,
+            pace: crate::Pace::Prompt,
             explain: false,
         })),
     }

@@ -13,7 +13,9 @@ use model::{
     EventRow, MergeId, PersonMerge, PersonMode, PersonNumber, ProjectId, SegmentId, Sequence, Timestamp, person_uuid,
 };
 use query::hogql::Request;
-use query::{Bound, Engine, EngineSettings, Event, EventsPage, EventsQuery, Order, PersonKey, Subject, ValuesQuery};
+use query::{
+    Bound, Engine, EngineSettings, Event, EventsPage, EventsQuery, Order, Pace, PersonKey, Subject, ValuesQuery,
+};
 use store::{Batch, Contents, Settings, Store, StoreError};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -246,7 +248,7 @@ fn condition(filters: &str) -> Arc<Request> {
         now_micros: 0,
         tables: BTreeMap::new(),
         cohorts: BTreeMap::new(),
-        timeout: None,
+        pace: Pace::Prompt,
         explain: false,
     })
 }
