@@ -117,15 +117,15 @@ mod tests {
 
     #[test]
     fn what_was_used_longest_ago_makes_room() {
-        let answers = Answers::new(4_000);
+        let answers = Answers::new(44_000);
         for question in ["a", "b", "c", "d"] {
-            put(&answers, question, 900);
+            put(&answers, question, 10_000);
         }
         assert!(answers.get(&key("a")).is_some());
-        put(&answers, "e", 900);
+        put(&answers, "e", 10_000);
         let known = ["a", "b", "c", "d", "e"].map(|question| answers.get(&key(question)).is_some());
         assert_eq!(known, [true, false, true, true, true]);
-        put(&answers, "a", 2_000);
+        put(&answers, "a", 20_000);
         assert!(answers.get(&key("a")).is_none(), "too large to be kept, and the old one is gone");
     }
 
