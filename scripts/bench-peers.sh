@@ -17,7 +17,7 @@ if ! cmp -s "$requirements" "$venv/installed.txt"; then
 fi
 
 target=${CARGO_TARGET_DIR:-target}
-cargo build --release --locked -p server --bin hedgerow -p bench --bin bench -p bench-engine --bin bench-engine
+cargo build --release --locked -p server --bin hedgerow -p bench --bin bench
 export PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" bench/peers/main.py --dir "$target/bench-peers" --hedgerow "$target/release/hedgerow" \
-    --bench "$target/release/bench" --bench-engine "$target/release/bench-engine" "$@"
+    --bench "$target/release/bench" "$@"

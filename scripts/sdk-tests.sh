@@ -79,4 +79,4 @@ export HEDGEROW_RUST_SDK=$rust
 export HEDGEROW_AIRBYTE=$PWD/$venv-airbyte/bin/source-posthog
 export HEDGEROW_SCHEMATHESIS=$PWD/$venv-schemathesis/bin/st
 export PYTHONDONTWRITEBYTECODE=1
-exec "$venv/bin/python" -m pytest -p no:cacheprovider -rs tests "$@"
+exec "$venv/bin/python" -m pytest -p no:cacheprovider -o tmp_path_retention_policy=failed -rs tests "$@"

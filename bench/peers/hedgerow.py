@@ -1,4 +1,4 @@
-"""Hedgerow in its two forms: a server that is asked over HTTP, and an engine that is asked directly."""
+"""Hedgerow: a server, asked over HTTP for everything."""
 
 import http.client
 import json
@@ -8,13 +8,14 @@ import subprocess
 import urllib.parse
 
 import questions
-from processes import Child, disk_bytes, measured, settle
+from processes import disk_bytes, measured, settle
 
 # As in bench/src/events.rs and bench/src/server.rs, which fill the data directory.
 TOKEN = "phc_benchBenchBenchBenchBenchBenchBenchBenchBen"
 KEY = "phx_benchBenchBenchBenchBenchBenchBenchBenchBen"
 NOW = "2026-06-30T00:00:00Z"
 PROJECT = "/api/projects/@current"
+PIECE = 1 << 20
 
 
 def load(bench, binary, directory, bodies):
@@ -48,6 +49,7 @@ class Server:
             # Work left over from loading is not to be measured with the questions.
             settle(self.process.pid)
             self.paths = self.question_paths(ids)
+            self.queries, self.out = questions.hedgerow(), ids["out"]
         except Exception:
             self.close()
             raise
@@ -61,6 +63,7 @@ class Server:
         values = urllib.parse.urlencode({"key": "$current_url", "value": questions.URL_PART})
         return {
             "Q8": newest(),
+            "D": newest(before=questions.DEEP.replace(" ", "T") + "Z"),
             "Q9": newest(distinct_id=ids["distinct_id"]),
             "Q10": newest(properties=json.dumps([rare])),
             "Q11": f"{PROJECT}/events/{ids['uuid']}/",
@@ -75,20 +78,47 @@ class Server:
         return found[0]["uuid"] if found else "00000000-0000-0000-0000-000000000000"
 
     def get(self, path):
-        self.connection.request("GET", path, headers={"Authorization": f"Bearer {KEY}"})
+        return self.send("GET", path, None).read()
+
+    def query(self, query):
+        """The answer to a query that is computed now, whatever was answered before."""
+        return self.send("POST", f"{PROJECT}/query/", {"query": query, "refresh": "force_blocking"}).read()
+
+    def export(self, query):
+        """Writes the answer as lines of JSON and tells its size."""
+        response = self.send("POST", f"{PROJECT}/query/", {"query": query}, accept="application/x-ndjson")
+        with open(self.out, "wb") as file:
+            while piece := response.read(PIECE):
+                file.write(piece)
+            return file.tell()
+
+    def send(self, method, path, content, accept="application/json"):
+        headers = {"Authorization": f"Bearer {KEY}", "Accept": accept}
+        body = None
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(content)
+        self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
-        body = response.read()
         if response.status != 200:
-            raise RuntimeError(f"{path} was answered {response.status}: {body[:300]!r}")
-        return body
+            raise RuntimeError(f"{path} was answered {response.status}: {response.read()[:300]!r}")
+        return response
 
     def ask(self, question):
         try:
-            body, cost = measured(self.process.pid, lambda: self.get(self.paths[question]))
+            if question in self.paths:
+                body, cost = measured(self.process.pid, lambda: self.get(self.paths[question]))
+            elif question == "Q13":
+                size, cost = measured(self.process.pid, lambda: self.export(self.queries[question]))
+                return cost | {"bytes": size}
+            else:
+                body, cost = measured(self.process.pid, lambda: self.query(self.queries[question]))
         except (RuntimeError, OSError, http.client.HTTPException) as error:
             self.connection.close()
             return {"error": str(error)[:400]}
         answer = json.loads(body)
+        if question in self.queries:
+            return cost | {"text": questions.hedgerow_rows(question, answer["results"])}
         if question == "V":
             return cost | {"text": "".join(f"{entry['name']}\n" for entry in answer)}
         rows = [answer] if question == "Q11" else answer["results"]
@@ -100,7 +130,3 @@ class Server:
         self.process.wait()
         self.process.stdout.close()
 
-
-def engine(binary, directory, ids_file):
-    """The engine on a directory that no server has open."""
-    return Child([binary, "--data-dir", directory, "--ids", ids_file])

@@ -1,8 +1,7 @@
 """Hedgerow beside ClickHouse and DuckDB: the same rows, the same questions, the same machine.
 
 `make bench-peers` builds what is needed and runs this; `ARGS` are passed on. Rows are made first, then every engine is
-loaded, one after the other, then all of them are asked. Hedgerow answers lists as a server over HTTP and everything else as
-an engine in a process of its own; only one of the two can have the data directory.
+loaded, one after the other, then all of them are asked: Hedgerow as a server over HTTP, the peers in processes of their own.
 
 With --keep, rows and loaded databases stay and are used again by the next run with --keep, if they hold the same rows; a
 Hedgerow that was loaded by another binary is loaded again. So measuring a changed Hedgerow alone costs no more than its own
@@ -43,7 +42,6 @@ def parse():
     parser.add_argument("--threads", type=int, default=2, help="of each peer (default: %(default)s)")
     parser.add_argument("--memory-mb", type=int, default=default_memory_mb(), help="limit of each peer (default: %(default)s)")
     parser.add_argument("--bench", default="target/release/bench")
-    parser.add_argument("--bench-engine", default="target/release/bench-engine")
     parser.add_argument("--hedgerow", default="target/release/hedgerow")
     arguments = parser.parse_args()
     arguments.dir = os.path.abspath(arguments.dir)
@@ -136,40 +134,26 @@ def load_all(arguments, rows, stamps):
 
 
 def ask_all(arguments, rows):
-    """Both phases. The server is stopped before the engine opens its directory."""
     ids, results = rows.ids(), measure.Results()
-    peers = {}
+    engines = {}
     try:
         for engine in arguments.engines:
-            if engine != report.OURS:
-                peers[engine] = Child(peer_command(arguments, "serve", engine))
-        for group, ours in (
-            (questions.HTTP, lambda: hedgerow.Server(arguments.hedgerow, rows.path("hedgerow"), ids)),
-            (
-                questions.AGGREGATES,
-                lambda: hedgerow.engine(arguments.bench_engine, rows.path("hedgerow"), rows.path("ids.json")),
-            ),
-        ):
-            ask_group(arguments, results, dict(peers), [name for name in arguments.only if name in group], ours, ids)
+            if engine == report.OURS:
+                engines[engine] = ours(arguments, rows, ids)
+            else:
+                engines[engine] = Child(peer_command(arguments, "serve", engine))
+        measure.phase(results, engines, arguments.only, ids, arguments.runs, arguments.budget)
     finally:
-        for peer in peers.values():
-            peer.close()
+        for engine in engines.values():
+            engine.close()
     return results
 
 
-def ask_group(arguments, results, engines, names, ours, ids):
-    if not names:
-        return
-    if report.OURS in arguments.engines:
-        try:
-            engines[report.OURS] = ours()
-        except (RuntimeError, OSError) as error:
-            engines[report.OURS] = Absent(error)
+def ours(arguments, rows, ids):
     try:
-        measure.phase(results, engines, names, ids, arguments.runs, arguments.budget)
-    finally:
-        if report.OURS in engines:
-            engines[report.OURS].close()
+        return hedgerow.Server(arguments.hedgerow, rows.path("hedgerow"), ids)
+    except (RuntimeError, OSError) as error:
+        return Absent(error)
 
 
 class Absent:

@@ -1,13 +1,13 @@
 """The questions, in the words of each engine.
 
-Every engine must give the same answer to the same question; bench/engine/src/answer.rs says what the questions are about
-and what the columns mean. "Now" is the end of the generated data. Questions about lists are compared by the uuids of their
+Every engine must give the same answer to the same question. "Now" is the end of the generated data. Questions about lists are compared by the uuids of their
 rows, P (events of one person) included. V asks for values like auto-complete does; engines may pick different ones.
 """
 
 NOW, DAYS_7_AGO, DAYS_30_AGO = "2026-06-30 00:00:00", "2026-06-23 00:00:00", "2026-05-31 00:00:00"
 EXPORT_FROM, EXPORT_TO = "2026-06-20 00:00:00", "2026-06-25 00:00:00"
 FUNNEL_DAYS = 14
+DEEP = "2026-04-15 12:34:56"
 
 TITLES = {
     "Q1": "events by name, 30 days",
@@ -18,6 +18,7 @@ TITLES = {
     "Q6": "funnel of three steps, 14 days",
     "Q7": "weekly retention",
     "Q8": "newest 100",
+    "D": "100 before an instant in the middle",
     "Q9": "newest 100 of one distinct id",
     "Q10": "newest 100 with a rare property",
     "Q11": "one event by uuid",
@@ -27,9 +28,11 @@ TITLES = {
     "P": "newest 100 of one person",
     "V": "values by substring, 7 days",
 }
-LISTS = ("Q8", "Q9", "Q10", "Q11", "P")
-HTTP = (*LISTS, "V")
-AGGREGATES = tuple(name for name in TITLES if name not in HTTP)
+LISTS = ("Q8", "D", "Q9", "Q10", "Q11", "P")
+EVENTS_API = (*LISTS, "V")
+# Pages are asked for this many times as often, so that their slowest answers say something.
+EVENTS_API_FACTOR = 20
+QUERIES = tuple(name for name in TITLES if name not in EVENTS_API)
 # Nothing to compare: the answer to V is not unique, and Q13 writes a file whose spelling is each engine's own.
 NOT_COMPARED = ("V", "Q13")
 
@@ -87,6 +90,7 @@ def clickhouse(layout, ids):
             FROM events WHERE team_id = 1 AND event = '$pageview' GROUP BY person_id)
             ARRAY JOIN ws AS w GROUP BY c, k ORDER BY c, k""",
         "Q8": newest(""),
+        "D": newest(f" AND timestamp < toDateTime64('{DEEP}', 6, 'UTC')"),
         "Q9": newest(f" AND distinct_id = '{ids['distinct_id']}'"),
         "Q10": newest(f" AND {text(RARE_KEY)} = '{RARE_VALUE}'"),
         "Q11": f"SELECT {COLUMNS} FROM events WHERE team_id = 1 AND uuid = '{ids['uuid']}'",
@@ -150,6 +154,7 @@ def duckdb(layout, ids):
             firsts AS (SELECT person_id, min(w) c FROM weeks GROUP BY 1)
             SELECT c, (w - c) // 7 k, count(*) n FROM weeks JOIN firsts USING (person_id) GROUP BY c, k ORDER BY c, k""",
         "Q8": newest(""),
+        "D": newest(f" AND timestamp < TIMESTAMP '{DEEP}'"),
         "Q9": newest(f" AND distinct_id = '{ids['distinct_id']}'"),
         "Q10": newest(f" AND {text(RARE_KEY)} = '{RARE_VALUE}'"),
         "Q11": f"SELECT {COLUMNS} FROM events WHERE team_id = 1 AND uuid = '{ids['uuid']}'",
@@ -165,3 +170,48 @@ def duckdb(layout, ids):
         "V": f"""SELECT v FROM (SELECT DISTINCT {text("$current_url")} v FROM events
             WHERE team_id = 1 AND {between(DAYS_7_AGO)} AND v ILIKE '%{URL_PART}%') ORDER BY length(v) LIMIT 10""",
     }
+
+
+def hedgerow():
+    """The questions that go to the query endpoint, by name: HogQL, and the funnel as the insight that asks it."""
+
+    def between(start, end=NOW):
+        return f"timestamp >= '{start}' and timestamp < '{end}'"
+
+    texts = {
+        "Q1": f"""select event, count() as c from events where {between(DAYS_30_AGO)}
+            group by event order by c desc, event limit 50000""",
+        "Q2": """select toDate(timestamp) as d, count(), count(distinct person_id) from events
+            where event = '$pageview' group by d order by d limit 50000""",
+        "Q3": f"""select properties.$browser as b, count() as c from events
+            where event = '$pageview' and {between(DAYS_30_AGO)} group by b order by c desc, b limit 50000""",
+        "Q4": """select toDate(timestamp) as d, count() from events
+            where properties.$current_url ilike '%/pricing%' group by d order by d limit 50000""",
+        "Q5": """select properties.plan as p, count(), round(sum(properties.amount), 2), round(avg(properties.amount), 4)
+            from events where event = 'purchase_completed' group by p order by p limit 50000""",
+        "Q7": """select c, dateDiff('week', c, w) as k, count() as n from (
+            select person_id, groupUniqArray(toMonday(timestamp)) as ws, arrayMin(ws) as c
+            from events where event = '$pageview' group by person_id)
+            array join ws as w group by c, k order by c, k limit 50000""",
+        "Q12": f"""select properties.$current_url as v, count() as c from events
+            where {between(DAYS_7_AGO)} and v ilike '%{URL_PART}%' group by v order by c desc, v limit 10""",
+        "Q13": f"select {COLUMNS.replace('person_properties', 'person.properties')} from events where {between(EXPORT_FROM, EXPORT_TO)}",
+        "Q14": f"""select round(quantile(0.5)(x), 6), round(quantile(0.95)(x), 6) from (
+            select properties.$prev_pageview_duration as x from events
+            where event = '$pageleave' and {between(DAYS_30_AGO)}) where x is not null""",
+    }
+    steps = ("$pageview", "add_to_cart", "purchase_completed")
+    funnel = {
+        "kind": "FunnelsQuery",
+        "series": [{"kind": "EventsNode", "event": step, "name": step} for step in steps],
+        "dateRange": {"date_from": "all"},
+        "funnelsFilter": {"funnelWindowInterval": FUNNEL_DAYS, "funnelWindowIntervalUnit": "day"},
+    }
+    return {name: {"kind": "HogQLQuery", "query": text} for name, text in texts.items()} | {"Q6": funnel}
+
+
+def hedgerow_rows(question, rows):
+    """Hedgerow's answer as the CSV that its peers give."""
+    if question == "Q6":
+        return ",".join(str(step["count"]) for step in rows) + "\n"
+    return "".join(",".join("" if value is None else str(value) for value in row) + "\n" for row in rows)

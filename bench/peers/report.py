@@ -24,14 +24,16 @@ def page(results, loads, stamp, conditions):
     parts = [head(stamp, conditions), load_table(loads, stamp["kept"], engines)]
     if OURS in loads:
         parts.append(our_load(loads[OURS], stamp["kept"]))
-    lists = [name for name in questions.HTTP if name in results.cells]
-    aggregates = [name for name in questions.AGGREGATES if name in results.cells]
+    lists = [name for name in questions.EVENTS_API if name in results.cells]
+    aggregates = [name for name in questions.QUERIES if name in results.cells]
     if lists:
         parts.append("## Lists\n\nHedgerow over HTTP, as JSON; the peers in their own process, as CSV. V is not compared.\n")
         parts.append(time_table(results, lists, engines))
     if aggregates:
-        parts.append("## Aggregates\n\nHedgerow's engine in a process of its own. Files of Q13 are not compared.\n")
+        parts.append("## Queries\n\nHedgerow over HTTP, in HogQL; Q6 as an insight. Files of Q13 are not compared.\n")
         parts.append(time_table(results, aggregates, engines))
+    if lists:
+        parts.append("## Pages: median / 99th percentile, ms\n\n" + spread_table(results, lists, engines))
     parts.append(cost_tables(results, lists + aggregates, engines))
     parts.append(failures(results))
     return "\n".join(part for part in parts if part)
@@ -45,7 +47,7 @@ def head(stamp, conditions):
         f"{conditions['threads']} threads each. ClickHouse in chdb {version('chdb')}, DuckDB {version('duckdb')}, "
         f"Python {platform.python_version()}. Load of the machine before: {conditions['load_before']:.1f}.\n\n{engines}\n\n"
         f"Answers were compared before anything was timed. Times are medians in ms of up to {conditions['runs']} runs after "
-        f"the first, at least two, engines in turn. Ratios are ours ÷ theirs: below 1 we are faster.\n"
+        f"the first ({conditions['runs'] * questions.EVENTS_API_FACTOR} for pages), at least two, engines in turn. Ratios are ours ÷ theirs: below 1 we are faster.\n"
     )
 
 
@@ -104,6 +106,15 @@ def time_cell(results, name, engine):
         return "≠"
     median = results.median(name, engine)
     return "–" if median is None else number(median)
+
+
+def spread_table(results, names, engines):
+    def cell(name, engine):
+        median, slowest = results.median(name, engine), results.slowest(name, engine)
+        return "–" if median is None else f"{number(median)} / {number(slowest)}"
+
+    lines = [[name, questions.TITLES[name], *(cell(name, engine) for engine in engines)] for name in names]
+    return table(["", "page", *engines], lines)
 
 
 def number(value):

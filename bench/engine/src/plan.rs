@@ -86,7 +86,7 @@ pub(crate) fn print(data_dir: Option<&Path>, runs: usize, mut out: impl Write) -
             (Engine::new(Arc::new(store), answer::settings())?, None)
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     writeln!(out, "{:4} {:>11} {:>11} {:>11}  of {BUDGET_MS} ms", "", "compile ms", "plan ms", "worst ms")?;
     let mut over = 0;
     for (name, text) in QUESTIONS {

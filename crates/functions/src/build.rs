@@ -8,7 +8,7 @@ use arrow::array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, PrimitiveArray, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, PrimitiveArray, StringArray, UInt32Array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::take;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -17,9 +17,9 @@ use crate::call::Call;
 use crate::error::FunctionError;
 
 /// The longest text of one batch, all rows together. It bounds what a query may take beside its counted memory.
-const BATCH_BYTES_MAX: usize = 128 << 20;
+const BATCH_BYTES_MAX: usize = 64 << 20;
 /// The most elements in the arrays of one batch.
-const BATCH_ITEMS_MAX: usize = 1 << 24;
+const BATCH_ITEMS_MAX: usize = 1 << 23;
 
 /// Texts under construction, side by side in one buffer.
 #[derive(Debug)]
@@ -110,6 +110,21 @@ impl TextListBuilder {
 /// Whether `text` may be that long; to be asked wherever it grows by more than what went in.
 pub(crate) fn bounded(function: &'static str, text: &str) -> Result<(), FunctionError> {
     if text.len() > BATCH_BYTES_MAX { Err(FunctionError::TooLarge(function)) } else { Ok(()) }
+}
+
+/// The values of `column` at `places`, if their texts together are not too long.
+pub(crate) fn taken(
+    function: &'static str,
+    column: &ArrayRef,
+    places: &UInt32Array,
+) -> Result<ArrayRef, FunctionError> {
+    if let Some(texts) = column.as_string_opt::<i32>() {
+        let length = |place: &u32| usize::try_from(*place).map_or(0, |place| texts.value(place).len());
+        if places.values().iter().map(length).sum::<usize>() > BATCH_BYTES_MAX {
+            return Err(FunctionError::TooLarge(function));
+        }
+    }
+    Ok(take(column, places, None)?)
 }
 
 pub(crate) fn offset(function: &'static str, length: usize) -> Result<i32, FunctionError> {

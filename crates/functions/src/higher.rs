@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! lists  = Lists::align(&[xs, ys], rows)         one offsets, flat values
-//! body   over lists.values(), with columns from outside taken by lists.parents()
+//! body   over lists.values(), with columns from outside spread by lists.spread()
 //! answer = higher_order("arrayFilter")?.call(&lists, &body, &returns, None)
 //! ```
 //!
@@ -19,7 +19,7 @@ use arrow::compute::{interleave, take};
 use arrow::datatypes::DataType;
 
 use crate::arrays::{Direction, place, sorted};
-use crate::build::{list, offset};
+use crate::build::{list, offset, taken};
 use crate::call::{Call, Value, range};
 use crate::condition::booleans;
 use crate::convert::coerce;
@@ -66,10 +66,10 @@ impl Lists {
             let indices = UInt32Array::from(indices);
             match argument.array().as_map_opt() {
                 Some(maps) => {
-                    values.push(take(maps.keys(), &indices, None)?);
-                    values.push(take(maps.values(), &indices, None)?);
+                    values.push(taken("map", maps.keys(), &indices)?);
+                    values.push(taken("map", maps.values(), &indices)?);
                 }
-                None => values.push(take(argument.array().as_list::<i32>().values(), &indices, None)?),
+                None => values.push(taken("array", argument.array().as_list::<i32>().values(), &indices)?),
             }
         }
         Ok(Self { offsets, values, parents: UInt32Array::from(parents) })
@@ -80,14 +80,18 @@ impl Lists {
         &self.values
     }
 
-    /// The row of each element, by which columns from outside the lambda are taken.
-    pub fn parents(&self) -> &UInt32Array {
-        &self.parents
-    }
-
     /// Where the elements of each row begin and end.
     pub fn offsets(&self) -> &[i32] {
         &self.offsets
+    }
+
+    /// `column`, a value for each row, as a value for each element.
+    ///
+    /// # Errors
+    ///
+    /// When that is too large.
+    pub fn spread(&self, column: &ArrayRef) -> Result<ArrayRef, FunctionError> {
+        taken("array", column, &self.parents)
     }
 
     /// How many elements there are.

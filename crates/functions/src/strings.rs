@@ -32,10 +32,10 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("trimBoth", |call| trim(call, true, true)),
     value("trimLeft", |call| trim(call, true, false)),
     value("trimRight", |call| trim(call, false, true)),
-    value("repeat", repeat),
-    value("leftPad", |call| pad(call, End::Left)),
+    value("repeat", repeat).grows(),
+    value("leftPad", |call| pad(call, End::Left)).grows(),
     value("lpad", |call| pad(call, End::Left)),
-    value("rightPad", |call| pad(call, End::Right)),
+    value("rightPad", |call| pad(call, End::Right)).grows(),
     value("rpad", |call| pad(call, End::Right)),
     value("ascii", |call| {
         let texts = call.texts(0)?;

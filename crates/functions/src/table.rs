@@ -41,6 +41,8 @@ pub struct Scalar {
     pub evaluate: fn(&Call<'_>) -> Result<ArrayRef, FunctionError>,
     /// What NULL among the arguments means.
     pub nulls: Nulls,
+    /// Whether an answer may be many times as large as its arguments: better asked for a few rows at a time.
+    pub grows: bool,
 }
 
 /// A kernel.
@@ -48,17 +50,22 @@ pub(crate) type Evaluate = fn(&Call<'_>) -> Result<ArrayRef, FunctionError>;
 
 /// A function that answers values.
 pub(crate) const fn value(name: &'static str, evaluate: Evaluate) -> Scalar {
-    Scalar { name, kind: Kind::Value, evaluate, nulls: Nulls::Propagate }
+    Scalar { name, kind: Kind::Value, evaluate, nulls: Nulls::Propagate, grows: false }
 }
 
 /// A function that answers Booleans.
 pub(crate) const fn predicate(name: &'static str, evaluate: Evaluate) -> Scalar {
-    Scalar { name, kind: Kind::Predicate, evaluate, nulls: Nulls::Propagate }
+    Scalar { name, kind: Kind::Predicate, evaluate, nulls: Nulls::Propagate, grows: false }
 }
 
 impl Scalar {
     pub(crate) const fn own_nulls(mut self) -> Self {
         self.nulls = Nulls::Own;
+        self
+    }
+
+    pub(crate) const fn grows(mut self) -> Self {
+        self.grows = true;
         self
     }
 

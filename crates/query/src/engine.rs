@@ -272,7 +272,7 @@ impl Core {
         Alive::new(self.limit(pace), Arc::default())
     }
 
-    fn limit(&self, pace: Pace) -> Duration {
+    pub(crate) fn limit(&self, pace: Pace) -> Duration {
         match pace {
             Pace::Prompt => self.settings.timeout,
             Pace::Background => self.settings.background_timeout.max(self.settings.timeout),

@@ -34,6 +34,7 @@ mod window;
 
 pub(crate) use condition::Condition;
 pub use encode::{Encoder, Format};
+pub(crate) use kernel::grows;
 pub use people::{GroupRow, MemberRow, Pages, PersonRow};
 pub use rows::{Batches, Rows, RowsError, Tables, schema};
 pub use run::{Answer, Needs, Progress, Request, needs};

@@ -9,9 +9,20 @@ mod leaf;
 mod values;
 mod workers;
 
+use store::Chunk;
+
+use crate::engine::BATCH_ROWS;
 pub use conditions::{Conditions, PersonKey};
 
 pub(crate) use conditions::{Narrowed, narrow, narrow_within};
 pub(crate) use leaf::{numbers, texts};
 pub(crate) use values::{Evaluation, ValueTest};
 pub(crate) use workers::{Cancelled, each};
+
+/// Bytes of whole rows to have in memory at once, about.
+const BYTES_AT_ONCE: usize = 16 << 20;
+
+/// Whole rows to read at once: fewer where they are large.
+pub(crate) fn rows_at_once(chunk: &Chunk) -> usize {
+    (BYTES_AT_ONCE / chunk.row_bytes().max(1)).clamp(1, BATCH_ROWS)
+}

@@ -131,7 +131,8 @@ impl Condition {
             }
             let failed = |error| QueryError::from_engine(error, self.memory_bytes);
             let mut all = Vec::with_capacity(rows.len());
-            for slice in rows.chunks(if conjunct.is_wide() { BATCH_ROWS } else { 8 * BATCH_ROWS }) {
+            for slice in rows.chunks(if conjunct.is_wide() { crate::scan::rows_at_once(chunk) } else { 8 * BATCH_ROWS })
+            {
                 let columns = conjunct.sources.iter().map(|source| source.array(chunk, &slice));
                 let columns = columns.collect::<Result<Vec<_>, _>>()?;
                 let answers = conjunct.answers(columns, slice.len()).map_err(failed)?;

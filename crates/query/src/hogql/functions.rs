@@ -45,7 +45,8 @@ pub(super) fn plan(scope: &Scope, function: &str, arguments: &[Expr], expr: &Exp
     };
     // What it answers depends on the type that is asked for.
     let name = format!("{function}[{}]", expr.ty);
-    Ok(Some(Raw::new(call(Kernel::new(name, kind.clone(), run), values), kind)))
+    let kernel = Kernel::new(name, kind.clone(), run).growing(scalar.grows);
+    Ok(Some(Raw::new(call(kernel, values), kind)))
 }
 
 /// `cityHash64(text)`.

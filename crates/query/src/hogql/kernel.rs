@@ -19,6 +19,7 @@ pub(super) struct Kernel {
     returns: DataType,
     run: Arc<Run>,
     signature: Signature,
+    grows: bool,
 }
 
 impl Kernel {
@@ -30,8 +31,19 @@ impl Kernel {
     ) -> Self {
         let any = vec![TypeSignature::Nullary, TypeSignature::VariadicAny];
         let signature = Signature::one_of(any, Volatility::Immutable);
-        Self { name: name.into(), returns, run: Arc::new(run), signature }
+        Self { name: name.into(), returns, run: Arc::new(run), signature, grows: false }
     }
+
+    /// This function, whose answers may be much larger than its arguments if `grows`.
+    pub(super) const fn growing(mut self, grows: bool) -> Self {
+        self.grows = grows;
+        self
+    }
+}
+
+/// Whether answers of `function` may be much larger than its arguments.
+pub(crate) fn grows(function: &ScalarUDF) -> bool {
+    function.inner().downcast_ref::<Kernel>().is_some_and(|kernel| kernel.grows)
 }
 
 /// `kernel` called with `arguments`.

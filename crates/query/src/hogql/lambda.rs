@@ -127,7 +127,7 @@ fn apply(
     let lists = Lists::align(&lists, rows).map_err(failed)?;
     let mut columns = lists.values().to_vec();
     for column in captured {
-        columns.push(take(&column.to_array(rows)?, lists.parents(), None)?);
+        columns.push(lists.spread(&column.to_array(rows)?).map_err(failed)?);
     }
     let answers = body.evaluate(columns, lists.total())?;
     let null = missing.then(|| arrow::array::new_null_array(returns, 1));

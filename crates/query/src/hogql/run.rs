@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
 use datafusion::common::ScalarValue;
@@ -14,6 +15,7 @@ use model::ProjectId;
 use parking_lot::Mutex;
 use store::Snapshot;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::encode::{Encoder, Format};
@@ -78,9 +80,14 @@ pub struct Answer {
     pub plan: String,
     core: Arc<Core>,
     batches: mpsc::Receiver<Result<RecordBatch, QueryError>>,
+    /// Rows that were received and not handed on yet, and how many go at once.
+    held: Option<(RecordBatch, usize)>,
     end: End,
     /// Counts the text that was made of rows.
     text: MemoryReservation,
+    limit: Duration,
+    /// When whoever waits gives up on a query that does not notice that its time is up.
+    until: Instant,
     _running: Running,
 }
 
@@ -99,14 +106,22 @@ pub enum Progress {
 }
 
 impl Answer {
-    /// The next rows; `None` after the last.
+    /// The next rows, a few megabytes of them at most if they are more than one; `None` after the last.
     ///
     /// # Errors
     ///
     /// See [`QueryError`]; nothing comes after an error.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
-        if let Some(batch) = self.batches.recv().await {
-            return batch.map(Some);
+        if let Some(rows) = self.held_rows() {
+            return Ok(Some(rows));
+        }
+        let (until, limit) = (self.until, self.limit);
+        let next = tokio::time::timeout_at(until, self.batches.recv()).await;
+        if let Some(batch) = next.map_err(|_| QueryError::Timeout { limit })? {
+            let batch = batch?;
+            let bytes = batch.get_array_memory_size() / batch.num_rows().max(1);
+            self.held = Some((batch, (HANDED_BYTES / bytes.max(1)).max(1)));
+            return Ok(self.held_rows());
         }
         // Rows that stop coming are all of them only if the query says so.
         let mut end = self.end.lock();
@@ -118,6 +133,21 @@ impl Answer {
             Some(Err(error)) => Err(error),
             None => Err(QueryError::Internal("a query broke off before its last row".into())),
         }
+    }
+
+    /// What `work` comes to, if it does before this query must have ended.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, QueryError> {
+        tokio::time::timeout_at(self.until, work).await.map_err(|_| QueryError::Timeout { limit: self.limit })
+    }
+
+    fn held_rows(&mut self) -> Option<RecordBatch> {
+        let (batch, most) = self.held.take()?;
+        if batch.num_rows() <= most {
+            return Some(batch);
+        }
+        let rows = batch.slice(0, most);
+        self.held = Some((batch.slice(most, batch.num_rows() - most), most));
+        Some(rows)
     }
 
     /// Appends rows to `out` as a JSON array of arrays, at most so many; says whether there were more.
@@ -195,6 +225,11 @@ impl Answer {
     }
 }
 
+/// Bytes of rows, about, that are made text at once.
+const HANDED_BYTES: usize = 4 << 20;
+/// How long a query may take to notice that its time is up. Making a plan, and one step of it, cannot be interrupted: then
+/// it goes on for nobody, and keeps its turn until it notices.
+const GRACE: Duration = Duration::from_millis(500);
 /// Batches that wait for whoever reads the answer.
 const AHEAD: usize = 2;
 
@@ -210,15 +245,17 @@ impl Engine {
     #[tracing::instrument(skip_all, fields(project = request.project.0))]
     pub async fn hogql(&self, request: Request) -> Result<Answer, QueryError> {
         let snapshot = self.store.snapshot(request.project);
+        let (begin, begun) = oneshot::channel();
         let (started, start) = oneshot::channel();
         let (output, batches) = mpsc::channel(AHEAD);
-        let pace = request.pace;
+        let (pace, limit) = (request.pace, self.core.limit(request.pace));
         let open = output.clone();
         let end = End::default();
         let (ended, late) = (Arc::clone(&end), Arc::clone(&end));
         let running = self.spawn(
             pace,
             move |core, alive| async move {
+                begin.send(()).ok();
                 let how = work(&core, &alive, &snapshot, request, started, &output).await;
                 *ended.lock() = Some(how);
             },
@@ -230,8 +267,22 @@ impl Engine {
         );
         let (core, text) = (Arc::clone(&self.core), self.core.reserve("the text of an answer"));
         let (columns, plan) = (Vec::new(), String::new());
-        let mut answer = Answer { columns, plan, core, batches, end, text, _running: running };
-        match start.await {
+        let mut answer = Answer {
+            columns,
+            plan,
+            core,
+            batches,
+            held: None,
+            end,
+            text,
+            limit,
+            until: Instant::now(),
+            _running: running,
+        };
+        // Its time counts from its turn on.
+        begun.await.ok();
+        answer.until = Instant::now() + limit + GRACE;
+        match answer.in_time(start).await? {
             Ok((columns, plan)) => {
                 answer.columns = columns;
                 answer.plan = plan;

@@ -15,11 +15,9 @@ use super::recent::{self, Recent};
 use super::search::Found;
 use super::{Event, Order, Position};
 use crate::QueryError;
-use crate::engine::{BATCH_ROWS, Core};
+use crate::engine::Core;
 use crate::scan::{self, Cancelled};
 
-/// Bytes of rows to have in memory at once, about, besides the page.
-const BYTES_AT_ONCE: usize = 16 << 20;
 /// What an event is listed with, besides its properties.
 const LISTED: [Column; 7] = [
     Column::Uuid,
@@ -72,7 +70,7 @@ pub(super) async fn rows(
                 let bytes = events.iter().rev().take(rows.len()).map(Event::bytes).sum();
                 return reserved.try_grow(bytes).map_err(|error| QueryError::from_engine(error, limit));
             }
-            for slice in rows.chunks(rows_at_once(chunk)) {
+            for slice in rows.chunks(scan::rows_at_once(chunk)) {
                 let held = events.len();
                 read(chunk, &slice, events)?;
                 let bytes = events.iter().skip(held).map(Event::bytes).sum();
@@ -110,11 +108,6 @@ fn read_recent(recent: &Recent, chunk: &Chunk, rows: &Selection, events: &mut Ve
         recent.put((segment, first + row), event);
     }
     Ok(())
-}
-
-/// Rows to read at once: fewer where they are large.
-pub(crate) fn rows_at_once(chunk: &Chunk) -> usize {
-    (BYTES_AT_ONCE / chunk.row_bytes().max(1)).clamp(1, BATCH_ROWS)
 }
 
 /// Appends the events in `rows`.

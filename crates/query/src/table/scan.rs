@@ -109,7 +109,7 @@ impl ExecutionPlan for EventsScan {
                 }
                 for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
                     let at = chunk_number(*number, at);
-                    for slice in work.rows(chunk, at).map_err(unread)?.chunks(work.slice_rows()) {
+                    for slice in work.rows(chunk, at).map_err(unread)?.chunks(work.rows_at_once(chunk)) {
                         let slice = first(slice, left);
                         left -= slice.len();
                         if !slice.is_empty() && output.blocking_send(work.read(chunk, at, &slice)).is_err() {
@@ -126,11 +126,11 @@ impl ExecutionPlan for EventsScan {
 
 impl Work {
     /// Rows read at once: many of narrow columns, few where whole objects come along.
-    fn slice_rows(&self) -> usize {
+    fn rows_at_once(&self, chunk: &Chunk) -> usize {
         let is_wide = |source: &Source| {
             matches!(source, Source::Properties | Source::Stored(Column::PersonProperties | Column::ElementsChain))
         };
-        if self.sources.iter().any(is_wide) { BATCH_ROWS } else { 8 * BATCH_ROWS }
+        if self.sources.iter().any(is_wide) { scan::rows_at_once(chunk) } else { 8 * BATCH_ROWS }
     }
 
     /// The rows of a chunk that are asked for.
@@ -183,6 +183,10 @@ fn first(rows: Selection, limit: usize) -> Selection {
 pub(crate) fn unread(error: QueryError) -> DataFusionError {
     match error {
         QueryError::Store(error) => DataFusionError::External(Box::new(ReadFailure(error))),
+        QueryError::Memory { operator, .. } => {
+            let what = operator.unwrap_or_else(|| "reading".to_owned());
+            DataFusionError::ResourcesExhausted(format!("No memory for {what}"))
+        }
         QueryError::Refused { code, message } => DataFusionError::External(Box::new(Refusal { code, message })),
         error => DataFusionError::External(Box::new(error)),
     }

@@ -37,9 +37,19 @@ pub(super) struct Groups {
     persons: Vec<Uniques>,
     /// Of each group, of each property that is summed: the sum, and of how many numbers.
     sums: Vec<Vec<(f64, u64)>>,
+    /// Bytes that were told already.
+    told_bytes: usize,
 }
 
 impl Groups {
+    /// Bytes taken since this was last asked.
+    pub(super) fn grown(&mut self) -> usize {
+        let bytes = self.bytes();
+        let grown = bytes.saturating_sub(self.told_bytes);
+        self.told_bytes = self.told_bytes.max(bytes);
+        grown
+    }
+
     fn place(&mut self, group: Box<[u32]>) -> usize {
         let next = self.counts.len();
         let place = *self.places.entry(group).or_insert(next);

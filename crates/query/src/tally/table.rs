@@ -22,6 +22,7 @@ use store::Part;
 use super::Measure;
 use super::groups::{Counting, Groups};
 use super::key::{Base, Key};
+use crate::QueryError;
 use crate::scan::{self, Cancelled, Evaluation};
 use crate::table::{EventsTable, unread};
 
@@ -157,19 +158,20 @@ impl ExecutionPlan for TallyScan {
         if partition > 0 {
             return internal_err!("a tally of events has no partition {partition}");
         }
-        let memory = MemoryConsumer::new("groups").register(context.memory_pool());
+        let memory = Arc::new(MemoryConsumer::new("groups").register(context.memory_pool()));
         let (counting, parts, threads) = (Arc::clone(&self.counting), self.parts.clone(), self.threads);
         let (schema, places) = (Arc::clone(&self.schema), self.places.clone());
         let rows = async move {
-            let shared = Arc::clone(&counting);
+            let (shared, charged) = (Arc::clone(&counting), Arc::clone(&memory));
             let states = scan::each(threads, parts, Cancelled::default(), move |groups: &mut Groups, part: &Part| {
-                shared.visit(groups, part)
+                shared.visit(groups, part)?;
+                charged.try_grow(groups.grown()).map_err(|error| QueryError::from_engine(error, 0))
             });
             let mut all = Groups::default();
             for groups in states.await.map_err(unread)? {
                 all.merge(groups);
-                memory.try_resize(all.bytes())?;
             }
+            memory.try_resize(all.bytes())?;
             let columns = counting.columns(all)?;
             let rows = columns.first().map_or(0, |column| column.len());
             let columns = places.iter().zip(schema.fields()).filter_map(|(place, field)| {

@@ -28,6 +28,7 @@ mod query;
 mod query_cache;
 mod query_downloads;
 mod query_editor;
+mod query_hostile;
 mod query_limits;
 mod recorded;
 mod reference;

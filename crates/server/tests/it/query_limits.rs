@@ -11,18 +11,18 @@ use testkit::{Answer, Server};
 use crate::server_with;
 
 /// A query that never ends by itself.
-const ENDLESS: &str = "select count() from numbers(1000000000000) where number % 7 = 8";
+pub(crate) const ENDLESS: &str = "select count() from numbers(1000000000000) where number % 7 = 8";
 
-fn send(server: &Server, text: &str) -> Answer {
+pub(crate) fn send(server: &Server, text: &str) -> Answer {
     server.post("/api/projects/1/query/", &json!({"query": {"kind": "HogQLQuery", "query": text}}))
 }
 
-fn detail(answer: &Answer) -> String {
+pub(crate) fn detail(answer: &Answer) -> String {
     answer.json()["detail"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Columns, branches or terms, made by number.
-fn list(count: usize, separator: &str, item: impl Fn(usize) -> String) -> String {
+pub(crate) fn list(count: usize, separator: &str, item: impl Fn(usize) -> String) -> String {
     (0..count).map(item).collect::<Vec<_>>().join(separator)
 }
 
