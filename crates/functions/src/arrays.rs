@@ -221,7 +221,7 @@ fn push(call: &Call<'_>, front: bool) -> Result<ArrayRef, FunctionError> {
 }
 
 /// The most elements that a function makes of a number, in one batch.
-const MADE_MAX: usize = 1 << 23;
+const MADE_MAX: usize = 1 << 22;
 
 pub(crate) fn checked_size(call: &Call<'_>, size: i64) -> Result<usize, FunctionError> {
     let size =

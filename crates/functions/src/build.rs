@@ -17,9 +17,9 @@ use crate::call::Call;
 use crate::error::FunctionError;
 
 /// The longest text of one batch, all rows together. It bounds what a query may take beside its counted memory.
-const BATCH_BYTES_MAX: usize = 64 << 20;
+const BATCH_BYTES_MAX: usize = 32 << 20;
 /// The most elements in the arrays of one batch.
-const BATCH_ITEMS_MAX: usize = 1 << 23;
+const BATCH_ITEMS_MAX: usize = 1 << 22;
 
 /// Texts under construction, side by side in one buffer.
 #[derive(Debug)]
@@ -125,6 +125,15 @@ pub(crate) fn taken(
         }
     }
     Ok(take(column, places, None)?)
+}
+
+/// The only value of `constant` once for each of `rows` rows.
+///
+/// # Errors
+///
+/// When that is too large.
+pub fn repeated(constant: &ArrayRef, rows: usize) -> Result<ArrayRef, FunctionError> {
+    taken("array", constant, &UInt32Array::from_value(0, rows))
 }
 
 pub(crate) fn offset(function: &'static str, length: usize) -> Result<i32, FunctionError> {

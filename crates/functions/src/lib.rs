@@ -54,6 +54,7 @@ mod zone;
 #[cfg(test)]
 mod tests;
 
+pub use build::repeated;
 pub use call::{Call, Value};
 pub use error::FunctionError;
 pub use higher::{HigherOrder, HigherOrderCall, Lists, fold, higher_order};

@@ -213,6 +213,12 @@ impl Engine {
         self.store.version(project)
     }
 
+    /// The time of the project's earliest event, in microseconds since the epoch; that of an event deleted lately, perhaps.
+    #[must_use]
+    pub fn earliest(&self, project: ProjectId) -> Option<i64> {
+        self.store.snapshot(project).parts().iter().map(|part| part.time_range().first).min()
+    }
+
     /// What the engine does at this moment.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -350,6 +356,8 @@ fn session(settings: &EngineSettings) -> datafusion::error::Result<SessionState>
     };
     let environment = RuntimeEnvBuilder::new().with_memory_pool(pool).with_disk_manager_builder(disk).build_arc()?;
     let mut config = SessionConfig::new().with_target_partitions(settings.threads).with_batch_size(BATCH_ROWS);
+    // It gathers rows until there are many, however large they are, and stored events are read in parallel anyway.
+    config.options_mut().optimizer.enable_round_robin_repartition = false;
     // Plans and operators disagree on whether `x IS NOT TRUE` may be NULL, and the check takes that for a mistake.
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())

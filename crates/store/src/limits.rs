@@ -17,7 +17,7 @@ pub struct Limits {
     pub fresh_segments_max: usize,
     /// So many compacted segments may share a day. Default 3.
     pub compacted_segments_max: usize,
-    /// Rows that one compaction reads at most, unless a single segment has more. Default 1,048,576.
+    /// Rows that one compaction reads at most, unless a single segment has more. Default 524,288.
     pub job_rows_max: u64,
     /// Bytes of files that one compaction reads at most, unless a single file has more. Default 96 MiB.
     pub job_bytes_max: u64,
@@ -35,7 +35,7 @@ impl Default for Limits {
             rare_keys_max: 2_048,
             fresh_segments_max: 8,
             compacted_segments_max: 3,
-            job_rows_max: 1 << 20,
+            job_rows_max: 1 << 19,
             job_bytes_max: 96 << 20,
             merges_max: 1_000,
         }

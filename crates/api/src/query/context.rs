@@ -39,10 +39,15 @@ pub(crate) fn check_filters(filters: &Value) -> Result<(), FilterError> {
     hogql::filters::compile(filters, Subject::Events, &context).map(|_| ())
 }
 
+/// 2015: as upstream, `all` begins no earlier, whatever a broken clock sent.
+const ALL_FROM_MICROS: i64 = 1_420_070_400_000_000;
+
 /// The context of `query`, asked about `project` with `body`.
 pub(super) fn context(app: &App, project: &Project, body: &Value, query: &Value) -> Result<Context, ApiError> {
     let mut context = of_filters(app, project)?;
     type_properties(app, project, &mut context)?;
+    let earliest = app.engine.earliest(project.id).map(|micros| micros.max(ALL_FROM_MICROS));
+    context.project.earliest_event = earliest.and_then(|micros| jiff::Timestamp::from_microsecond(micros).ok());
     super::modifiers::read(query, &mut context.modifiers)?;
     // Whoever asks has a personal key.
     context.limits = Limits { allow_offset: false, ..Limits::QUERY };

@@ -37,7 +37,7 @@ use crate::hogql;
 
 /// Rows for which large values are made of small ones at once.
 const SLICE_ROWS: usize = 32;
-/// A constant array of more bytes than this is a large value.
+/// A constant of more bytes than this is a large value.
 const LONG_BYTES: usize = 4 << 10;
 /// Bytes, about, that unnesting makes at once.
 const UNNESTED_BYTES: usize = 8 << 20;
@@ -101,15 +101,17 @@ pub(super) fn guarded(plan: Arc<dyn ExecutionPlan>, alive: &Alive) -> Result<Arc
 }
 
 /// For how many rows `node` may evaluate its expressions at once, if it makes large values of small ones: by functions
-/// whose answers may be much larger than their arguments, and by long constant arrays, of which each row gets its own.
+/// whose answers may be much larger than their arguments, and by long constants, of which each row gets its own.
 fn rows_at_once(node: &Arc<dyn ExecutionPlan>) -> Result<Option<usize>> {
     let mut most = None;
     node.apply_expressions(&mut |expr| {
-        if let Some(ScalarValue::List(list)) = expr.downcast_ref::<Literal>().map(Literal::value) {
-            let bytes = list.get_array_memory_size();
-            if bytes > LONG_BYTES {
-                most = Some((UNNESTED_BYTES / bytes).clamp(1, most.unwrap_or(SLICE_ROWS)));
-            }
+        let bytes = match expr.downcast_ref::<Literal>().map(Literal::value) {
+            Some(ScalarValue::List(list)) => list.get_array_memory_size(),
+            Some(ScalarValue::Utf8(Some(text))) => text.len(),
+            _ => 0,
+        };
+        if bytes > LONG_BYTES {
+            most = Some((UNNESTED_BYTES / bytes).clamp(1, most.unwrap_or(SLICE_ROWS)));
         }
         expr.apply(|expr| {
             if expr.downcast_ref::<ScalarFunctionExpr>().is_some_and(|call| hogql::grows(call.fun())) {

@@ -3,8 +3,8 @@
 //! A group's aggregates are the engine's where they mean the same, else ours. The engine answers NULL where a group has
 //! no values; where the type has no NULL, the default of ClickHouse takes its place.
 
+mod distinct;
 mod numbers;
-mod persons;
 mod top;
 mod uniq;
 
@@ -145,7 +145,7 @@ impl Inputs {
 
     fn call(&mut self, aggregate: &Aggregate, scope: &Scope) -> Result<Function> {
         let mut function = match counted_persons(aggregate, scope) {
-            Some(number) => Function::new(persons::udaf(), vec![self.column(number)], DataType::UInt64),
+            Some(number) => Function::new(distinct::udaf(), vec![self.column(number)], DataType::UInt64),
             None => {
                 let arguments = aggregate
                     .arguments
@@ -245,14 +245,7 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
             function.order_by = vec![SortExpr::new(by.clone(), aggregate.function == "argMin", false)];
             function
         }
-        ("groupArray" | "groupUniqArray" | "groupArraySample", [argument]) => {
-            let mut function =
-                Function::new(engine::array_agg::array_agg_udaf(), vec![argument.clone()], list_of(first));
-            function.ignore_nulls = true;
-            function.distinct = aggregate.function == "groupUniqArray";
-            function.keep = parameter(aggregate, 0);
-            function
-        }
+        ("groupArray" | "groupUniqArray" | "groupArraySample", [argument]) => gathered(aggregate, argument, first),
         ("topK", [argument]) => {
             let keep = parameter(aggregate, 0).unwrap_or(10);
             Function::new(top::udaf(keep, &first), vec![argument.clone()], list_of(first))
@@ -286,6 +279,19 @@ pub(super) fn function(aggregate: &Aggregate, arguments: Vec<Df>) -> Result<Func
 /// `argument` without NaN, which is neither more nor less than any number.
 fn ordered(argument: &Df, kind: &DataType) -> Df {
     if *kind == DataType::Float64 { order::without_nan(argument.clone()) } else { argument.clone() }
+}
+
+/// The values of `argument` as an array.
+fn gathered(aggregate: &Aggregate, argument: &Df, kind: DataType) -> Function {
+    let is_set = aggregate.function == "groupUniqArray";
+    if is_set && kind == DataType::Date32 && parameter(aggregate, 0).is_none() {
+        return Function::new(distinct::days(), vec![argument.clone()], list_of(kind));
+    }
+    let mut function = Function::new(engine::array_agg::array_agg_udaf(), vec![argument.clone()], list_of(kind));
+    function.ignore_nulls = true;
+    function.distinct = is_set;
+    function.keep = parameter(aggregate, 0);
+    function
 }
 
 fn picked(udaf: Arc<AggregateUDF>, argument: &Df, kind: DataType) -> Function {

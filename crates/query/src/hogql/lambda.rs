@@ -17,7 +17,7 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{ColumnarValue, Expr as Df, ident};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::create_physical_expr;
-use functions::{HigherOrder, HigherOrderCall, Lists, Value, higher_order};
+use functions::{HigherOrder, HigherOrderCall, Lists, Value, higher_order, repeated};
 use hogql::resolved::{Expr, Kind};
 use hogql::types::{Name, Type};
 
@@ -83,7 +83,11 @@ impl Body {
         let expr = create_physical_expr(&expr, &named, &ExecutionProps::new(), &PhysicalPlanningContext::default())?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
-        let answer = expr.evaluate(&batch)?.into_array(rows)?;
+        let answer = match expr.evaluate(&batch)? {
+            // A long constant for each element.
+            ColumnarValue::Scalar(constant) => repeated(&constant.to_array()?, rows).map_err(failed)?,
+            ColumnarValue::Array(answer) => answer,
+        };
         if answer.data_type() == &self.wanted { Ok(answer) } else { Ok(arrow::compute::cast(&answer, &self.wanted)?) }
     }
 }

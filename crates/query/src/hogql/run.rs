@@ -265,7 +265,7 @@ impl Engine {
                 drop(open);
             },
         );
-        let (core, text) = (Arc::clone(&self.core), self.core.reserve("the text of an answer"));
+        let (core, text) = (Arc::clone(&self.core), self.core.reserve("answer"));
         let (columns, plan) = (Vec::new(), String::new());
         let mut answer = Answer {
             columns,

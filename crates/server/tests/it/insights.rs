@@ -220,3 +220,20 @@ fn t97_t98_retention_of_everyone_and_of_newcomers() {
     let first = [json!([2, 2, 1, 0]), json!([0, 0, 0, 0]), json!([0, 0, 0, 0]), json!([1, 0, 0, 0])];
     assert_eq!(retention(&server, "retention_first_time"), first);
 }
+
+#[test]
+fn all_begins_with_the_earliest_event() {
+    let server = filled(&d1());
+    let series = json!([{"kind": "EventsNode", "event": "$pageview"}]);
+    let query =
+        json!({"kind": "TrendsQuery", "series": series, "interval": "month", "dateRange": {"date_from": "all"}});
+    let answer = ask(&server, query);
+    // The earliest event is the alias of December.
+    assert_eq!(answer["results"][0]["days"], json!(["2025-12-01", "2026-01-01", "2026-02-01"]), "{answer}");
+    assert_eq!(answer["results"][0]["data"], json!([0, 6, 0]));
+    let steps = json!([{"kind": "EventsNode", "event": "$pageview"}, {"kind": "EventsNode", "event": "signup"}]);
+    let funnel = json!({"kind": "FunnelsQuery", "series": steps, "dateRange": {"date_from": "all"}});
+    let counts: Vec<_> =
+        ask(&server, funnel)["results"].as_array().unwrap().iter().map(|step| step["count"].clone()).collect();
+    assert_eq!(counts, [json!(3), json!(2)]);
+}

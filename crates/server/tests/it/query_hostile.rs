@@ -170,4 +170,3 @@ fn hostile_queries_end_in_an_error_and_leave_the_server_small() {
         server.metric("hedgerow_queries_running") == 0.0 && server.metric("hedgerow_query_memory_bytes") == 0.0
     });
 }
-

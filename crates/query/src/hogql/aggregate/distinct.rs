@@ -1,10 +1,12 @@
-//! How many different persons a group has, exactly, from their numbers.
+//! The different numbers of 32 bits that a group has, exactly: how many persons, or which days.
 
 use std::mem::size_of;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListBuilder, UInt32Array, UInt32Builder, UInt64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, UInt32Type};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Builder, ListBuilder, UInt32Array, UInt32Builder, UInt64Array,
+};
+use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, UInt32Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
@@ -13,19 +15,39 @@ use datafusion::logical_expr::{
 
 use crate::insight::uniques::Uniques;
 
+/// How many persons, from their numbers.
 pub(super) fn udaf() -> Arc<AggregateUDF> {
-    let signature = Signature::exact(vec![DataType::UInt32], Volatility::Immutable);
-    Arc::new(AggregateUDF::new_from_impl(Persons { signature }))
+    distinct(DataType::UInt32, Answer::Count)
+}
+
+/// Which days, as an array that begins with the earliest.
+pub(super) fn days() -> Arc<AggregateUDF> {
+    distinct(DataType::Date32, Answer::Days)
+}
+
+fn distinct(argument: DataType, answer: Answer) -> Arc<AggregateUDF> {
+    let signature = Signature::exact(vec![argument], Volatility::Immutable);
+    Arc::new(AggregateUDF::new_from_impl(Distinct { signature, answer }))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Answer {
+    Count,
+    Days,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Persons {
+struct Distinct {
     signature: Signature,
+    answer: Answer,
 }
 
-impl AggregateUDFImpl for Persons {
+impl AggregateUDFImpl for Distinct {
     fn name(&self) -> &str {
-        "persons"
+        match self.answer {
+            Answer::Count => "persons",
+            Answer::Days => "days",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -33,7 +55,10 @@ impl AggregateUDFImpl for Persons {
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::UInt64)
+        Ok(match self.answer {
+            Answer::Count => DataType::UInt64,
+            Answer::Days => DataType::new_list(DataType::Date32, true),
+        })
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
@@ -42,7 +67,7 @@ impl AggregateUDFImpl for Persons {
     }
 
     fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let mut groups = Groups::new();
+        let mut groups = Groups::new(self.answer);
         groups.grow(1);
         Ok(Box::new(groups))
     }
@@ -52,13 +77,14 @@ impl AggregateUDFImpl for Persons {
     }
 
     fn create_groups_accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(Groups::new()))
+        Ok(Box::new(Groups::new(self.answer)))
     }
 }
 
-/// The persons of all groups.
+/// The numbers of all groups.
 #[derive(Debug)]
 struct Groups {
+    answer: Answer,
     persons: Uniques,
     /// Memory when it was last looked at, and the rows added since.
     bytes: usize,
@@ -71,8 +97,8 @@ const ROWS_BETWEEN_LOOKS: usize = 1 << 18;
 const ROW_BYTES: usize = 16;
 
 impl Groups {
-    fn new() -> Self {
-        Self { persons: Uniques::new(0), bytes: 0, rows_since: 0 }
+    fn new(answer: Answer) -> Self {
+        Self { answer, persons: Uniques::new(0), bytes: 0, rows_since: 0 }
     }
 
     fn grow(&mut self, groups: usize) {
@@ -121,11 +147,28 @@ impl Groups {
     }
 }
 
-fn numbers(values: &[ArrayRef]) -> Result<&UInt32Array> {
-    match values.first().and_then(|values| values.as_primitive_opt::<UInt32Type>()) {
-        Some(numbers) => Ok(numbers),
-        None => exec_err!("person numbers expected"),
+/// Persons as they are; days so that those near 1970, before and after, are small numbers.
+fn numbers(values: &[ArrayRef]) -> Result<UInt32Array> {
+    let Some(values) = values.first() else { return exec_err!("an argument expected") };
+    if let Some(days) = values.as_primitive_opt::<Date32Type>() {
+        return Ok(days.unary(|day| ((day << 1) ^ (day >> 31)).cast_unsigned()));
     }
+    match values.as_primitive_opt::<UInt32Type>() {
+        Some(numbers) => Ok(numbers.clone()),
+        None => exec_err!("numbers of 32 bits expected"),
+    }
+}
+
+fn days_of(groups: &Uniques) -> ArrayRef {
+    let day = |number: u32| (number >> 1).cast_signed() ^ -(number & 1).cast_signed();
+    let mut lists = ListBuilder::new(Date32Builder::new());
+    for group in 0..groups.buckets() {
+        let mut days: Vec<i32> = groups.persons(group).map(day).collect();
+        days.sort_unstable();
+        lists.values().append_slice(&days);
+        lists.append(true);
+    }
+    Arc::new(lists.finish())
 }
 
 fn state_of(persons: &Uniques) -> ArrayRef {
@@ -146,7 +189,7 @@ impl GroupsAccumulator for Groups {
         total: usize,
     ) -> Result<()> {
         self.grow(total);
-        let numbers = numbers(values)?;
+        let numbers = &numbers(values)?;
         self.add(numbers, |at| {
             let is_wanted = filter.is_none_or(|filter| filter.is_valid(at) && filter.value(at));
             if is_wanted && numbers.is_valid(at) { group_indices.get(at).copied() } else { None }
@@ -161,6 +204,9 @@ impl GroupsAccumulator for Groups {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let taken = self.take(emit_to);
+        if self.answer == Answer::Days {
+            return Ok(days_of(&taken));
+        }
         Ok(Arc::new(UInt64Array::from_iter_values((0..taken.buckets()).map(|group| taken.count(group)))))
     }
 
@@ -188,13 +234,16 @@ impl GroupsAccumulator for Groups {
 /// A query without groups has one.
 impl Accumulator for Groups {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let numbers = numbers(values)?;
+        let numbers = &numbers(values)?;
         self.add(numbers, |at| numbers.is_valid(at).then_some(0));
         Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::UInt64(Some(self.persons.count(0))))
+        match self.answer {
+            Answer::Count => Ok(ScalarValue::UInt64(Some(self.persons.count(0)))),
+            Answer::Days => ScalarValue::try_from_array(&days_of(&self.persons), 0),
+        }
     }
 
     fn size(&self) -> usize {
