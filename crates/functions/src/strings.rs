@@ -34,9 +34,9 @@ pub(crate) const TABLE: &[Scalar] = &[
     value("trimRight", |call| trim(call, false, true)),
     value("repeat", repeat).grows(),
     value("leftPad", |call| pad(call, End::Left)).grows(),
-    value("lpad", |call| pad(call, End::Left)),
+    value("lpad", |call| pad(call, End::Left)).grows(),
     value("rightPad", |call| pad(call, End::Right)).grows(),
-    value("rpad", |call| pad(call, End::Right)),
+    value("rpad", |call| pad(call, End::Right)).grows(),
     value("ascii", |call| {
         let texts = call.texts(0)?;
         call.number(|row| texts.get(row).as_bytes().first().map_or(0, |byte| i64::from(*byte)))
