@@ -7,8 +7,16 @@
 | B1 | DuckDB, properties as JSON text |
 | B2 | the same with these 18 properties as columns |
 
-`load` prints one line of JSON: seconds, processor seconds, peak memory in MiB, bytes on disk. `serve` speaks the line
-protocol of bench/engine/src/main.rs; instead of `text`, lists are answered with the `uuids` of their rows.
+`load` prints one line of JSON: seconds, processor seconds, peak memory in MiB, bytes on disk.
+
+`serve` prints `READY` when it is open. Then it reads questions by name, one per line, and answers each with one line of JSON
+until its input ends: lists with the `uuids` of their rows, the export with its size, everything else with CSV without a head.
+
+    {"ms": 80.1, "cpu_ms": 130.4, "rss": 471, "text": "Chrome,1234\\nSafari,567\\n"}
+    {"ms": 3444.9, "cpu_ms": 6310.0, "rss": 512, "bytes": 1200000000}
+    {"error": "what went wrong"}
+
+`ms` is wall time, `cpu_ms` processor time of the whole process, `rss` its peak memory in MiB during the question.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 //! What it costs to understand a question: from its text to a plan that could start.
 //!
-//! The peer benchmark's questions in HogQL, in the words of its table. Budget: 2 ms each. On a data directory planning
+//! The peer benchmark's questions (bench/peers/questions.py) in HogQL. Budget: 2 ms each. On a data directory planning
 //! looks at its segments as well, which is part of the price.
 
 use std::io::Write;
@@ -8,21 +8,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use env::{Clock, RealFiles};
+use env::{Clock, Files, Lock, RealFiles};
 use hogql::Context;
 use hogql::context::PropertyType;
+use meta::Meta;
+use model::ProjectId;
 use query::hogql::{Request, needs};
-use query::{Engine, Pace};
+use query::{Engine, EngineSettings, Pace};
 use store::{Contents, Store};
-
-use super::answer;
 
 /// Budget of one question.
 const BUDGET_MS: f64 = 2.0;
 /// How often each question is planned.
 pub(crate) const ROUNDS: usize = 200;
+/// Whose events are asked about.
+const PROJECT: ProjectId = ProjectId(1);
+/// The end of the benchmark's data.
+const NOW: &str = "2026-06-30T00:00:00Z";
+/// Threads of every engine in the benchmark.
+const THREADS: usize = 2;
 
-/// The questions; Q13 is the export of an engine and has no text.
+/// The questions in order; Q13 is the export, which costs what its rows cost.
 const QUESTIONS: [(&str, &str); 13] = [
     (
         "Q1",
@@ -79,11 +85,11 @@ const QUESTIONS: [(&str, &str); 13] = [
 pub(crate) fn print(data_dir: Option<&Path>, runs: usize, mut out: impl Write) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let (engine, _lock) = match data_dir {
-        Some(data_dir) => answer::open(data_dir).map(|(engine, lock)| (engine, Some(lock)))?,
+        Some(data_dir) => open(data_dir).map(|(engine, lock)| (engine, Some(lock)))?,
         None => {
             let store =
                 Store::open(Arc::new(RealFiles), directory.path(), store::Settings::default(), Contents::default())?;
-            (Engine::new(Arc::new(store), answer::settings())?, None)
+            (Engine::new(Arc::new(store), settings())?, None)
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -105,10 +111,37 @@ pub(crate) fn print(data_dir: Option<&Path>, runs: usize, mut out: impl Write) -
     Ok(())
 }
 
+/// The engine on a data directory, and the lock that keeps servers off it.
+///
+/// # Errors
+///
+/// When it cannot be opened or holds unsealed events: stop the server in order first.
+fn open(data_dir: &Path) -> anyhow::Result<(Engine, Box<dyn Lock>)> {
+    let files: Arc<dyn Files> = Arc::new(RealFiles);
+    let lock = files.lock(&data_dir.join("lock")).context("a server has the data directory")?;
+    let meta = Meta::open(&data_dir.join("meta.sqlite"))?;
+    let positions = meta.positions()?;
+    anyhow::ensure!(positions.applied == positions.flushed, "there are events that are not sealed");
+    let catalog = meta.catalog()?;
+    let contents = Contents {
+        segments: catalog.segments,
+        deleted: catalog.deleted,
+        merges: catalog.merges,
+        hidden: meta.deleted_persons()?,
+    };
+    let store = Store::open(files, data_dir.join("segments"), store::Settings::default(), contents)?;
+    Ok((Engine::new(Arc::new(store), settings())?, lock))
+}
+
+/// The limits of every engine in the benchmark.
+fn settings() -> EngineSettings {
+    EngineSettings { threads: THREADS, ..EngineSettings::default() }
+}
+
 /// Milliseconds to compile `text`, and to plan what it came to.
 fn round(engine: &Engine, runtime: &tokio::runtime::Runtime, text: &str) -> anyhow::Result<(f64, f64)> {
     let clock = Clock::System;
-    let now: jiff::Timestamp = answer::NOW.parse()?;
+    let now: jiff::Timestamp = NOW.parse()?;
     let mut context = Context::new(1, "UTC", now);
     for name in ["amount", "$prev_pageview_duration"] {
         context.project.property_types.event.insert(name.to_owned(), PropertyType::Numeric);
@@ -120,7 +153,7 @@ fn round(engine: &Engine, runtime: &tokio::runtime::Runtime, text: &str) -> anyh
     let wanted = needs(&compiled.query);
     anyhow::ensure!(wanted.tables.is_empty() && wanted.cohorts.is_empty(), "a question reads more than events");
     let request = Request {
-        project: answer::PROJECT,
+        project: PROJECT,
         query: compiled.query,
         zone: Arc::clone(&context.project.timezone),
         now_micros: now.as_microsecond(),
