@@ -44,13 +44,6 @@ pub enum QueryError {
         limit_bytes: usize,
     },
 
-    /// The time asked about has too many intervals: ask for longer ones, or for less time.
-    #[error("the range has more than {limit} intervals")]
-    TooManyIntervals {
-        /// The limit.
-        limit: i64,
-    },
-
     /// The query cannot be run as it is written.
     #[error("{message}")]
     Refused {
@@ -59,10 +52,6 @@ pub enum QueryError {
         /// Why, for people.
         message: String,
     },
-
-    /// What was written could not be taken.
-    #[error("the output could not be written")]
-    Output(#[source] std::io::Error),
 
     /// Stored events could not be read. Other questions may still be answered.
     #[error("stored events could not be read")]

@@ -5,7 +5,8 @@
 //! with given values. Parsing settles everything that does not depend on an event: operators are resolved, regular
 //! expressions compiled, incomplete leaves dropped as "true" with a warning. What is left cannot fail.
 //!
-//! Nothing here knows the query engine: [`crate::plan`] turns the tree into an expression of its own.
+//! Nothing here knows the query engine or where properties lie: a document is asked as it is, and [`crate::scan`] asks
+//! leaves of columns.
 
 mod leaf;
 mod parse;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 pub use parse::Parsed;
 
 pub(crate) use leaf::{Leaf, NEEDLE_BYTES_MAX, Place, Test};
-pub(crate) use value::{Number, PropertyValue};
+pub(crate) use value::PropertyValue;
 
 use value::EqualSet;
 
@@ -105,12 +106,7 @@ impl Filter {
             }
         }
         let test = Test::Equals { any, negated: false };
-        Self(Node::Leaf(Arc::new(Leaf::new(Document::Event, key, test, &format!("parameter {value}")))))
-    }
-
-    /// The condition of one leaf.
-    pub(crate) fn of(leaf: &Arc<Leaf>) -> Self {
-        Self(Node::Leaf(Arc::clone(leaf)))
+        Self(Node::Leaf(Arc::new(Leaf::new(Document::Event, key, test))))
     }
 
     /// The condition that all of `filters` hold.

@@ -8,13 +8,10 @@
 
 #![warn(missing_docs)]
 
-mod aggregate;
 mod engine;
 mod error;
-mod export;
 mod filter;
 pub mod hogql;
-pub mod insight;
 mod list;
 mod persons;
 mod plan;
@@ -23,12 +20,11 @@ mod table;
 mod tally;
 #[cfg(test)]
 mod testing;
+mod uniques;
 mod values;
 
-pub use aggregate::{AggregateRow, Aggregation, Group, GroupValue, Interval, Measure, MeasureValue};
 pub use engine::{Engine, EngineSettings, Load, Pace, Spill};
 pub use error::QueryError;
-pub use export::{ExportQuery, Output};
 pub use filter::{Filter, FilterError, Parsed};
 pub use store::TimeRange;
 

@@ -42,13 +42,9 @@ pub(crate) struct Property {
 /// What of a property is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Form {
-    /// Its text: strings as they are, other values in their canonical spelling.
-    Text,
-    /// Its number, if it is one or spells one.
-    Number,
-    /// Its text as HogQL has it: as `Text`, with numbers in their shortest spelling.
+    /// Its text: strings as they are, other values as compact JSON, numbers in their shortest spelling.
     Shown,
-    /// Its number as HogQL has it: what its text converts to.
+    /// Its number: what its text converts to.
     Real,
     /// Its JSON.
     Json,
@@ -58,8 +54,8 @@ impl Form {
     /// How values are kept.
     pub(crate) fn data_type(self) -> DataType {
         match self {
-            Self::Text | Self::Shown => store::dictionary(),
-            Self::Number | Self::Real => DataType::Float64,
+            Self::Shown => store::dictionary(),
+            Self::Real => DataType::Float64,
             Self::Json => DataType::Utf8,
         }
     }
@@ -67,8 +63,6 @@ impl Form {
     /// The values of a property in this form.
     pub(crate) fn array(self, values: &PropertyColumn) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
-            Self::Text => Arc::new(crate::scan::texts(values)?),
-            Self::Number => Arc::new(crate::scan::numbers(values)),
             Self::Shown => Arc::new(property::shown(values)?),
             Self::Real => Arc::new(property::real(values)),
             Self::Json => Arc::new(property::json(values)),
@@ -113,11 +107,6 @@ fn chunk_number(part: usize, chunk: usize) -> u64 {
 }
 
 impl Property {
-    /// The event's property `key`.
-    pub(crate) fn new(key: &str, form: Form) -> Self {
-        Self { key: PropertyKey::of_event(key), form }
-    }
-
     /// What the column of this property is called.
     pub(crate) fn name(&self) -> String {
         let document = match self.key.document() {
@@ -125,8 +114,6 @@ impl Property {
             Document::Person => plan::column::PERSON_PROPERTIES,
         };
         match self.form {
-            Form::Text => format!("{document}.{}", self.key.text()),
-            Form::Number => format!("number({document}.{})", self.key.text()),
             Form::Shown => format!("shown({document}.{})", self.key.text()),
             Form::Real => format!("real({document}.{})", self.key.text()),
             Form::Json => format!("json({document}.{})", self.key.text()),
@@ -134,14 +121,9 @@ impl Property {
     }
 }
 
-/// The table of `snapshot` with columns for `properties`, for the builder of a plan that runs in at most `partitions`
-/// partitions.
-pub(crate) fn source(snapshot: Snapshot, properties: Vec<Property>, partitions: usize) -> Arc<dyn TableSource> {
-    source_of(snapshot, Extent::All, properties, partitions)
-}
-
-/// The table of some rows of `snapshot`; see [`source`].
-pub(crate) fn source_of(
+/// The table of some rows of `snapshot` with columns for `properties`, for the builder of a plan that runs in at most
+/// `partitions` partitions.
+pub(crate) fn source(
     snapshot: Snapshot,
     extent: Extent,
     properties: Vec<Property>,

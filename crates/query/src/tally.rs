@@ -119,7 +119,7 @@ fn measure(expr: &Expr, events: &EventsTable, of_events: &dyn Fn(&Expr) -> Resul
         ("count", Expr::Literal(value, _)) if !value.is_null() => Some(Measure::Count),
         ("persons", Expr::Column(name)) if name.name == column::PERSON_NUMBER => Some(Measure::Persons),
         (name @ ("sum" | "avg"), Expr::Column(argument)) => match events.source(&argument.name) {
-            Some(Source::Property(property)) if matches!(property.form, Form::Real | Form::Number) => {
+            Some(Source::Property(property)) if property.form == Form::Real => {
                 let property = property.as_ref().clone();
                 Some(if name == "sum" { Measure::Sum(property) } else { Measure::Mean(property) })
             }

@@ -148,29 +148,10 @@ impl Snapshot {
         self.parts.iter().map(Part::rows).sum()
     }
 
-    /// The highest person number in segments, as stored: how large arrays by person will be, about.
-    ///
-    /// # Errors
-    ///
-    /// When a segment's index cannot be read.
-    pub fn last_person(&self) -> Result<u32, StoreError> {
-        let mut last = 0;
-        for part in &self.parts {
-            last = last.max(part.facts()?.and_then(|facts| facts.persons.max()).unwrap_or(0));
-        }
-        Ok(last)
-    }
-
     /// Every person number that reads as `person`, as stored, itself included.
     #[must_use]
     pub fn numbers_of(&self, person: PersonNumber) -> RoaringBitmap {
         self.context.merges.numbers_of(person.0)
-    }
-
-    /// Who each person number reads as since persons were merged; numbers beyond the end read as themselves.
-    #[must_use]
-    pub fn person_overrides(&self) -> &[u32] {
-        self.context.merges.dense()
     }
 }
 

@@ -114,7 +114,7 @@ fn sort(settings: EngineSettings, rows: u32) -> Result<usize, QueryError> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     runtime.block_on(async {
         let core = Core::new(settings).unwrap();
-        let source = crate::table::source(stored.snapshot(), Vec::new(), 2);
+        let source = crate::table::source(stored.snapshot(), crate::table::Extent::All, Vec::new(), 2);
         let plan = LogicalPlanBuilder::scan("events", source, None)
             .and_then(|scan| scan.project([ident("uuid"), ident("properties")]))
             .and_then(|scan| scan.sort([ident("uuid").sort(true, false)]))

@@ -5,7 +5,6 @@
 //! Over a list, positive operators need one match and negative ones none.
 
 use std::cmp::Ordering;
-use std::hash::{Hash, Hasher};
 
 use regex::{Regex, RegexBuilder};
 
@@ -26,8 +25,6 @@ const NEEDLE_PROGRAM_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Leaf {
     key: PropertyKey,
     test: Test,
-    /// What was asked, in words: shown in plans, and what makes two leaves the same.
-    description: String,
 }
 
 /// What is asked of the value.
@@ -51,13 +48,8 @@ pub(crate) enum Place {
 }
 
 impl Leaf {
-    pub(crate) fn new(document: Document, key: &str, test: Test, asked: &str) -> Self {
-        let description = format!("{document:?}.{key:?} {asked}");
-        Self { key: PropertyKey::new(document, key), test, description }
-    }
-
-    pub(crate) fn description(&self) -> &str {
-        &self.description
+    pub(crate) fn new(document: Document, key: &str, test: Test) -> Self {
+        Self { key: PropertyKey::new(document, key), test }
     }
 
     pub(crate) fn key(&self) -> &PropertyKey {
@@ -77,20 +69,6 @@ impl Leaf {
     /// Whether the leaf holds for the owner of these `properties`, a JSON object.
     pub(crate) fn matches(&self, properties: &str) -> bool {
         self.test.accepts(self.key.key().find(properties).and_then(PropertyValue::of).as_ref())
-    }
-}
-
-impl PartialEq for Leaf {
-    fn eq(&self, other: &Self) -> bool {
-        self.description == other.description
-    }
-}
-
-impl Eq for Leaf {}
-
-impl Hash for Leaf {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.description.hash(state);
     }
 }
 

@@ -318,8 +318,7 @@ impl Parser {
             Operator::Between { negated } if is_list => between(name, &values, negated)?,
             Operator::Between { .. } => return Err(not_a_range(name)),
         };
-        let asked = format!("{name} {}", value.unwrap_or_default());
-        Ok(Node::Leaf(Arc::new(Leaf::new(document, key, test, &asked))))
+        Ok(Node::Leaf(Arc::new(Leaf::new(document, key, test))))
     }
 
     /// An expression that does not compile matches nothing, even negated.

@@ -70,8 +70,7 @@ impl Planner<'_> {
 
     fn events(&self, id: RelationId, sample: Option<&Sample>, usage: &Usage, scope: &mut Scope) -> Result<LogicalPlan> {
         let properties = self.events_in_scope(id, usage, scope)?;
-        let source =
-            self.own(table::source_of(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
+        let source = self.own(table::source(self.snapshot.clone(), self.extent.clone(), properties, self.partitions));
         let plan = LogicalPlanBuilder::scan(relation(id), source, None)?.build()?;
         match sample {
             Some(sample) => filtered(plan, sampled(sample, column(id, "distinct_id"))?),

@@ -3,6 +3,7 @@
 //! Cases are in `test_data/*.slt`: a line `# id`, perhaps a line `zone <name>`, the query, `----`, and the rows as JSON, one
 //! a line. Rows of a query without ORDER BY may come in any order. `error <part of the message>` stands for a refusal.
 
+mod groups;
 mod tally;
 
 use std::collections::BTreeMap;

@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Float64Array, Float64Builder, StringArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::Int32Type;
 use store::{PropertyColumn, PropertyValues};
 use uuid::Uuid;
 
-use crate::filter::{Leaf, Number, PropertyValue};
+use crate::filter::{Leaf, PropertyValue};
 
 /// For which rows of `column` the leaf holds.
 pub(crate) fn accepts(leaf: &Leaf, column: &PropertyColumn) -> BooleanArray {
@@ -111,37 +109,4 @@ pub(crate) fn texts(column: &PropertyColumn) -> Result<DictionaryArray<Int32Type
     let plain = StringArray::from(texts);
     let typed: ArrayRef = arrow::compute::cast(&plain, &store::dictionary())?;
     Ok(typed.as_dictionary::<Int32Type>().clone())
-}
-
-/// Each value as a number, where it is one or spells one; null elsewhere.
-pub(crate) fn numbers(column: &PropertyColumn) -> Float64Array {
-    let of_text = |text: &str| Number::of(text).map(Number::real);
-    let of_json = |raw: &str| PropertyValue::of(raw).and_then(|value| of_text(&value.text));
-    let plain: Float64Array = match &column.values {
-        PropertyValues::Missing(rows) => Float64Array::new_null(*rows),
-        PropertyValues::Float(array) => array.clone(),
-        #[expect(clippy::cast_precision_loss, reason = "the nearest double is what is asked for")]
-        PropertyValues::Int(array) => array.iter().map(|whole| whole.map(|whole| whole as f64)).collect(),
-        PropertyValues::Text(array) => array.iter().map(|text| text.and_then(of_text)).collect(),
-        PropertyValues::Json(array) => array.iter().map(|raw| raw.and_then(of_json)).collect(),
-        PropertyValues::Uuid(array) => Float64Array::new_null(array.len()),
-        PropertyValues::Bool(array) => Float64Array::new_null(array.len()),
-        PropertyValues::Dictionary(array) => {
-            let values: Vec<Option<f64>> =
-                array.values().as_string::<i32>().iter().map(|text| text.and_then(of_text)).collect();
-            (0..array.len()).map(|row| array.key(row).and_then(|key| values.get(key).copied().flatten())).collect()
-        }
-    };
-    if column.strays.is_empty() {
-        return plain;
-    }
-    let mut builder = Float64Builder::with_capacity(plain.len());
-    let mut strays = column.strays.iter().peekable();
-    for row in 0..plain.len() {
-        match strays.next_if(|(place, _)| *place as usize == row) {
-            Some((_, raw)) => builder.append_option(of_json(raw)),
-            None => builder.append_option(plain.is_valid(row).then(|| plain.value(row))),
-        }
-    }
-    builder.finish()
 }

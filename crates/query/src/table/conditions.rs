@@ -3,12 +3,10 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
-use model::PersonNumber;
 use store::TimeRange;
 
-use crate::filter::Filter;
 use crate::plan;
-use crate::scan::{Conditions, PersonKey};
+use crate::scan::Conditions;
 
 /// Whether the scan evaluates `condition`, exactly.
 pub(super) fn understands(condition: &Expr) -> bool {
@@ -18,22 +16,18 @@ pub(super) fn understands(condition: &Expr) -> bool {
 /// All of `conditions`, each of which is understood.
 pub(super) fn of(conditions: &[Expr]) -> Conditions {
     let mut all = Conditions::default();
-    let mut filters = Vec::new();
     for condition in conditions.iter().filter_map(one) {
         all.range = all.range.and(condition.range);
         all.events = match (all.events.take(), condition.events) {
             (Some(before), Some(names)) => Some(before.into_iter().filter(|name| names.contains(name)).collect()),
             (before, names) => before.or(names),
         };
-        if conflicts(&all.distinct_id, &condition.distinct_id) || conflicts(&all.person, &condition.person) {
+        if conflicts(&all.distinct_id, &condition.distinct_id) {
             // Equal to two different values: nothing is.
             all.range = TimeRange { first: i64::MAX, last: i64::MIN };
         }
         all.distinct_id = all.distinct_id.take().or(condition.distinct_id);
-        all.person = all.person.or(condition.person);
-        filters.push(condition.filter);
     }
-    all.filter = Filter::all(filters);
     all
 }
 
@@ -63,7 +57,7 @@ fn one(condition: &Expr) -> Option<Conditions> {
             let events = (column.name == plan::column::EVENT).then(|| names.collect::<Option<Vec<_>>>())??;
             Some(Conditions { events: Some(events), ..Conditions::default() })
         }
-        other => plan::leaf_of(other).map(|filter| Conditions { filter, ..Conditions::default() }),
+        _ => None,
     }
 }
 
@@ -88,11 +82,6 @@ fn compared(column: &str, op: Operator, value: &ScalarValue) -> Option<Condition
         }
         (plan::column::DISTINCT_ID, Operator::Eq) => {
             Some(Conditions { distinct_id: Some(text(value)?), ..Conditions::default() })
-        }
-        (plan::column::PERSON_NUMBER, Operator::Eq) => {
-            let ScalarValue::UInt32(Some(number)) = value else { return None };
-            let person = Some(PersonKey::Number(PersonNumber(*number)));
-            Some(Conditions { person, ..Conditions::default() })
         }
         _ => None,
     }

@@ -1,15 +1,13 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident, lit};
 use futures::TryStreamExt;
-use model::Timestamp;
 
 use super::*;
-use crate::filter::Filter;
-use crate::plan::{self, column};
+use crate::plan::column;
 use crate::testing::{self, Row, Stored};
 
 fn micros(at: i64) -> Expr {
-    plan::timestamp(Timestamp::from_micros(at))
+    lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())))
 }
 
 fn stored() -> Stored {
@@ -23,9 +21,11 @@ fn stored() -> Stored {
 }
 
 fn plan(condition: Expr, columns: &[&str]) -> LogicalPlan {
+    let property = |key, form| Property { key: PropertyKey::of_event(key), form };
     let properties =
-        ["n", "s", "mixed"].iter().flat_map(|key| [Form::Text, Form::Number].map(|form| Property::new(key, form)));
-    LogicalPlanBuilder::scan("events", source(stored().snapshot(), properties.collect(), 2), None)
+        ["n", "s", "mixed"].iter().flat_map(|key| [Form::Shown, Form::Real].map(|form| property(key, form)));
+    let events = source(stored().snapshot(), Extent::All, properties.collect(), 2);
+    LogicalPlanBuilder::scan("events", events, None)
         .unwrap()
         .filter(condition)
         .unwrap()
@@ -37,26 +37,22 @@ fn plan(condition: Expr, columns: &[&str]) -> LogicalPlan {
 
 #[test]
 fn conditions_the_scan_understands_are_its_own() {
-    let filter = Filter::parse(r#"[{"key":"s","value":"v2"}]"#).unwrap().filter;
     for condition in [
         ident(column::TIMESTAMP).gt_eq(micros(2)),
         micros(9).gt(ident(column::TIMESTAMP)),
         ident(column::EVENT).eq(lit("x")),
         ident(column::EVENT).in_list(vec![lit("x"), lit("z")], false),
         ident(column::DISTINCT_ID).eq(lit("someone")),
-        ident(column::PERSON_NUMBER).eq(lit(7_u32)),
-        plan::filter(&filter).unwrap(),
+        ident("shown(properties.s)").eq(lit("v2")),
+        ident("real(properties.n)").gt(lit(1.5)),
     ] {
         let shown = testing::run(async |core| core.explain(&plan(condition.clone(), &["event"])).await);
         assert!(!shown.contains("FilterExec"), "{condition}: {shown}");
         assert!(shown.contains("columns=[event]"), "{shown}");
     }
-    let one_property = ident("number(properties.n)").gt(lit(1.5));
-    let shown = testing::run(async |core| core.explain(&plan(one_property, &["event"])).await);
-    assert!(!shown.contains("FilterExec") && shown.contains("columns=[event]"), "{shown}");
-    let other = ident("number(properties.n)").gt(ident(column::PERSON_NUMBER));
+    let other = ident("real(properties.n)").gt(ident(column::PERSON_NUMBER));
     let shown = testing::run(async |core| core.explain(&plan(other, &["event"])).await);
-    assert!(shown.contains("FilterExec") && shown.contains("number(properties.n)]"), "{shown}");
+    assert!(shown.contains("FilterExec") && shown.contains("real(properties.n)]"), "{shown}");
 }
 
 /// Values of the columns of a plan, as text.
@@ -77,14 +73,13 @@ fn rows(condition: Expr, columns: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_plan_reads_properties_as_columns() {
-    let columns = ["properties.s", "number(properties.n)", "properties.mixed", "number(properties.mixed)"];
+    let columns = ["shown(properties.s)", "real(properties.n)", "shown(properties.mixed)", "real(properties.mixed)"];
     let all = ident(column::TIMESTAMP).gt_eq(micros(0));
     assert_eq!(rows(all, &columns), ["v0 0 1 1", "v1 1 2 2", "v2 2 1 1", "v3 3 2 2"]);
-    assert_eq!(rows(ident(column::TIMESTAMP).gt(micros(2)), &["properties.s"]), ["v3"]);
-    assert_eq!(rows(ident(column::TIMESTAMP).lt(micros(1)), &["properties.s"]), ["v0"]);
-    assert_eq!(rows(ident(column::EVENT).eq(lit("x")), &["event", "properties.n"]), ["x 3"]);
+    assert_eq!(rows(ident(column::TIMESTAMP).gt(micros(2)), &["shown(properties.s)"]), ["v3"]);
+    assert_eq!(rows(ident(column::TIMESTAMP).lt(micros(1)), &["shown(properties.s)"]), ["v0"]);
+    assert_eq!(rows(ident(column::EVENT).eq(lit("x")), &["event", "shown(properties.n)"]), ["x 3"]);
     let both = ident(column::EVENT).eq(lit("x")).and(ident(column::EVENT).eq(lit("y")));
     assert_eq!(rows(both, &["event"]), Vec::<String>::new());
-    let filter = Filter::parse(r#"[{"key":"mixed","value":"2"}]"#).unwrap().filter;
-    assert_eq!(rows(plan::filter(&filter).unwrap(), &["properties.s"]), ["v1", "v3"]);
+    assert_eq!(rows(ident("shown(properties.mixed)").eq(lit("2")), &["shown(properties.s)"]), ["v1", "v3"]);
 }

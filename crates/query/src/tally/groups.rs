@@ -11,9 +11,9 @@ use store::{Chunk, Column, Part, Selection, TimeRange};
 use super::Measure;
 use super::key::{Base, Codes, Key, Values};
 use crate::QueryError;
-use crate::insight::uniques::Uniques;
 use crate::scan::{self, Narrowed};
 use crate::table::Property;
+use crate::uniques::Uniques;
 
 const HOUR: i64 = 3_600_000_000;
 /// Codes counted in an array as they are; of more, only those that occur get a place.

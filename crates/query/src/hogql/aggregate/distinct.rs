@@ -13,7 +13,7 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, Signature, Volatility,
 };
 
-use crate::insight::uniques::Uniques;
+use crate::uniques::Uniques;
 
 /// How many persons, from their numbers.
 pub(super) fn udaf() -> Arc<AggregateUDF> {

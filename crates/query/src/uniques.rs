@@ -1,14 +1,10 @@
-//! Unique persons: how many different ones there were in each bucket of time, and over several buckets together.
+//! Unique persons: how many different ones there were in each bucket, of a group for example.
 //!
-//! Each bucket is a set of person numbers, exact, as bitmaps: adding sets a bit, counting counts bits. Counting over
-//! several buckets (weekly and monthly actives, the total) is the union of their sets and needs no second pass over the
-//! events.
+//! Each bucket is a set of person numbers, exact, as bitmaps: adding sets a bit, counting counts bits.
 //!
 //! Memory: a set is cut into pages of 65,536 numbers. A page lists its first [`LIST_ROWS`] rows, 2 bytes each, and
 //! becomes a bitmap of 8 KiB when there are more. So dense numbers take a bit each, and sparse ones never more than
 //! 16 bytes a row. Finding pages takes 24 bytes per 65,536 numbers up to the highest one.
-
-use std::ops::Range;
 
 /// Numbers in a page.
 const PAGE_BITS: u32 = 16;
@@ -19,7 +15,7 @@ const LIST_ROWS: usize = 512;
 
 /// Collects who was there, by bucket. One per thread; [`merge`](Self::merge) them, then count.
 #[derive(Debug, Clone)]
-pub struct Uniques {
+pub(crate) struct Uniques {
     buckets: Vec<Vec<Page>>,
 }
 
@@ -32,7 +28,7 @@ enum Page {
 
 impl Uniques {
     /// For buckets numbered from 0 to `buckets - 1`.
-    pub fn new(buckets: usize) -> Self {
+    pub(crate) fn new(buckets: usize) -> Self {
         Self { buckets: vec![Vec::new(); buckets] }
     }
 
@@ -41,22 +37,10 @@ impl Uniques {
     /// # Panics
     ///
     /// If there is no such bucket.
-    pub fn push(&mut self, bucket: usize, persons: &[u32]) {
+    pub(crate) fn push(&mut self, bucket: usize, persons: &[u32]) {
         let pages = &mut self.buckets[bucket];
         for &person in persons {
             insert(pages, person);
-        }
-    }
-
-    /// Adds one chunk of events: in which bucket, and who.
-    ///
-    /// # Panics
-    ///
-    /// If the slices differ in length, or there is no such bucket.
-    pub fn push_rows(&mut self, buckets: &[u32], persons: &[u32]) {
-        assert_eq!(buckets.len(), persons.len(), "columns of different lengths");
-        for (&bucket, &person) in buckets.iter().zip(persons) {
-            insert(&mut self.buckets[bucket as usize], person);
         }
     }
 
@@ -65,7 +49,7 @@ impl Uniques {
     /// # Panics
     ///
     /// If the other one has a different number of buckets.
-    pub fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         assert_eq!(self.buckets.len(), other.buckets.len(), "sets of different buckets");
         for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets) {
             if mine.len() < theirs.len() {
@@ -78,12 +62,12 @@ impl Uniques {
     }
 
     /// How many buckets there are.
-    pub fn buckets(&self) -> usize {
+    pub(crate) fn buckets(&self) -> usize {
         self.buckets.len()
     }
 
     /// Adds buckets, or drops the last ones, until there are so many.
-    pub fn resize(&mut self, buckets: usize) {
+    pub(crate) fn resize(&mut self, buckets: usize) {
         self.buckets.resize_with(buckets, Vec::new);
     }
 
@@ -92,7 +76,7 @@ impl Uniques {
     /// # Panics
     ///
     /// If there are not so many.
-    pub fn take_first(&mut self, buckets: usize) -> Self {
+    pub(crate) fn take_first(&mut self, buckets: usize) -> Self {
         let rest = self.buckets.split_off(buckets);
         Self { buckets: std::mem::replace(&mut self.buckets, rest) }
     }
@@ -102,7 +86,7 @@ impl Uniques {
     /// # Panics
     ///
     /// If there is no such bucket.
-    pub fn persons(&self, bucket: usize) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn persons(&self, bucket: usize) -> impl Iterator<Item = u32> + '_ {
         (0_u32..).zip(&self.buckets[bucket]).flat_map(|(page, persons)| {
             let high = page << PAGE_BITS;
             persons.distinct().into_iter().map(move |low| high | u32::from(low))
@@ -114,7 +98,7 @@ impl Uniques {
     /// # Panics
     ///
     /// If there is no such bucket.
-    pub fn count(&self, bucket: usize) -> u64 {
+    pub(crate) fn count(&self, bucket: usize) -> u64 {
         let count = |page: &Page| match page {
             Page::List(_) => page.distinct().len() as u64,
             Page::Bits(bits) => bits.iter().map(|word| u64::from(word.count_ones())).sum(),
@@ -122,31 +106,8 @@ impl Uniques {
         self.buckets[bucket].iter().map(count).sum()
     }
 
-    /// How many different persons were there in at least one of several buckets in a row.
-    ///
-    /// # Panics
-    ///
-    /// If one of the buckets does not exist.
-    pub fn union_count(&self, buckets: Range<usize>) -> u64 {
-        let buckets = &self.buckets[buckets];
-        let pages = buckets.iter().map(Vec::len).max().unwrap_or_default();
-        let mut union = Box::new([0; PAGE_WORDS]);
-        let mut count = 0;
-        for page in 0..pages {
-            let mut touched = false;
-            for page in buckets.iter().filter_map(|bucket| bucket.get(page)) {
-                touched |= page.add_to(&mut union);
-            }
-            if touched {
-                count += union.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
-                union.fill(0);
-            }
-        }
-        count
-    }
-
     /// Memory held at the moment, in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let page = |page: &Page| match page {
             Page::List(list) => list.capacity() * size_of::<u16>(),
             Page::Bits(bits) => size_of_val(&**bits),
@@ -210,24 +171,6 @@ impl Page {
                 words
                     .flat_map(|(low, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| low | bit))
                     .collect()
-            }
-        }
-    }
-
-    /// Adds this page's numbers to `union`; false if there were none.
-    fn add_to(&self, union: &mut [u64; PAGE_WORDS]) -> bool {
-        match self {
-            Self::List(list) => {
-                for &low in list {
-                    set(union, low);
-                }
-                !list.is_empty()
-            }
-            Self::Bits(bits) => {
-                for (union, bits) in union.iter_mut().zip(bits.iter()) {
-                    *union |= bits;
-                }
-                true
             }
         }
     }
