@@ -42,7 +42,7 @@ const TABLE: &[Permit] = &[
     permit("xtask", &[]),
     permit("bench", &["env", "eventlog"]),
     // Asks the engine itself, below HTTP: it may open whatever it likes, and nothing that ships knows it.
-    permit("bench-engine", &["model", "env", "capture", "eventlog", "hogql", "meta", "store", "ingest", "query"]),
+    permit("bench-engine", &["model", "env", "hogql", "meta", "store", "query"]),
 ];
 
 /// A dependency, with everything called `name-…`, and the crates that may use it.
@@ -57,9 +57,9 @@ const fn home(name: &'static str, crates: &'static [&'static str]) -> Home {
 
 /// `bench` is a program of its own beside the product: it serves the bare HTTP floor and packs the bodies it sends.
 const HOMES: &[Home] = &[
-    home("datafusion", &["query", "bench-engine"]),
-    home("parquet", &["store", "bench-engine"]),
-    home("arrow", &["functions", "store", "query", "bench-engine"]),
+    home("datafusion", &["query"]),
+    home("parquet", &["store"]),
+    home("arrow", &["functions", "store", "query"]),
     home("psl", &["functions"]),
     home("rusqlite", &["meta"]),
     home("libsqlite3", &["meta"]),
