@@ -155,7 +155,7 @@ impl Resolver<'_, '_> {
             person_id: owner.person_id,
             person_number: owner.person_number,
             mode: owner.mode,
-            person_properties: owner.properties,
+            person: owner.person,
             groups: keys,
             anonymize_ip: groups.rules(tx, project)?.anonymize_ips,
             added,

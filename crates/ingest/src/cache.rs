@@ -6,6 +6,7 @@
 //! is too much. During a batch nothing goes, for persons that are not yet written live here too.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use meta::{IngestTx, MetaError, PersonKey, PersonRecord};
@@ -53,7 +54,7 @@ pub(crate) struct Person {
     pub(crate) is_identified: bool,
     pub(crate) created_at: Timestamp,
     pub(crate) version: i64,
-    pub(crate) properties: StoredProperties,
+    pub(crate) properties: Arc<StoredProperties>,
     /// What it is found and ordered by as the database has it, once one of them may differ.
     pub(crate) stored_keys: Option<(Option<String>, Timestamp)>,
     /// Whether the database is behind.
@@ -71,7 +72,7 @@ impl Person {
             is_identified: record.is_identified,
             created_at: record.created_at,
             version: record.version,
-            properties,
+            properties: Arc::new(properties),
             stored_keys: None,
             changed: false,
             merged_into: None,

@@ -18,14 +18,12 @@ use crate::elements::take_chain;
 use crate::identity::malformed_merge_field;
 use crate::person_properties::Wishes;
 use crate::stats::Warning;
+use crate::stored::StoredProperties;
 
 /// Longest stored event name, in UTF-16 units.
 const NAME_UNITS_MAX: usize = 200;
 /// Longest group key, in characters.
 const GROUP_KEY_CHARS_MAX: usize = 400;
-/// Properties that some clients send and nobody reads, or that belong elsewhere.
-const BLOAT: [&str; 4] =
-    ["ph_product_tours", "$product_tours_activated", "$override_feature_flag_payloads", "$heatmap_data"];
 const PROCESS_PROFILE: &str = "$process_person_profile";
 /// For what may come to an event's properties besides what it wants of its person.
 const ROOM_BYTES: usize = 64;
@@ -56,7 +54,8 @@ pub(crate) struct Resolution {
     pub(crate) person_id: Uuid,
     pub(crate) person_number: PersonNumber,
     pub(crate) mode: PersonMode,
-    pub(crate) person_properties: Arc<str>,
+    /// The person's properties after the event has changed them, without what the event alone sees.
+    pub(crate) person: Arc<StoredProperties>,
     pub(crate) groups: [Option<String>; GROUP_TYPES_MAX],
     pub(crate) anonymize_ip: bool,
     /// What was added to the event before all else.
@@ -153,7 +152,10 @@ pub(crate) fn row(
         person_number: resolution.person_number,
         person_mode: resolution.mode,
         properties: stored_properties(&properties, &wishes, resolution),
-        person_properties: Arc::clone(&resolution.person_properties),
+        person_properties: match resolution.mode {
+            PersonMode::Full => wishes.snapshot(&resolution.person),
+            PersonMode::Propertyless | PersonMode::ForceUpgrade => Arc::clone(resolution.person.text()),
+        },
         elements_chain,
         groups: resolution.groups.clone(),
     }
@@ -175,8 +177,9 @@ fn stored_properties(properties: &Properties<'_>, wishes: &Wishes<'_>, resolutio
             "$set" => object.wish(key, set.take(), value),
             "$set_once" => object.wish(key, set_once.take(), value),
             "$ip" if resolution.anonymize_ip => {}
-            _ if BLOAT.contains(&key) => {}
-            _ => match GROUP_COLUMNS.iter().position(|column| *column == key) {
+            // Some clients send these and nobody reads them, or they belong elsewhere.
+            "ph_product_tours" | "$product_tours_activated" | "$override_feature_flag_payloads" | "$heatmap_data" => {}
+            _ => match group_column(key) {
                 Some(_) if personless => {}
                 Some(at) => match groups.get_mut(at).and_then(Option::take) {
                     Some(group) => write_json_string(object.entry(key), group),
@@ -203,6 +206,14 @@ fn stored_properties(properties: &Properties<'_>, wishes: &Wishes<'_>, resolutio
         }
     }
     object.finish()
+}
+
+/// The group type whose key stands in the property `key`.
+fn group_column(key: &str) -> Option<usize> {
+    if key.len() != GROUP_COLUMNS[0].len() {
+        return None;
+    }
+    GROUP_COLUMNS.iter().position(|column| *column == key)
 }
 
 /// A JSON object while it is written.

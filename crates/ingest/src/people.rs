@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meta::{IngestTx, MetaError, NewPerson};
-use model::{CapturedEvent, PersonMerge, PersonMode, PersonNumber, ProjectId, Timestamp};
+use model::{CapturedEvent, PersonMerge, PersonMode, PersonNumber, ProjectId, Properties, Timestamp};
 use uuid::Uuid;
 
 use crate::cache::{Cache, Owner, Person};
@@ -25,7 +25,7 @@ pub(crate) struct Attribution {
     pub(crate) person_id: Uuid,
     pub(crate) person_number: PersonNumber,
     pub(crate) mode: PersonMode,
-    pub(crate) properties: Arc<str>,
+    pub(crate) person: Arc<StoredProperties>,
 }
 
 /// The persons of one batch.
@@ -37,14 +37,20 @@ pub(crate) struct People<'a> {
     /// About the event that is being resolved, with what they tell.
     warnings: Vec<(Warning, String)>,
     /// What events without a profile know of their person.
-    nothing: Arc<str>,
+    nothing: Arc<StoredProperties>,
 }
 
 impl<'a> People<'a> {
     /// `cache` must be told of the end of the batch, and to forget everything if the transaction does not commit.
     pub(crate) fn new(tx: &IngestTx<'_>, cache: &'a mut Cache) -> Self {
         cache.begin(tx.foreign_changes());
-        Self { cache, changed: Vec::new(), merges: Vec::new(), warnings: Vec::new(), nothing: Arc::from("{}") }
+        Self {
+            cache,
+            changed: Vec::new(),
+            merges: Vec::new(),
+            warnings: Vec::new(),
+            nothing: Arc::new(StoredProperties::of(&Properties::new())),
+        }
     }
 
     /// Finds or makes the person of an event and lets the event change it.
@@ -75,7 +81,7 @@ impl<'a> People<'a> {
             person_id: person.key.uuid,
             person_number: number,
             mode: PersonMode::Full,
-            properties: prepared.wishes.snapshot(&person.properties),
+            person: Arc::clone(&person.properties),
         })
     }
 
@@ -101,7 +107,7 @@ impl<'a> People<'a> {
                 (id, number, PersonMode::Propertyless)
             }
         };
-        Ok(Attribution { person_id, person_number, mode, properties: Arc::clone(&self.nothing) })
+        Ok(Attribution { person_id, person_number, mode, person: Arc::clone(&self.nothing) })
     }
 
     fn change_or_create(
@@ -218,7 +224,7 @@ impl<'a> People<'a> {
         let properties = merged(&source.properties, &survivor.properties);
         let too_large = is_too_large(&properties, &survivor.properties);
         if !too_large {
-            survivor.properties = properties;
+            survivor.properties = Arc::new(properties);
         }
         survivor.created_at = source.created_at.min(survivor.created_at);
         survivor.version = source.version.max(survivor.version);
@@ -276,7 +282,7 @@ impl<'a> People<'a> {
         if wishes.concern("email") {
             person.note_keys();
         }
-        self.change(project, number).properties = properties;
+        self.change(project, number).properties = Arc::new(properties);
     }
 
     /// A person that is to be written at the end of the batch.

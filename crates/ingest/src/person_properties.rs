@@ -215,7 +215,7 @@ impl<'a> Wishes<'a> {
             place.is_none_or(|place| person.value(place) != value).then_some(Change { place, key, value })
         });
         let changes: Vec<Change<'_>> = changes.collect();
-        if changes.is_empty() { Arc::clone(person.text()) } else { person.changed(&changes, &[]).into_text() }
+        if changes.is_empty() { Arc::clone(person.text()) } else { person.overlaid(changes) }
     }
 }
 

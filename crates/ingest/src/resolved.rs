@@ -4,9 +4,13 @@
 //! have moved on. So the batch's transaction also keeps, for each event, what its row cannot be rebuilt without.
 //!
 //! Format: version byte, then zstd of: number of distinct person-property texts and those texts; then for each record the
-//! number of its events and for each event a tag (0 dropped, 1 stored) with person id and number, mode, place of its person
+//! number of its events and for each event a tag (0 dropped, 1 stored) with person id and number, mode, place of its person's
 //! properties, flags, group keys, and what was added to it. Integers are u32 little endian, texts are prefixed by their length.
+//!
+//! The properties are the person's own, which the events of a visit share. What a row shows beyond them is in its event.
+//! Versions before 4 kept what the row shows, and showing that once more changes nothing.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -16,10 +20,11 @@ use uuid::Uuid;
 
 use crate::added::{Added, Visitor};
 use crate::event::Resolution;
+use crate::stored::StoredProperties;
 
-const VERSION: u8 = 3;
-/// The same, but for what was added.
-const OLDER_VERSION: u8 = 2;
+const VERSION: u8 = 4;
+/// Are read as this one is.
+const OLDER_VERSIONS: [u8; 2] = [2, 3];
 const HAS_PLACE: u8 = 1 << 5;
 const HAS_VISITOR: u8 = 1 << 6;
 const ANONYMIZES_IP: u8 = 1 << 7;
@@ -96,7 +101,7 @@ fn put_event<'a>(body: &mut Vec<u8>, texts: &mut Texts<'a>, resolution: &'a Reso
     body.extend_from_slice(resolution.person_id.as_bytes());
     body.extend_from_slice(&resolution.person_number.0.to_le_bytes());
     body.push(mode_code(resolution.mode));
-    body.extend_from_slice(&texts.place(&resolution.person_properties).to_le_bytes());
+    body.extend_from_slice(&texts.place(resolution.person.text()).to_le_bytes());
     let groups = resolution.groups.iter().enumerate().filter(|(_, key)| key.is_some());
     let Added { place, visitor } = &resolution.added;
     let mut flags = groups.fold(0, |flags, (index, _)| flags | 1 << index);
@@ -119,11 +124,29 @@ fn put_event<'a>(body: &mut Vec<u8>, texts: &mut Texts<'a>, resolution: &'a Reso
 }
 
 pub(crate) fn decode(blob: &[u8], records: usize) -> Result<Vec<Resolved>, Unreadable> {
-    let compressed = blob.strip_prefix(&[VERSION]).or_else(|| blob.strip_prefix(&[OLDER_VERSION]));
-    let compressed = compressed.ok_or(Unreadable(None))?;
+    let (version, compressed) = blob.split_first().ok_or(Unreadable(None))?;
+    if *version != VERSION && !OLDER_VERSIONS.contains(version) {
+        return Err(Unreadable(None));
+    }
     let plain = zstd::stream::decode_all(compressed).map_err(|error| Unreadable(Some(error)))?;
     let mut reader = Reader { rest: &plain };
     reader.records(records).ok_or(Unreadable(None))
+}
+
+/// A text of the blob, and the person whose properties it is, once one is asked for.
+struct Text {
+    text: Arc<str>,
+    person: OnceCell<Option<Arc<StoredProperties>>>,
+}
+
+impl Text {
+    fn new(text: Arc<str>) -> Self {
+        Self { text, person: OnceCell::new() }
+    }
+
+    fn person(&self) -> Option<Arc<StoredProperties>> {
+        self.person.get_or_init(|| StoredProperties::parse(&self.text).map(Arc::new)).clone()
+    }
 }
 
 struct Reader<'a> {
@@ -132,21 +155,21 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn records(&mut self, count: usize) -> Option<Vec<Resolved>> {
-        let texts: Vec<Arc<str>> = (0..self.u32()?).map(|_| self.text().map(Arc::from)).collect::<Option<_>>()?;
+        let texts = (0..self.u32()?).map(|_| Some(Text::new(self.text()?.into()))).collect::<Option<Vec<_>>>()?;
         let records =
             (0..count).map(|_| (0..self.u32()?).map(|_| self.event(&texts)).collect()).collect::<Option<_>>()?;
         self.rest.is_empty().then_some(records)
     }
 
     #[expect(clippy::option_option, reason = "outer: is the blob sound; inner: was the event stored")]
-    fn event(&mut self, texts: &[Arc<str>]) -> Option<Option<Resolution>> {
+    fn event(&mut self, texts: &[Text]) -> Option<Option<Resolution>> {
         if self.take(1)? == [0] {
             return Some(None);
         }
         let person_id = Uuid::from_slice(self.take(16)?).ok()?;
         let person_number = PersonNumber(self.u32()?);
         let mode = mode_of(*self.take(1)?.first()?)?;
-        let person_properties = Arc::clone(texts.get(self.u32()? as usize)?);
+        let person = texts.get(self.u32()? as usize)?.person()?;
         let flags = *self.take(1)?.first()?;
         let mut groups: [Option<String>; GROUP_TYPES_MAX] = Default::default();
         for (index, key) in groups.iter_mut().enumerate() {
@@ -156,7 +179,7 @@ impl Reader<'_> {
         }
         let place = match flags & HAS_PLACE {
             0 => None,
-            _ => Some(Arc::clone(texts.get(self.u32()? as usize)?)),
+            _ => Some(Arc::clone(&texts.get(self.u32()? as usize)?.text)),
         };
         let visitor = match flags & HAS_VISITOR {
             0 => None,
@@ -164,7 +187,7 @@ impl Reader<'_> {
         };
         let anonymize_ip = flags & ANONYMIZES_IP != 0;
         let added = Added { place, visitor };
-        Some(Some(Resolution { person_id, person_number, mode, person_properties, groups, anonymize_ip, added }))
+        Some(Some(Resolution { person_id, person_number, mode, person, groups, anonymize_ip, added }))
     }
 
     fn take(&mut self, length: usize) -> Option<&[u8]> {
@@ -214,7 +237,7 @@ mod tests {
             person_id: Uuid::from_u128(person.into()),
             person_number: PersonNumber(person + 7),
             mode: PersonMode::ForceUpgrade,
-            person_properties: properties.into(),
+            person: Arc::new(StoredProperties::parse(properties).unwrap()),
             groups: groups.map(|key| key.map(str::to_owned)),
             anonymize_ip: person % 2 == 1,
             added: Added {
@@ -251,5 +274,15 @@ mod tests {
         assert!(decode(&other_version, 1).is_err());
         assert!(decode(&[9], 1).is_err());
         assert!(decode(&[], 0).is_err());
+    }
+
+    #[test]
+    fn blobs_of_earlier_versions_are_read() {
+        let records = vec![vec![resolution(1, r#"{"a":1}"#, [None; GROUP_TYPES_MAX])]];
+        let mut blob = Encoder::new().encode(&records);
+        for version in OLDER_VERSIONS {
+            blob[0] = version;
+            assert_eq!(decode(&blob, 1).unwrap(), records);
+        }
     }
 }

@@ -54,10 +54,6 @@ impl StoredProperties {
         &self.text
     }
 
-    pub(crate) fn into_text(self) -> Arc<str> {
-        self.text
-    }
-
     /// Bytes of memory, about.
     pub(crate) fn bytes(&self) -> usize {
         self.text.len() + self.entries.capacity() * size_of::<Entry>()
@@ -113,6 +109,36 @@ impl StoredProperties {
             writer.entry(change.key, change.value);
         }
         writer.finish()
+    }
+
+    /// The text after `changes`: what lies between changed values is copied as it is.
+    pub(crate) fn overlaid(&self, mut changes: Vec<Change<'_>>) -> Arc<str> {
+        // Those of new keys come last, in their order.
+        changes.sort_by_key(|change| change.place.unwrap_or(usize::MAX));
+        let added_bytes: usize = changes.iter().map(|change| change.key.len() + change.value.len() + 4).sum();
+        let mut text = String::with_capacity(self.text.len() + added_bytes);
+        let mut copied = 0;
+        let last = position(self.text.len()) - 1;
+        for change in &changes {
+            match change.place.and_then(|place| self.entries.get(place)) {
+                Some(entry) => {
+                    text.push_str(self.part(copied, entry.value));
+                    copied = entry.end;
+                }
+                None => {
+                    text.push_str(self.part(copied, last));
+                    copied = last;
+                    if text.len() > 1 {
+                        text.push(',');
+                    }
+                    write_json_string(&mut text, change.key);
+                    text.push(':');
+                }
+            }
+            text.push_str(change.value);
+        }
+        text.push_str(self.part(copied, last + 1));
+        text.into()
     }
 
     /// The same as [`Properties`], to work with where it does not have to be fast.
@@ -226,5 +252,28 @@ mod tests {
         assert_eq!(&**changed.text(), r#"{"b":"x","c":3,"n\"":9}"#);
         assert_eq!(StoredProperties::parse(changed.text()).unwrap(), changed);
         assert_eq!(&**stored.changed(&[], &[0, 1, 2]).text(), "{}");
+    }
+
+    #[test]
+    fn overlaid_text_is_that_of_changed_properties() {
+        let change = |place, key, value| Change { place, key, value };
+        let changes = [
+            vec![],
+            vec![change(Some(0), "a", "9")],
+            vec![
+                change(None, "n\"", "9"),
+                change(Some(2), "c", "[]"),
+                change(None, "m", "8"),
+                change(Some(0), "a", "\"\""),
+            ],
+            vec![change(None, "d", "{}"), change(None, "e", "null")],
+        ];
+        let stored = StoredProperties::parse(r#"{"a":1,"b":"two","c":3}"#).unwrap();
+        for changes in changes {
+            let expected = stored.changed(&changes, &[]);
+            assert_eq!(stored.overlaid(changes), *expected.text());
+        }
+        let empty = StoredProperties::parse("{}").unwrap();
+        assert_eq!(&*empty.overlaid(vec![change(None, "a", "1"), change(None, "b", "2")]), r#"{"a":1,"b":2}"#);
     }
 }

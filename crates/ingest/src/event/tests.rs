@@ -16,7 +16,7 @@ fn stored(name: &str, properties: &str, anonymize_ip: bool) -> Value {
         person_id: Uuid::nil(),
         person_number: PersonNumber(1),
         mode: PersonMode::Full,
-        person_properties: "{}".into(),
+        person: Arc::new(StoredProperties::parse("{}").unwrap()),
         groups: Default::default(),
         anonymize_ip,
         added: Added::default(),
