@@ -1,8 +1,8 @@
 //! Keeps the lists of events and properties up to date while events arrive, in the transaction that stores them.
 //!
 //! Nearly every event looks like one that came before: same name, same keys, values of the same kinds. Such a look is
-//! remembered as one number for the hour, and costs a hash of the keys. Only an event that looks new is taken apart, and only
-//! what is new about it is written: definitions that are not there, a type for one that had none, and once an hour that it was
+//! remembered as one number for the hour, and costs a hash of the keys. Only an event that looks new is taken apart; its keys are
+//! remembered by number too, for looks differ mostly in which of a few keys are there. Only what is new is written: definitions that are not there, a type for one that had none, and once an hour that it was
 //! seen.
 
 mod kind;
@@ -56,6 +56,8 @@ pub(crate) struct Definitions {
 #[derive(Debug, Default)]
 struct Known {
     looks: HashSet<u64, RandomState>,
+    /// Keys of events and of persons that nothing is to be written for.
+    keys: HashSet<u64, RandomState>,
     events: HashMap<Box<str>, Event, RandomState>,
     properties: HashMap<(PropertyKind, Box<str>), Property, RandomState>,
     /// How many definitions the database holds, of events and of properties.
@@ -100,7 +102,7 @@ impl Definitions {
     pub(crate) fn end(&mut self) {
         let size = |known: &Known| {
             let pairs: usize = known.events.values().map(|event| event.properties.len()).sum();
-            known.looks.len() + known.events.len() + known.properties.len() + pairs
+            known.looks.len() + known.keys.len() + known.events.len() + known.properties.len() + pairs
         };
         if self.projects.values().map(size).sum::<usize>() > REMEMBERED_MAX {
             self.forget();
@@ -139,15 +141,7 @@ fn look(prepared: &Prepared<'_>, group: Option<usize>) -> u64 {
     let mut hash = FixedState::with_seed(0).build_hasher();
     let mut key = |key: &str, value: &RawValue| {
         hash.write(key.as_bytes());
-        hash.write_u8(0xff);
-        // Types are told by the value too, so that the first character of a text is not enough; but a text without type stays a
-        // text, and the first type sticks. What matters is whether there is any.
-        hash.write_u8(match value.get().as_bytes().first() {
-            Some(b'{') => 1,
-            Some(b'[') => 2,
-            Some(b'n') => 3,
-            _ => 4,
-        });
+        hash.write_u8(look_of_value(value));
     };
     prepared.event.properties.iter().for_each(|(name, value)| key(name, value));
     prepared.wishes.own().for_each(|(name, value)| key(name, value));
@@ -156,6 +150,28 @@ fn look(prepared: &Prepared<'_>, group: Option<usize>) -> u64 {
     }
     hash.write_u8(group.map_or(0xfe, |index| u8::try_from(index).unwrap_or(u8::MAX)));
     hash.write(prepared.event.name.as_bytes());
+    hash.finish()
+}
+
+/// No byte of a text, so that it ends the key before it.
+///
+/// Types are told by the value too, so that the first character of a text is not enough; but a text without type stays a
+/// text, and the first type sticks. What matters is whether there is any.
+fn look_of_value(value: &RawValue) -> u8 {
+    match value.get().as_bytes().first() {
+        Some(b'{') => 0xfa,
+        Some(b'[') => 0xfb,
+        Some(b'n') => 0xfc,
+        _ => 0xfd,
+    }
+}
+
+/// One number for a property of the events called `event`, or of persons.
+fn look_of_key(event: Option<&str>, key: &str, value: &RawValue) -> u64 {
+    let mut hash = FixedState::with_seed(1).build_hasher();
+    hash.write(key.as_bytes());
+    hash.write_u8(look_of_value(value));
+    hash.write(event.unwrap_or_default().as_bytes());
     hash.finish()
 }
 
@@ -195,18 +211,30 @@ impl Writer<'_, '_> {
             }
             return Ok(noted);
         }
-        for (key, value) in prepared.event.properties.iter().filter(|(key, _)| !HIDDEN.contains(key)) {
-            match self.property(PropertyKind::Event, key, value)? {
-                Some(property) if !key.starts_with("$feature/") && !key.starts_with("$feature_enrollment/") => {
-                    self.pair(name, property)?;
-                }
-                Some(_) => {}
-                None => noted = Noted::Full,
+        for (key, value) in prepared.event.properties.iter() {
+            let look = look_of_key(Some(name), key, value);
+            if self.known.keys.contains(&look) || HIDDEN.contains(&key) {
+                continue;
             }
+            let Some(property) = self.property(PropertyKind::Event, key, value)? else {
+                noted = Noted::Full;
+                continue;
+            };
+            if !key.starts_with("$feature/") && !key.starts_with("$feature_enrollment/") {
+                self.pair(name, property)?;
+            }
+            self.known.keys.insert(look);
         }
         for (key, value) in prepared.wishes.set.iter().chain(prepared.wishes.set_once.iter()) {
-            if self.property(PropertyKind::Person, key, value)?.is_none() {
-                noted = Noted::Full;
+            let look = look_of_key(None, key, value);
+            if self.known.keys.contains(&look) {
+                continue;
+            }
+            match self.property(PropertyKind::Person, key, value)? {
+                Some(_) => {
+                    self.known.keys.insert(look);
+                }
+                None => noted = Noted::Full,
             }
         }
         Ok(noted)
