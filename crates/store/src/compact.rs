@@ -138,7 +138,8 @@ pub(crate) fn run<E: From<StoreError>>(
 /// The columns that suit all inputs together.
 fn planned(job: &Job, chunks: &[Chunk], limits: &Limits) -> Result<Plan, StoreError> {
     let files = job.context.files.as_ref();
-    let mut census = Census::of_rows(chunks.iter().map(|chunk| chunk.live().len() as u64).sum());
+    let rows = chunks.iter().map(|chunk| chunk.live().len()).sum();
+    let mut census = Census::of_rows(rows as u64);
     for segment in job.inputs.iter().filter_map(Part::segment) {
         let opened = segment.opened(files)?;
         for (at, column) in opened.columns.iter().enumerate() {
@@ -149,7 +150,7 @@ fn planned(job: &Job, chunks: &[Chunk], limits: &Limits) -> Result<Plan, StoreEr
             values.iter().for_each(|(_, raw)| census.add_value(document, key, raw));
         }
     }
-    Ok(census.plan(limits))
+    Ok(census.plan(limits, rows))
 }
 
 /// The rows that stay, by file, and within a file by event, time and uuid.

@@ -174,12 +174,13 @@ pub(crate) fn batch_of<'a>(
     rows: impl ExactSizeIterator<Item = &'a EventRow> + Clone,
 ) -> Result<RecordBatch, ArrowError> {
     let text = |of: fn(&EventRow) -> &str| -> ArrayRef {
-        let mut builder = StringBuilder::new();
+        let bytes = rows.clone().map(|row| of(row).len()).sum();
+        let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
         rows.clone().for_each(|row| builder.append_value(of(row)));
         Arc::new(builder.finish())
     };
     let instants = |of: fn(&EventRow) -> i64| -> ArrayRef {
-        let mut builder = TimestampMicrosecondBuilder::new();
+        let mut builder = TimestampMicrosecondBuilder::with_capacity(rows.len());
         rows.clone().for_each(|row| builder.append_value(of(row)));
         Arc::new(builder.finish().with_timezone("UTC"))
     };
@@ -205,7 +206,7 @@ pub(crate) fn batch_of<'a>(
         text(|row| &row.elements_chain),
     ];
     for index in 0..GROUP_TYPES_MAX {
-        let mut builder = StringBuilder::new();
+        let mut builder = StringBuilder::with_capacity(rows.len(), 0);
         rows.clone().for_each(|row| builder.append_option(row.groups[index].as_deref()));
         columns.push(Arc::new(builder.finish()));
     }

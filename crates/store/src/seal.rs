@@ -25,7 +25,7 @@ use crate::segment::{Segment, uuid_at};
 use crate::write::{self, NewSegment, Source};
 
 /// Rows looked at to decide about columns.
-const SAMPLE_ROWS: usize = 8_192;
+const SAMPLE_ROWS: usize = 2_048;
 
 /// Written and synced segments that nobody sees yet: hand them to [`crate::Store::commit_seal`].
 #[derive(Debug)]
@@ -109,8 +109,8 @@ pub(crate) fn write(
     let mut census = Census::default();
     let stride = texts.len().div_ceil(SAMPLE_ROWS).max(1);
     texts.iter().step_by(stride).for_each(|objects| census.add(*objects));
-    let plan = census.plan(limits);
-    let mut shredder = Shredder::new(&plan);
+    let plan = census.plan(limits, texts.len());
+    let mut shredder = Shredder::new(&plan, texts.len());
     texts.iter().for_each(|objects| shredder.push(*objects));
     let (columns, rest) = shredder.finish();
     let mut source = Shredded {

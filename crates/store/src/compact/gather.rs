@@ -184,7 +184,7 @@ fn typed(column: PropertyColumn, planned: &PlannedColumn) -> Result<(ArrayRef, V
     if let Some(array) = as_it_is {
         return Ok((array, column.strays));
     }
-    let mut builder = ColumnBuilder::new(planned);
+    let mut builder = ColumnBuilder::new(planned, rows);
     let mut left = Vec::new();
     let mut raw = String::new();
     for row in 0..u32::try_from(rows).unwrap_or(u32::MAX) {

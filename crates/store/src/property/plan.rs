@@ -114,8 +114,10 @@ impl Census {
         }
     }
 
-    /// The columns for these counts.
-    pub(crate) fn plan(&self, limits: &Limits) -> Plan {
+    /// The columns of a segment of `rows` rows, of which these counts are a sample if there are fewer.
+    #[expect(clippy::cast_precision_loss, reason = "a ratio need not be exact")]
+    pub(crate) fn plan(&self, limits: &Limits, rows: usize) -> Plan {
+        let rows_per_sampled = (rows as f64 / (self.rows as f64).max(1.0)).max(1.0);
         let frequent = |tally: &Tally| tally.count() > 0 && tally.count() * limits.rows_per_value_max >= self.rows;
         let mut columns = Vec::new();
         for (document, keys) in Document::ALL.into_iter().zip(&self.keys) {
@@ -127,7 +129,7 @@ impl Census {
                 document,
                 key: key.clone(),
                 kind: tally.kind(),
-                dictionary: tally.distinct.repeat(),
+                dictionary: tally.distinct.repeat(rows_per_sampled),
             }));
         }
         Plan { columns }
@@ -189,8 +191,15 @@ impl Distinct {
     }
 
     /// Whether a value comes twice on average, or there are few of them.
-    fn repeat(&self) -> bool {
-        let distinct = self.hashes.len() as u64;
-        distinct < 64 || (distinct * 2 <= self.seen && (self.hashes.len() < DISTINCT_MAX || self.seen > 4 * distinct))
+    ///
+    /// Of a sample, whether one comes three times among all rows. With `k` rows for each sampled one and `n` values seen,
+    /// values that all come three times are `k n / 3`, and a sample of `n` meets a share of `1 - exp(-3 / k)` of them.
+    #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+    fn repeat(&self, rows_per_sampled: f64) -> bool {
+        let distinct = self.hashes.len() as f64;
+        let three_times = rows_per_sampled / 3.0 * (1.0 - (-3.0 / rows_per_sampled).exp());
+        let share = if rows_per_sampled > 1.0 { three_times.max(0.5) } else { 0.5 };
+        let seen = self.seen as f64;
+        distinct < 64.0 || (distinct <= share * seen && (self.hashes.len() < DISTINCT_MAX || seen > 4.0 * distinct))
     }
 }

@@ -53,12 +53,12 @@ enum Values {
 const NO_COLUMN: usize = usize::MAX;
 
 impl Shredder {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan, rows: usize) -> Self {
         let mut keys: [Keys; 2] = Default::default();
         for (at, column) in plan.columns.iter().enumerate() {
             keys[column.document.place()].places.insert(column.key.clone(), at);
         }
-        let columns = plan.columns.iter().map(Column::new).collect();
+        let columns = plan.columns.iter().map(|column| Column::new(column, rows)).collect();
         Self { columns, keys, rest: RestBuilder::default(), rows: 0 }
     }
 
@@ -106,14 +106,16 @@ impl Keys {
 }
 
 impl Column {
-    pub(crate) fn new(planned: &PlannedColumn) -> Self {
+    /// A column of `rows` rows.
+    pub(crate) fn new(planned: &PlannedColumn, rows: usize) -> Self {
+        let texts = || StringBuilder::with_capacity(rows, 1_024);
         let values = match planned.kind {
-            Kind::Text => Values::Text(StringBuilder::new()),
-            Kind::Uuid => Values::Uuid(FixedSizeBinaryBuilder::new(16)),
-            Kind::Int => Values::Int(Int64Builder::new()),
-            Kind::Float => Values::Float(Float64Builder::new()),
-            Kind::Bool => Values::Bool(BooleanBuilder::new()),
-            Kind::Json => Values::Json(StringBuilder::new()),
+            Kind::Text => Values::Text(texts()),
+            Kind::Uuid => Values::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, 16)),
+            Kind::Int => Values::Int(Int64Builder::with_capacity(rows)),
+            Kind::Float => Values::Float(Float64Builder::with_capacity(rows)),
+            Kind::Bool => Values::Bool(BooleanBuilder::with_capacity(rows)),
+            Kind::Json => Values::Json(texts()),
         };
         Self { key: planned.key.clone(), values, rows: 0 }
     }
