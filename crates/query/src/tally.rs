@@ -7,12 +7,14 @@
 //! [`rewrite`] finds aggregates of an optimised plan that can be had this way, and puts a scan of a [`table`] in their
 //! place. Nothing else changes, so the same query always means the same.
 
+mod days;
 mod groups;
 mod key;
 mod table;
 
 use std::sync::Arc;
 
+use arrow::datatypes::FieldRef;
 use datafusion::catalog::default_table_source::source_as_provider;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column as Name, Result};
@@ -23,7 +25,7 @@ use crate::plan::column;
 use crate::table::{EventsTable, Form, Source};
 
 use key::Base;
-use table::TallyTable;
+use table::{Shape, TallyTable};
 
 /// What is measured of a group.
 #[derive(Debug, Clone)]
@@ -73,6 +75,17 @@ fn tally(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
     if aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_))) {
         return Ok(None);
     }
+    if let Some(day) = day_of_persons(aggregate, events, &of_events)? {
+        let table = TallyTable::new(
+            events.clone(),
+            scan.filters.clone(),
+            vec![(Base::Time, day)],
+            vec![Measure::Persons],
+            Shape::DaysOfPersons,
+            &fields(aggregate),
+        );
+        return plan_of(table, aggregate).map(Some);
+    }
     let mut keys = Vec::with_capacity(aggregate.group_expr.len());
     for expr in &aggregate.group_expr {
         let expr = of_events(expr)?;
@@ -84,14 +97,46 @@ fn tally(aggregate: &Aggregate) -> Result<Option<LogicalPlan>> {
         let Some(measure) = measure(&expr.clone().unalias_nested().data, events, &of_events)? else { return Ok(None) };
         measures.push(measure);
     }
-    let fields: Vec<_> = aggregate.schema.iter().map(|(name, field)| (name.cloned(), Arc::clone(field))).collect();
-    let table = TallyTable::new(events.clone(), scan.filters.clone(), keys, measures, &fields);
-    let columns = fields.iter().enumerate().map(|(at, (relation, field))| {
-        Expr::Column(Name::new(Some("tally"), table::column(at))).alias_qualified(relation.clone(), field.name())
+    let table =
+        TallyTable::new(events.clone(), scan.filters.clone(), keys, measures, Shape::Groups, &fields(aggregate));
+    plan_of(table, aggregate).map(Some)
+}
+
+fn fields(aggregate: &Aggregate) -> Vec<FieldRef> {
+    aggregate.schema.iter().map(|(_, field)| Arc::clone(field)).collect()
+}
+
+/// A scan of `table` in place of `aggregate`, with its names.
+fn plan_of(table: TallyTable, aggregate: &Aggregate) -> Result<LogicalPlan> {
+    let columns = aggregate.schema.iter().enumerate().map(|(at, (relation, field))| {
+        Expr::Column(Name::new(Some("tally"), table::column(at))).alias_qualified(relation.cloned(), field.name())
     });
     let columns: Vec<Expr> = columns.collect();
     let source = provider_as_source(Arc::new(table));
-    LogicalPlanBuilder::scan("tally", source, None)?.project(columns)?.build().map(Some)
+    LogicalPlanBuilder::scan("tally", source, None)?.project(columns)?.build()
+}
+
+/// The day whose different values `aggregate` gathers of each person, if that is all it does.
+///
+/// Days are few and persons are many, so it is done the other way round: the persons of each day.
+fn day_of_persons(
+    aggregate: &Aggregate,
+    events: &EventsTable,
+    of_events: &dyn Fn(&Expr) -> Result<Expr>,
+) -> Result<Option<Expr>> {
+    let ([key], [gathered]) = (aggregate.group_expr.as_slice(), aggregate.aggr_expr.as_slice()) else {
+        return Ok(None);
+    };
+    let is_person = matches!(of_events(key)?, Expr::Column(name) if name.name == column::PERSON_NUMBER);
+    let Expr::AggregateFunction(function) = gathered.clone().unalias_nested().data else { return Ok(None) };
+    let call = &function.params;
+    let is_plain = !call.distinct && call.filter.is_none() && call.order_by.is_empty();
+    let [day] = call.args.as_slice() else { return Ok(None) };
+    if !is_person || !is_plain || function.func.name() != "days" {
+        return Ok(None);
+    }
+    let day = of_events(day)?;
+    Ok(matches!(Base::of(&day, events), Some(Base::Time)).then_some(day))
 }
 
 /// What `expr` over the columns of `projection` is over its input.

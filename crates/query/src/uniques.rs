@@ -106,6 +106,16 @@ impl Uniques {
         self.buckets[bucket].iter().map(count).sum()
     }
 
+    /// The highest number in one bucket.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such bucket.
+    pub(crate) fn highest(&self, bucket: usize) -> Option<u32> {
+        let pages = (0_u32..).zip(&self.buckets[bucket]);
+        pages.filter_map(|(page, persons)| Some(page << PAGE_BITS | u32::from(persons.highest()?))).last()
+    }
+
     /// Memory held at the moment, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let page = |page: &Page| match page {
@@ -153,6 +163,13 @@ impl Page {
                     *mine |= theirs;
                 }
             }
+        }
+    }
+
+    fn highest(&self) -> Option<u16> {
+        match self {
+            Self::List(list) => list.iter().copied().max(),
+            Self::Bits(_) => self.distinct().last().copied(),
         }
     }
 

@@ -50,6 +50,16 @@ impl Groups {
         grown
     }
 
+    /// The persons of each group, by the number of its first key.
+    pub(super) fn persons_by_key(&self) -> impl Iterator<Item = (u32, &Uniques)> {
+        self.places.iter().filter_map(|(group, place)| Some((*group.first()?, &self.persons[*place])))
+    }
+
+    /// The values of the first key.
+    pub(super) fn first_values(&self) -> Option<&Values> {
+        self.values.first()
+    }
+
     fn place(&mut self, group: Box<[u32]>) -> usize {
         let next = self.counts.len();
         let place = *self.places.entry(group).or_insert(next);

@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DataFusionError, Result, TableReference, internal_err};
+use datafusion::common::{DFSchema, DataFusionError, Result, internal_err};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
@@ -38,7 +38,17 @@ pub(super) struct TallyTable {
     filters: Vec<Expr>,
     keys: Vec<(Base, Expr)>,
     measures: Vec<Measure>,
+    shape: Shape,
     schema: SchemaRef,
+}
+
+/// What the rows of the table are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One for each group: its keys, then its measures.
+    Groups,
+    /// One for each person: its number and its days. The key is the day, the measure its persons.
+    DaysOfPersons,
 }
 
 impl TallyTable {
@@ -47,13 +57,13 @@ impl TallyTable {
         filters: Vec<Expr>,
         keys: Vec<(Base, Expr)>,
         measures: Vec<Measure>,
-        fields: &[(Option<TableReference>, FieldRef)],
+        shape: Shape,
+        fields: &[FieldRef],
     ) -> Self {
-        let field = |(at, (_, field)): (usize, &(Option<TableReference>, FieldRef))| {
-            Field::new(column(at), field.data_type().clone(), field.is_nullable())
-        };
+        let field =
+            |(at, field): (usize, &FieldRef)| Field::new(column(at), field.data_type().clone(), field.is_nullable());
         let schema = Arc::new(Schema::new(fields.iter().enumerate().map(field).collect::<Vec<_>>()));
-        Self { events, filters, keys, measures, schema }
+        Self { events, filters, keys, measures, shape, schema }
     }
 }
 
@@ -95,6 +105,7 @@ impl TableProvider for TallyTable {
         );
         Ok(Arc::new(TallyScan {
             counting: Arc::new(Counting { asked, keys, measures: self.measures.clone() }),
+            shape: self.shape,
             parts,
             threads: session.config().target_partitions(),
             schema,
@@ -117,6 +128,7 @@ fn plain(expressions: &[Expr]) -> Result<Vec<Expr>> {
 #[derive(Debug)]
 struct TallyScan {
     counting: Arc<Counting>,
+    shape: Shape,
     parts: Vec<Part>,
     threads: usize,
     schema: SchemaRef,
@@ -160,6 +172,7 @@ impl ExecutionPlan for TallyScan {
         }
         let memory = Arc::new(MemoryConsumer::new("groups").register(context.memory_pool()));
         let (counting, parts, threads) = (Arc::clone(&self.counting), self.parts.clone(), self.threads);
+        let shape = self.shape;
         let (schema, places) = (Arc::clone(&self.schema), self.places.clone());
         let rows = async move {
             let (shared, charged) = (Arc::clone(&counting), Arc::clone(&memory));
@@ -172,7 +185,14 @@ impl ExecutionPlan for TallyScan {
                 all.merge(groups);
             }
             memory.try_resize(all.bytes())?;
-            let columns = counting.columns(all)?;
+            let columns = match shape {
+                Shape::Groups => counting.columns(all)?,
+                Shape::DaysOfPersons => {
+                    let days = counting.days(&all)?;
+                    memory.try_grow(days.bytes())?;
+                    days.columns()
+                }
+            };
             let rows = columns.first().map_or(0, |column| column.len());
             let columns = places.iter().zip(schema.fields()).filter_map(|(place, field)| {
                 let column = columns.get(*place)?;

@@ -72,7 +72,16 @@ fn rows() -> impl Strategy<Value = Vec<Vec<Row>>> {
     prop::collection::vec(prop::collection::vec(row, 1..8), 0..12)
 }
 
+/// What can be gathered of each person.
+const DAYS: [&str; 3] = ["toDate(timestamp)", "toMonday(timestamp)", "toDate(toStartOfMonth(timestamp))"];
+
 fn query() -> impl Strategy<Value = String> {
+    let days = (prop::sample::select(DAYS.to_vec()), prop::sample::select(FILTERS.to_vec()))
+        .prop_map(|(day, filter)| format!("select groupUniqArray({day}) from events {filter} group by person_id"));
+    prop_oneof![3 => groups(), 1 => days]
+}
+
+fn groups() -> impl Strategy<Value = String> {
     let keys = prop::sample::subsequence(KEYS.to_vec(), 0..3);
     let measures = prop::sample::subsequence(MEASURES.to_vec(), 1..4);
     (keys, measures, prop::sample::select(FILTERS.to_vec())).prop_map(|(keys, measures, filter)| {
@@ -143,6 +152,12 @@ fn what_can_be_counted_from_chunks_is() {
     let stored = Stored::of(&[vec![Row::at(1, 1).with("a", r#"{"a": 1}"#)]]);
     for key in KEYS {
         let query = format!("select {key}, {} from events group by 1", MEASURES.join(", "));
+        let (found, expected, is_tally) = both(&stored, &query, "Europe/Paris");
+        assert!(is_tally, "{query}");
+        assert_eq!(found, expected, "{query}");
+    }
+    for day in DAYS {
+        let query = format!("select groupUniqArray({day}) from events group by person_id");
         let (found, expected, is_tally) = both(&stored, &query, "Europe/Paris");
         assert!(is_tally, "{query}");
         assert_eq!(found, expected, "{query}");
