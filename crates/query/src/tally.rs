@@ -12,6 +12,7 @@ mod groups;
 mod key;
 mod table;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::FieldRef;
@@ -26,6 +27,9 @@ use crate::table::{EventsTable, Form, Source};
 
 use key::Base;
 use table::{Shape, TallyTable};
+
+/// Groups come from queries, so their hashes are seeded.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// What is measured of a group.
 #[derive(Debug, Clone)]

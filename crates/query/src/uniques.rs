@@ -169,7 +169,11 @@ impl Page {
     fn highest(&self) -> Option<u16> {
         match self {
             Self::List(list) => list.iter().copied().max(),
-            Self::Bits(_) => self.distinct().last().copied(),
+            Self::Bits(bits) => {
+                let words = (0..=u16::MAX).step_by(64).zip(bits.iter());
+                let (low, word) = words.rev().find(|(_, word)| **word != 0)?;
+                Some(low | (63 - u16::try_from(word.leading_zeros()).ok()?))
+            }
         }
     }
 
@@ -183,11 +187,16 @@ impl Page {
                 list
             }
             Self::Bits(bits) => {
+                let mut distinct = Vec::with_capacity(LIST_ROWS);
                 // No further than the last of them: the next would be past the end of its type.
-                let words = (0..=u16::MAX).step_by(64).zip(bits.iter());
-                words
-                    .flat_map(|(low, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| low | bit))
-                    .collect()
+                for (low, word) in (0..=u16::MAX).step_by(64).zip(bits.iter()) {
+                    let mut left = *word;
+                    while let Some(bit) = lowest(left) {
+                        distinct.push(low | bit);
+                        left &= left - 1;
+                    }
+                }
+                distinct
             }
         }
     }
@@ -197,6 +206,11 @@ impl Default for Page {
     fn default() -> Self {
         Self::List(Vec::new())
     }
+}
+
+/// The lowest bit that is set.
+fn lowest(word: u64) -> Option<u16> {
+    if word == 0 { None } else { u16::try_from(word.trailing_zeros()).ok() }
 }
 
 #[inline]

@@ -196,7 +196,11 @@ fn each(column: &PropertyColumn, show: impl Fn(&str) -> Option<String>) -> Strin
 
 /// The number that the text of each value of a property's column converts to.
 pub(crate) fn real(column: &PropertyColumn) -> Float64Array {
-    let of_json = |raw: &str| text(raw, false).and_then(|text| number_of(&text));
+    let of_json = |raw: &str| match raw.trim_ascii().as_bytes().first() {
+        // The shortest spelling of a number reads as the same number.
+        Some(b'-' | b'0'..=b'9') => raw.trim_ascii().parse().ok(),
+        _ => text(raw, false).and_then(|text| number_of(&text)),
+    };
     let plain: Float64Array = match &column.values {
         PropertyValues::Missing(rows) => Float64Array::new_null(*rows),
         PropertyValues::Float(array) => array.clone(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, new_null_array};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Int32Type, SchemaRef};
 use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
@@ -73,14 +74,14 @@ impl ValueTest {
             DataType::Dictionary(..) => {
                 let column = values.as_dictionary::<Int32Type>();
                 let known = self.test.of_distinct(column).and_then(|answers| truths(&answers)).map_err(failed)?;
-                let missing = column.values().len();
+                let known: Vec<bool> = known.values().iter().collect();
+                let missing = known.last().copied().unwrap_or_default();
                 let keys = column.keys();
-                let passes = (0..keys.len()).map(|row| {
-                    let key =
-                        if keys.is_null(row) { missing } else { usize::try_from(keys.value(row)).unwrap_or(missing) };
-                    known.value(key)
-                });
-                BooleanArray::from(passes.collect::<Vec<bool>>())
+                let passes = |row: usize| {
+                    let key = usize::try_from(keys.values()[row]).unwrap_or(usize::MAX);
+                    if keys.is_null(row) { missing } else { known.get(key).copied().unwrap_or(missing) }
+                };
+                BooleanArray::new(BooleanBuffer::collect_bool(keys.len(), passes), None)
             }
             _ => self.test.of(values).and_then(|answers| truths(&answers)).map_err(failed)?,
         };

@@ -1,6 +1,5 @@
 //! Counts the rows of parts by group. Each thread has groups of its own, which are put together at the end.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, UInt64Array};
@@ -8,8 +7,8 @@ use arrow::datatypes::{Float64Type, UInt32Type};
 use datafusion::common::Result;
 use store::{Chunk, Column, Part, Selection, TimeRange};
 
-use super::Measure;
 use super::key::{Base, Codes, Key, Values};
+use super::{Map, Measure};
 use crate::QueryError;
 use crate::scan::{self, Narrowed};
 use crate::table::Property;
@@ -32,7 +31,7 @@ pub(super) struct Counting {
 pub(super) struct Groups {
     /// Of each key.
     values: Vec<Values>,
-    places: HashMap<Box<[u32]>, usize>,
+    places: Map<Box<[u32]>, usize>,
     counts: Vec<u64>,
     persons: Vec<Uniques>,
     /// Of each group, of each property that is summed: the sum, and of how many numbers.
@@ -125,7 +124,8 @@ impl Counting {
             if rows.is_empty() {
                 continue;
             }
-            match chunk.runs(&rows)?.filter(|_| by_event) {
+            let runs = if by_event { chunk.runs(&rows)? } else { None };
+            match runs {
                 Some(runs) => {
                     for (event, rows) in runs {
                         self.count(groups, &chunk, &rows, Some(&event))?;
@@ -322,7 +322,7 @@ fn combine(keys: Vec<Codes>, rows: usize) -> (Vec<u32>, Meanings) {
         let codes = combined.into_iter().map(narrow).collect();
         return (codes, Meanings { keys: meanings, sparse: None, size: usize::try_from(size).unwrap_or(usize::MAX) });
     }
-    let mut places: HashMap<u64, u32> = HashMap::new();
+    let mut places: Map<u64, u32> = Map::default();
     let mut sparse = Vec::new();
     let codes = combined.into_iter().map(|code| {
         *places.entry(code).or_insert_with(|| {

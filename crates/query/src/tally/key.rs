@@ -1,10 +1,9 @@
 //! What events are grouped by: the value of an expression over one column.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, TimestampMicrosecondArray, UInt32Array};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Int32Type, TimestampMicrosecondType};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::Result;
@@ -15,6 +14,8 @@ use crate::QueryError;
 use crate::plan::column;
 use crate::scan::Evaluation;
 use crate::table::{EventsTable, Source};
+
+use super::Map;
 
 /// Functions of time give one value within a slot, or another at its end than at its start: offsets of time zones are
 /// quarters of an hour. Where they are not, the ends differ.
@@ -144,11 +145,11 @@ pub(super) struct Key {
 /// The values of one key that a thread has met, numbered.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    numbers: HashMap<Box<[u8]>, u32>,
+    numbers: Map<Box<[u8]>, u32>,
     /// What events of a name come to.
-    events: HashMap<Box<str>, u32>,
+    events: Map<Box<str>, u32>,
     /// What a slot of time comes to; `None` where its ends differ.
-    slots: HashMap<i64, Option<u32>>,
+    slots: Map<i64, Option<u32>>,
 }
 
 /// What each row of a chunk comes to.
@@ -184,13 +185,9 @@ impl Key {
         if matches!(self.base, Base::Time) {
             return self.of_times(values, &column).map_err(failed);
         }
-        let column = column.as_dictionary::<Int32Type>();
-        let meanings = self.evaluation.of_distinct(column).and_then(|array| self.numbered(values, &array));
-        let meanings = meanings.map_err(failed)?;
-        let missing = u32::try_from(column.values().len()).unwrap_or(u32::MAX);
-        let keys = column.keys();
-        let code = |row| if keys.is_null(row) { missing } else { u32::try_from(keys.value(row)).unwrap_or(missing) };
-        Ok(Codes::Many((0..keys.len()).map(code).collect(), meanings))
+        let (codes, occurring) = occurring(column.as_dictionary::<Int32Type>()).map_err(failed)?;
+        let meanings = self.evaluation.of_distinct(&occurring).and_then(|array| self.numbered(values, &array));
+        Ok(Codes::Many(codes, meanings.map_err(failed)?))
     }
 
     /// What all events called `event` come to.
@@ -198,7 +195,7 @@ impl Key {
         if let Some(number) = values.events.get(event) {
             return Ok(*number);
         }
-        let name: arrow::array::DictionaryArray<Int32Type> = [event].into_iter().collect();
+        let name: DictionaryArray<Int32Type> = [event].into_iter().collect();
         let number = self.evaluation.of(Arc::new(name)).and_then(|array| self.numbered(values, &array));
         let number = number.map_err(|error| QueryError::from_engine(error, 0))?;
         let number = number.first().copied().unwrap_or_default();
@@ -276,6 +273,28 @@ impl Key {
         let rows = numbers.filter_map(|number| spelled.get(number as usize)).map(|bytes| parser.parse(bytes));
         Ok(self.converter.convert_rows(rows)?.remove(0))
     }
+}
+
+/// A code for each row of `column`, and a dictionary of the values that have one; NULL has the one behind them.
+///
+/// The rows that conditions leave use few of a chunk's values, and the others would cost as much.
+fn occurring(column: &DictionaryArray<Int32Type>) -> Result<(Vec<u32>, DictionaryArray<Int32Type>)> {
+    const UNUSED: u32 = u32::MAX;
+    let keys = column.keys();
+    let places = |row: usize| usize::try_from(keys.values()[row]).ok().filter(|_| keys.is_valid(row));
+    let mut codes = vec![UNUSED; column.values().len()];
+    let mut used: Vec<u32> = Vec::new();
+    for place in (0..keys.len()).filter_map(places) {
+        let code = &mut codes[place];
+        if *code == UNUSED {
+            *code = u32::try_from(used.len()).unwrap_or(UNUSED);
+            used.push(u32::try_from(place).unwrap_or(UNUSED));
+        }
+    }
+    let missing = u32::try_from(used.len()).unwrap_or(UNUSED);
+    let codes = (0..keys.len()).map(|row| places(row).map_or(missing, |place| codes[place])).collect();
+    let values = take(column.values(), &UInt32Array::from(used), None)?;
+    Ok((codes, DictionaryArray::try_new(Int32Array::new_null(0), values)?))
 }
 
 impl Values {

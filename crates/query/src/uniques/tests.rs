@@ -64,6 +64,7 @@ proptest! {
             let set: BTreeSet<_> = events.iter().filter(|event| event.0 == bucket).map(|event| event.1).collect();
             let bucket = bucket as usize;
             prop_assert_eq!(uniques.count(bucket), set.len() as u64);
+            prop_assert_eq!(uniques.highest(bucket), set.last().copied());
             prop_assert!(uniques.persons(bucket).eq(set));
         }
     }
