@@ -17,4 +17,4 @@ pub use files::{File, Files, Lock};
 pub use random::Random;
 pub use real::{RealFiles, make_empty};
 pub use sim::{Operation, SimDisk};
-pub use thread::give_way;
+pub use thread::{Priority, give_way};

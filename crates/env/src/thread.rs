@@ -1,14 +1,26 @@
 //! How the calling thread shares the processors with others.
 
-/// Niceness of a thread that gives way: about a third of the share of others when all are busy.
-#[cfg(target_os = "linux")]
-const GIVES_WAY: i32 = 5;
+/// What a thread gives way to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// To those who wait for an answer: it gets about a fifth of a processor that one of them wants too.
+    Behind,
+    /// To them, and to what gives way to them: about a twentieth. For work that nobody waits for.
+    Last,
+}
 
-/// Lets the calling thread give way to others when processors are scarce, until it ends. For work that nobody waits for.
+/// Lets the calling thread give way to others when processors are scarce, until it ends.
 ///
 /// Does nothing where the system knows priorities of whole processes only, or does not allow it.
-pub fn give_way() {
-    // On Linux, "this process" is the calling thread.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux knows priorities of threads"))]
+pub fn give_way(priority: Priority) {
     #[cfg(target_os = "linux")]
-    rustix::process::setpriority_process(None, GIVES_WAY).ok();
+    {
+        let nice = match priority {
+            Priority::Behind => 6,
+            Priority::Last => 12,
+        };
+        // On Linux, "this process" is the calling thread.
+        rustix::process::setpriority_process(None, nice).ok();
+    }
 }

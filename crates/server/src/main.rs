@@ -17,6 +17,11 @@ use tracing_subscriber::EnvFilter;
 use crate::serve::Stop;
 use crate::settings::{Arguments, Command, ServeSettings};
 
+/// Of SQLite and zstd too.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Command::Serve(flags) = arguments.command;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use api::{App, HidePersons, Parts};
-use env::{Clock, Files, Lock, Random, RealFiles};
+use env::{Clock, Files, Lock, Priority, Random, RealFiles};
 use eventlog::{EventLog, Writer, WriterEnd};
 use ingest::{Compactor, GeoIp, Ingest, Sealer, SealerStop, StatsHandle, StopHandle};
 use meta::{Bootstrap, Created, Meta};
@@ -312,15 +312,16 @@ impl Workers {
             .tasks
             .start(LOG_THREAD, move || *log_end.lock() = Some(writer.run()))
             .with_context(|| thread(LOG_THREAD))?;
-        workers.tasks.start(INGEST_THREAD, move || ingest.run(&ingest_stop)).with_context(|| thread(INGEST_THREAD))?;
-        workers.tasks.start(SEAL_THREAD, move || sealer.run()).with_context(|| thread(SEAL_THREAD))?;
+        // What is in the log is only late when these wait; a request that waits may be lost.
+        workers
+            .tasks
+            .start_with(Priority::Behind, INGEST_THREAD, move || ingest.run(&ingest_stop))
+            .with_context(|| thread(INGEST_THREAD))?;
+        workers.tasks.start_with(Priority::Behind, SEAL_THREAD, move || sealer.run()).with_context(|| thread(SEAL_THREAD))?;
         let compactor_stop = workers.compactor_stop.clone();
         workers
             .tasks
-            .start(COMPACT_THREAD, move || {
-                env::give_way();
-                compactor.run(&compactor_stop);
-            })
+            .start_with(Priority::Last, COMPACT_THREAD, move || compactor.run(&compactor_stop))
             .with_context(|| thread(COMPACT_THREAD))?;
         Ok(workers)
     }

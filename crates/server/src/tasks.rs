@@ -5,6 +5,7 @@
 
 use std::thread::JoinHandle;
 
+use env::Priority;
 use tokio::sync::mpsc;
 
 /// A named thread, and the news of its end.
@@ -30,6 +31,19 @@ impl Tasks {
         })?;
         self.threads.push((name, thread));
         Ok(())
+    }
+
+    /// As [`Tasks::start`], for work that gives way to others when processors are scarce.
+    pub(crate) fn start_with(
+        &mut self,
+        priority: Priority,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        self.start(name, move || {
+            env::give_way(priority);
+            work();
+        })
     }
 
     /// Waits for a thread to end, and tells which.
