@@ -10,6 +10,7 @@ mod breakdown;
 mod common;
 mod funnels;
 mod lifecycle;
+mod options;
 mod paths;
 mod retention;
 mod stickiness;
@@ -22,7 +23,8 @@ use crate::ast::Query;
 use crate::compile::{CompileError, Compiled, compile_tree};
 use crate::context::{Context, Limits};
 pub(crate) use actors::actors;
-pub(crate) use common::{fault, only, read, without_nulls};
+pub(crate) use common::{fault, read, without_nulls};
+pub(crate) use options::only;
 
 /// The rows of one query, in the encoding of the query endpoint.
 pub type Rows = Vec<Vec<Value>>;

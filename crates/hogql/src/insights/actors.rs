@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::common::{Common, fault, only, read};
+use super::common::{Common, fault, read};
+use super::options::only;
 use super::{funnels, lifecycle, paths, retention, stickiness, trends};
 use crate::actors_query::written;
 use crate::ast::Query;

@@ -28,31 +28,6 @@ pub(crate) fn read<T: DeserializeOwned>(json: &Value) -> Result<T, CompileError>
     serde_json::from_value(json.clone()).map_err(|error| fault(error.to_string()))
 }
 
-/// Fields that every insight may have, and those of the app that say nothing about numbers.
-const ANYWHERE: [&str; 12] = [
-    "kind",
-    "dateRange",
-    "properties",
-    "filterTestAccounts",
-    "samplingFactor",
-    "aggregation_group_type_index",
-    "modifiers",
-    "response",
-    "tags",
-    "version",
-    "name",
-    "dataColorTheme",
-];
-
-/// Refuses fields of `json` that are neither `known` nor common to insights: what is not served is not ignored.
-pub(crate) fn only(what: &str, json: &Value, known: &[&str]) -> Result<(), CompileError> {
-    let fields = json.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    match fields.into_iter().find(|name| !known.contains(name) && !ANYWHERE.contains(name)) {
-        Some(unknown) => Err(fault(format!("The option '{unknown}' of {what} is not supported"))),
-        None => Ok(()),
-    }
-}
-
 /// Fields that are null are fields that are not given.
 pub(crate) fn without_nulls(json: &Value) -> Value {
     match json {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Rows;
 use super::actors::Point;
 use super::common::{Common, Range, Series, fault, names, number, read, time_is};
-use super::template;
+use super::{options, template};
 use crate::ast::{CompareOp, Query};
 use crate::build::{and, field, string, subquery};
 use crate::compile::CompileError;
@@ -61,6 +61,7 @@ pub(super) fn actors(json: &Value, point: &Point, context: &Context) -> Result<Q
 
 /// When each actor was active, and when it was created: rows `actor, starts, created, events`.
 fn actives(json: &Value, context: &Context) -> Result<(Query, Plan), CompileError> {
+    options::of_lifecycle(json)?;
     let request: Common = read(json)?;
     let [series] = request.series.as_slice() else { return Err(fault("LifecycleQuery needs exactly one series")) };
     let range = request.range(context)?;

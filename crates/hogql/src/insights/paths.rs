@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Rows;
-use super::common::{Common, fault, number, numeral, only, read};
+use super::common::{Common, fault, number, numeral, read};
+use super::options::only;
 use super::template;
 use crate::ast::{CompareOp, Expr, Query};
 use crate::build::{and, call, compare, equal, field, int, not, or, string, subquery, tuple};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Rows;
 use super::actors::Point;
 use super::common::{Common, Interval, Range, Series, fault, names, number, numeral, read, time_is};
-use super::template;
+use super::{options, template};
 use crate::ast::{CompareOp, Query};
 use crate::build::{and, field, int, or, string, subquery};
 use crate::compile::CompileError;
@@ -79,6 +79,7 @@ pub(super) fn actors(json: &Value, point: &Point, context: &Context) -> Result<Q
 
 /// When each actor began and came back: rows `actor, starts, returns, first_start, events`.
 fn actives(json: &Value, context: &Context) -> Result<(Query, Plan), CompileError> {
+    options::of_retention(json)?;
     let Request { common, retention_filter: filter, breakdown_filter } = read(json)?;
     if breakdown_filter.as_object().is_some_and(|fields| fields.keys().any(|key| key != "breakdown_type")) {
         return Err(fault("RetentionQuery with a breakdown is not supported"));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Rows;
 use super::actors::Point;
 use super::common::{Common, Criterion, Range, Series, fault, number, numeral, read};
-use super::template;
+use super::{options, template};
 use crate::ast::{CompareOp, Expr, Query};
 use crate::build::{and, call, compare, field, int, subquery, truth};
 use crate::compile::CompileError;
@@ -43,6 +43,7 @@ pub(super) struct Plan {
 }
 
 pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
+    options::of_stickiness(json)?;
     let request: Request = read(json)?;
     let (range, enough) = checked(&request, context)?;
     let common = request.common;
@@ -59,6 +60,7 @@ pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan)
 
 /// Actors that were active in so many intervals.
 pub(super) fn actors(json: &Value, point: &Point, context: &Context) -> Result<Query, CompileError> {
+    options::of_stickiness(json)?;
     let request: Request = read(json)?;
     let (range, enough) = checked(&request, context)?;
     let series = request.common.series.get(point.series);

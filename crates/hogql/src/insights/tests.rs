@@ -49,6 +49,36 @@ fn refused(kind: &str, json: &Value) -> String {
 }
 
 #[test]
+fn what_a_chart_does_not_know_is_refused_by_name() {
+    let series = json!([{"kind": "EventsNode", "event": "$pageview", "name": "$pageview", "math": "total"}]);
+    let cases = [
+        ("TrendsQuery", "trendsFilter", json!({"series": series})),
+        ("LifecycleQuery", "lifecycleFilter", json!({"series": series})),
+        ("StickinessQuery", "stickinessFilter", json!({"series": series})),
+        ("RetentionQuery", "retentionFilter", json!({})),
+        ("FunnelsQuery", "funnelsFilter", json!({"series": [{"event": "a"}, {"event": "b"}]})),
+    ];
+    for (kind, filter, request) in cases {
+        let with = |name: &str, value: Value| {
+            let mut request = request.clone();
+            request[name] = value;
+            plan(kind, &request, &context(&json!({}))).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let unsupported = |name: &str, of: &str| Err(format!("The option '{name}' of {of} is not supported"));
+        assert_eq!(with("colour", json!(1)), unsupported("colour", kind));
+        assert_eq!(with(filter, json!({"colour": 1})), unsupported("colour", filter));
+        assert_eq!(with(filter, json!({"showLegend": true, "goalLines": []})), Ok(()), "{kind}");
+        assert_eq!(with("tags", json!({})), Ok(()), "{kind}");
+    }
+    let multiplied = json!({"series": [{"event": "a", "math_multiplier": 2}]});
+    assert!(refused("TrendsQuery", &multiplied).contains("'math_multiplier' of a series"));
+    let entity = json!({"retentionFilter": {"targetEntity": {"id": "a", "aggregation": "sum"}}});
+    assert!(refused("RetentionQuery", &entity).contains("'aggregation' of an entity"));
+    let compared = json!({"series": series, "compareFilter": {"compare": true}});
+    assert!(refused("StickinessQuery", &compared).contains("'compareFilter' of StickinessQuery"));
+}
+
+#[test]
 fn requests_that_mean_nothing_are_refused_with_the_reason() {
     let trends = |series: Value| refused("TrendsQuery", &json!({"series": [series]}));
     assert_eq!(refused("NopeQuery", &json!({})), "Unsupported query kind: NopeQuery");

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::breakdown::{self, Breakdown, BreakdownFilter, Cut, NONE};
 use super::common::{Common, Interval, Range, Series, fault, read};
+use super::options;
 use crate::ast::Query;
 use crate::build::and;
 use crate::compile::CompileError;
@@ -77,6 +78,7 @@ pub(super) struct Plan {
 }
 
 pub(super) fn plan(json: &Value, context: &Context) -> Result<(Vec<Query>, Plan), CompileError> {
+    options::of_trends(json)?;
     let request: Request = read(json)?;
     let periods = periods(&request, context)?;
     let Request { common, trends_filter, breakdown_filter, .. } = request;

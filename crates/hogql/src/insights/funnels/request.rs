@@ -4,28 +4,13 @@ use serde_json::Value;
 
 use crate::compile::CompileError;
 use crate::insights::breakdown::{Breakdown, BreakdownFilter};
-use crate::insights::common::{Common, Series, fault, only, read};
+use crate::insights::common::{Common, Series, fault, read};
+use crate::insights::options;
 
 /// Steps of a funnel at most: they are bits of a number.
 const STEPS_MAX: usize = 32;
 /// Bins of a histogram at most.
 const BINS_MAX: u64 = 90;
-/// Shown or not, nothing of it changes the numbers.
-const LOOKS: [&str; 12] = [
-    "layout",
-    "funnelStepReference",
-    "hiddenLegendBreakdowns",
-    "hidden_legend_breakdowns",
-    "resultCustomizations",
-    "showValuesOnSeries",
-    "goalLines",
-    "showTrendLines",
-    "yAxisScaleType",
-    "useUdf",
-    "showLegend",
-    "showAnnotations",
-];
-
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Body {
@@ -140,22 +125,7 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn read(json: &Value) -> Result<Self, CompileError> {
-        only("FunnelsQuery", json, &["interval", "series", "funnelsFilter", "breakdownFilter"])?;
-        let mut known = vec![
-            "funnelVizType",
-            "funnelOrderType",
-            "funnelWindowInterval",
-            "funnelWindowIntervalUnit",
-            "exclusions",
-            "breakdownAttributionType",
-            "breakdownAttributionValue",
-            "funnelAggregateByHogQL",
-            "binCount",
-            "funnelFromStep",
-            "funnelToStep",
-        ];
-        known.extend(LOOKS);
-        only("funnelsFilter", json.get("funnelsFilter").unwrap_or(&Value::Null), &known)?;
+        options::of_funnels(json)?;
         let Body { common, funnels_filter: filter, breakdown_filter } = read(json)?;
         let steps = common.series.len();
         if !(2..=STEPS_MAX).contains(&steps) {

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::insights::actors::Point;
 use crate::insights::breakdown::{self, NONE, OTHER};
 use crate::insights::common::{Interval, Range, fault, group, read, time_is};
-use crate::insights::template;
+use crate::insights::{options, template};
 
 /// Whoever has an event in time.
 const ANY: &str = "select {actor} as actor_id, count() as event_count from events where {filter} group by actor_id";
@@ -27,6 +27,7 @@ pub(in crate::insights) fn actors(
     point: &Point,
     context: &Context,
 ) -> Result<(Query, Option<u8>), CompileError> {
+    options::of_trends(json)?;
     let request: Request = read(json)?;
     let periods = periods(&request, context)?;
     let range = match point.compare.as_deref() {
