@@ -19,6 +19,7 @@ use model::{Level, MergeId, ProjectId, SegmentEntry, SegmentId, Timestamp};
 
 use crate::error::StoreError;
 use crate::limits::Limits;
+use crate::pages::Unpackers;
 use crate::property::key::parted;
 use crate::property::{Census, Plan};
 use crate::schema::{Column, REST};
@@ -86,6 +87,7 @@ pub(crate) fn run<E: From<StoreError>>(
     root: &Path,
     job: &Job,
     limits: &Limits,
+    unpackers: &Arc<Unpackers>,
     reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
 ) -> Result<Compacted, E> {
     let mut chunks = Vec::new();
@@ -119,6 +121,7 @@ pub(crate) fn run<E: From<StoreError>>(
             plan: &plan,
             source: &mut source,
             limits,
+            unpackers,
         };
         let segment = write::write(job.context.files.as_ref(), root, &mut new)?;
         for (at, row) in (0..).zip(rows) {

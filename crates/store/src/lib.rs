@@ -17,6 +17,7 @@ mod index;
 mod limits;
 mod memory;
 mod merges;
+mod pages;
 mod property;
 mod schema;
 mod seal;

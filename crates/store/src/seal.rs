@@ -18,11 +18,12 @@ use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::memory::Memory;
 use crate::merges::Merges;
+use crate::pages::Unpackers;
 use crate::property::shred::Shredder;
 use crate::property::{Census, Rest};
 use crate::schema::{Column, PROPERTIES};
 use crate::segment::{Segment, uuid_at};
-use crate::write::{self, NewSegment, Source};
+use crate::write::{self, Groups, NewSegment, Source};
 
 /// Rows looked at to decide about columns.
 const SAMPLE_ROWS: usize = 2_048;
@@ -103,6 +104,7 @@ pub(crate) fn write(
     file: &FilePlan<'_>,
     sealed: &mut SealedProject,
     limits: &Limits,
+    unpackers: &Arc<Unpackers>,
 ) -> Result<SegmentEntry, StoreError> {
     let places = file.places();
     let texts = file.objects(&places);
@@ -128,6 +130,7 @@ pub(crate) fn write(
         plan: &plan,
         source: &mut source,
         limits,
+        unpackers,
     };
     let segment = write::write(files, root, &mut new)?;
     let entry = segment.entry.clone();
@@ -209,9 +212,9 @@ impl Source for Shredded<'_> {
         Ok(self.grouped(&self.file.column(column, &self.places)?))
     }
 
-    fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {
+    fn property(&mut self, place: usize) -> Result<Groups<'_>, StoreError> {
         let column = self.columns[place].take().expect("each column is asked for once");
-        Ok(self.grouped(&column))
+        Ok(Box::new(self.grouped(&column).into_iter().map(Ok)))
     }
 
     fn rest(&mut self) -> Result<Rest, StoreError> {

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, new_empty_array};
+use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
 use env::{File, Files};
 use model::{ProjectId, SegmentEntry, SegmentId};
 use parking_lot::Mutex;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 use uuid::Uuid;
 
@@ -25,6 +27,7 @@ use crate::identity::{Identity, Probe, uuid_hash};
 use crate::index::tails::Tail;
 use crate::index::{self, Facts, Index, NewIndex, tails};
 use crate::limits::Limits;
+use crate::pages::{Group, Unpackers};
 use crate::property::key::address;
 use crate::property::{Document, Kind, PlannedColumn, Rest, RestBuilder};
 use crate::schema::{Column, PERSON_REST, REST, dictionary, segment_schema};
@@ -37,6 +40,7 @@ use crate::write::{FACT_COLUMNS, PLAN_KEY, Validity, collect_facts, columns_with
 pub(crate) struct Segment {
     pub(crate) entry: SegmentEntry,
     rare_keys_max: usize,
+    unpackers: Arc<Unpackers>,
     path: PathBuf,
     index_path: PathBuf,
     opened: OnceLock<Opened>,
@@ -59,6 +63,9 @@ pub(crate) struct Opened {
     metadata: ArrowReaderMetadata,
     pub(crate) columns: Vec<PlannedColumn>,
     places: HashMap<String, usize>,
+    /// How each column is read, once it has been.
+    levels: Vec<OnceLock<FieldLevels>>,
+    unpackers: Arc<Unpackers>,
 }
 
 pub(crate) fn directory(root: &Path, project: ProjectId) -> PathBuf {
@@ -71,11 +78,12 @@ pub(crate) fn paths(root: &Path, project: ProjectId, id: SegmentId) -> (PathBuf,
 }
 
 impl Segment {
-    pub(crate) fn new(entry: SegmentEntry, root: &Path, limits: &Limits) -> Self {
+    pub(crate) fn new(entry: SegmentEntry, root: &Path, limits: &Limits, unpackers: &Arc<Unpackers>) -> Self {
         let (path, index_path) = paths(root, entry.project, entry.id);
         Self {
             entry,
             rare_keys_max: limits.rare_keys_max,
+            unpackers: Arc::clone(unpackers),
             path,
             index_path,
             opened: OnceLock::new(),
@@ -121,7 +129,7 @@ impl Segment {
                 _ => error.into(),
             })?;
             let file = self.checked(files, file)?;
-            let opened = Opened::load(file).map_err(|reason| self.damaged(&reason))?;
+            let opened = Opened::load(file, Arc::clone(&self.unpackers)).map_err(|reason| self.damaged(&reason))?;
             self.opened.set(opened).ok();
         }
         self.opened.get().ok_or_else(|| self.damaged(&"it cannot be opened"))
@@ -350,7 +358,7 @@ impl Drop for Segment {
 }
 
 impl Opened {
-    fn load(file: SegmentFile) -> Result<Self, String> {
+    fn load(file: SegmentFile, unpackers: Arc<Unpackers>) -> Result<Self, String> {
         let options = || ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let plain = ArrowReaderMetadata::load(&file, options()).map_err(|error| error.to_string())?;
         let pairs = plain.metadata().file_metadata().key_value_metadata().map_or(&[][..], Vec::as_slice);
@@ -377,7 +385,8 @@ impl Opened {
             ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options().with_schema(Arc::new(schema)))
                 .map_err(|error| error.to_string())?;
         let places = columns.iter().enumerate().map(|(at, column)| (column.address().into_owned(), at)).collect();
-        Ok(Self { file, metadata, columns, places })
+        let levels = std::iter::repeat_with(OnceLock::new).take(metadata.schema().fields().len()).collect();
+        Ok(Self { file, metadata, columns, places, levels, unpackers })
     }
 
     pub(crate) fn groups(&self) -> usize {
@@ -429,42 +438,39 @@ impl Opened {
         rows: &Selection,
         of: &Segment,
     ) -> Result<Vec<ArrayRef>, StoreError> {
-        let fail = |error: &dyn std::fmt::Display| of.damaged(error);
-        let schema = self.metadata.metadata().file_metadata().schema_descr();
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
-            .with_row_groups(vec![group])
-            .with_projection(ProjectionMask::leaves(schema, places.iter().copied()))
-            .with_batch_size(rows.len().max(1));
-        if let Some(selection) = rows.for_parquet(self.group_rows(group)) {
-            builder = builder.with_row_selection(selection);
-        }
-        let mut batches = Vec::new();
-        for batch in builder.build().map_err(|error| fail(&error))? {
-            batches.push(batch.map_err(|error| fail(&error))?);
-        }
-        let batch = match batches.as_slice() {
-            [batch] => batch.clone(),
-            [] => RecordBatch::new_empty(self.projected(places)),
-            [first, ..] => arrow::compute::concat_batches(&first.schema(), &batches)?,
-        };
-        if batch.num_rows() != rows.len() {
-            return Err(fail(&format!("{} rows came instead of {}", batch.num_rows(), rows.len())));
-        }
-        // The reader hands columns out in the order of the file.
-        let mut order: Vec<usize> = places.to_vec();
-        order.sort_unstable();
-        order.dedup();
-        let at = |place: &usize| order.binary_search(place).unwrap_or_default();
-        Ok(places.iter().map(|place| Arc::clone(batch.column(at(place)))).collect())
+        places.iter().map(|place| self.column(group, *place, rows, of)).collect()
     }
 
-    fn projected(&self, places: &[usize]) -> Arc<Schema> {
-        let mut order: Vec<usize> = places.to_vec();
-        order.sort_unstable();
-        order.dedup();
-        let fields: Vec<Arc<Field>> =
-            order.iter().map(|place| Arc::new(self.metadata.schema().field(*place).clone())).collect();
-        Arc::new(Schema::new(fields))
+    fn column(&self, group: usize, place: usize, rows: &Selection, of: &Segment) -> Result<ArrayRef, StoreError> {
+        let fail = |error: &dyn std::fmt::Display| of.damaged(error);
+        let levels = self.levels(place).map_err(|error| fail(&error))?;
+        let pages = Group { file: &self.file, metadata: self.metadata.metadata(), group, unpackers: &self.unpackers };
+        let selection = rows.for_parquet(self.group_rows(group));
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(levels, &pages, rows.len().max(1), selection);
+        let mut arrays = Vec::new();
+        for batch in reader.map_err(|error| fail(&error))? {
+            arrays.push(batch.map_err(|error| fail(&error))?.remove_column(0));
+        }
+        let array = match arrays.as_slice() {
+            [array] => Arc::clone(array),
+            [] => new_empty_array(self.metadata.schema().field(place).data_type()),
+            arrays => concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+        };
+        if array.len() != rows.len() {
+            return Err(fail(&format!("{} rows came instead of {}", array.len(), rows.len())));
+        }
+        Ok(array)
+    }
+
+    fn levels(&self, place: usize) -> Result<&FieldLevels, ParquetError> {
+        let known = &self.levels[place];
+        if let Some(levels) = known.get() {
+            return Ok(levels);
+        }
+        let schema = self.metadata.metadata().file_metadata().schema_descr();
+        let only = ProjectionMask::leaves(schema, [place]);
+        let levels = parquet_to_arrow_field_levels(schema, only, Some(self.metadata.schema().fields()))?;
+        Ok(known.get_or_init(|| levels))
     }
 }
 

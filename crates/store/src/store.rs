@@ -25,6 +25,7 @@ use roaring::RoaringBitmap;
 use crate::error::StoreError;
 use crate::limits::Limits;
 use crate::memory::MemoryIndex;
+use crate::pages::Unpackers;
 use crate::segment::{Segment, directory};
 use crate::snapshot::Snapshot;
 use crate::state::{ProjectState, State};
@@ -142,6 +143,7 @@ pub struct Store {
     turn: Mutex<Turn>,
     committing: Mutex<()>,
     counters: Counters,
+    unpackers: Arc<Unpackers>,
     #[cfg(test)]
     mutant: std::sync::OnceLock<Mutant>,
 }
@@ -202,10 +204,11 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let root = root.into();
         files.create_dir_all(&root)?;
+        let unpackers = Arc::default();
         let mut state = State::default();
         for entry in contents.segments {
             let project = state.projects.entry(entry.project).or_default();
-            project.segments.push(Arc::new(Segment::new(entry, &root, &settings.limits)));
+            project.segments.push(Arc::new(Segment::new(entry, &root, &settings.limits, &unpackers)));
         }
         let owners: HashMap<SegmentId, (ProjectId, u64)> = state
             .projects
@@ -239,6 +242,7 @@ impl Store {
             turn: Mutex::default(),
             committing: Mutex::default(),
             counters: Counters::default(),
+            unpackers,
             #[cfg(test)]
             mutant: std::sync::OnceLock::new(),
         };

@@ -1,8 +1,8 @@
 //! Writes a segment: its Parquet file column by column, and the index beside it.
 //!
-//! One column of all rows is in memory at a time, next to what is encoded already, so memory grows with the file and not
-//! with the rows. Columns are made on demand, in any order the file does not care about: the rest is written last,
-//! because making property columns may leave values to it.
+//! One property column of one row group is in memory at a time, next to what is encoded already, so memory grows with the
+//! file and not with the rows. Columns are made on demand, in any order the file does not care about: the rest is written
+//! last, because making property columns may leave values to it.
 
 use std::ops::Range;
 use std::path::Path;
@@ -28,6 +28,7 @@ use crate::identity::{Identity, Probe};
 use crate::index::facts::FactsBuilder;
 use crate::index::{self, NewIndex, tails};
 use crate::limits::Limits;
+use crate::pages::Unpackers;
 use crate::property::{Document, Kind, Plan, PlannedColumn, Rest};
 use crate::schema::{Column, PERSON_REST, REST, segment_schema};
 use crate::segment::{Segment, directory, paths, uuid_at};
@@ -49,6 +50,7 @@ pub(crate) struct NewSegment<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) source: &'a mut dyn Source,
     pub(crate) limits: &'a Limits,
+    pub(crate) unpackers: &'a Arc<Unpackers>,
 }
 
 /// Gives the columns of a segment, one at a time, each as one array per row group: all rows of a column can be more text
@@ -58,11 +60,14 @@ pub(crate) trait Source {
     fn column(&mut self, column: Column) -> Result<Vec<ArrayRef>, StoreError>;
 
     /// A property column of the plan, by place.
-    fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError>;
+    fn property(&mut self, place: usize) -> Result<Groups<'_>, StoreError>;
 
     /// What went into no column. Asked last.
     fn rest(&mut self) -> Result<Rest, StoreError>;
 }
+
+/// A column, by row group. Each is made when it is asked for.
+pub(crate) type Groups<'a> = Box<dyn Iterator<Item = Result<ArrayRef, StoreError>> + 'a>;
 
 /// Writes a segment and its index, both durable, their names included.
 pub(crate) fn write(files: &dyn Files, root: &Path, new: &mut NewSegment<'_>) -> Result<Arc<Segment>, StoreError> {
@@ -87,9 +92,13 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: &mut NewSegment<'_>) ->
     let (probes, facts) = collect_facts(&facts);
     let mut validity = Vec::with_capacity(new.plan.columns.len());
     for place in 0..new.plan.columns.len() {
-        let arrays = new.source.property(place)?;
-        file.write(REST + 1 + place, &arrays)?;
-        validity.push(Validity::of(&arrays));
+        let mut valid = Validity::default();
+        for (group, array) in new.source.property(place)?.enumerate() {
+            let array = array?;
+            file.write_group(group, REST + 1 + place, &array)?;
+            valid.push(&array);
+        }
+        validity.push(valid);
     }
     let rest = new.source.rest()?;
     let mut first = 0;
@@ -121,7 +130,7 @@ pub(crate) fn write(files: &dyn Files, root: &Path, new: &mut NewSegment<'_>) ->
         checksum: written.checksum,
         merges_through: new.merges_through,
     };
-    let segment = Segment::new(entry, root, new.limits);
+    let segment = Segment::new(entry, root, new.limits, new.unpackers);
     segment.preload(index, filter);
     Ok(Arc::new(segment))
 }
@@ -134,12 +143,6 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
-    fn of(groups: &[ArrayRef]) -> Self {
-        let mut validity = Self::default();
-        groups.iter().for_each(|group| validity.push(group));
-        validity
-    }
-
     /// Adds the next row group.
     pub(crate) fn push(&mut self, group: &ArrayRef) {
         let first = self.groups.last().map_or(0, |(rows, _)| rows.end);
@@ -216,14 +219,16 @@ impl Encoder {
 
     /// Encodes all rows of one column, an array per row group.
     fn write(&mut self, place: usize, arrays: &[ArrayRef]) -> Result<(), StoreError> {
-        let field = Arc::clone(&self.fields[place]);
-        for ((writers, chunks), array) in self.groups.iter_mut().zip(&mut self.chunks).zip(arrays) {
-            let mut writer = writers[place].take().expect("each column is written once");
-            for leaf in compute_leaves(&field, array)? {
-                writer.write(&leaf)?;
-            }
-            chunks[place] = Some(writer.close()?);
+        arrays.iter().enumerate().try_for_each(|(group, array)| self.write_group(group, place, array))
+    }
+
+    /// Encodes one column of one row group.
+    fn write_group(&mut self, group: usize, place: usize, array: &ArrayRef) -> Result<(), StoreError> {
+        let mut writer = self.groups[group][place].take().expect("each column is written once");
+        for leaf in compute_leaves(&self.fields[place], array)? {
+            writer.write(&leaf)?;
         }
+        self.chunks[group][place] = Some(writer.close()?);
         Ok(())
     }
 

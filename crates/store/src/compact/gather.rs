@@ -20,7 +20,7 @@ use crate::schema::{COLUMNS, Column, REST, dictionary};
 use crate::segment::Segment;
 use crate::selection::Selection;
 use crate::snapshot::Chunk;
-use crate::write::{FACT_COLUMNS, Source};
+use crate::write::{FACT_COLUMNS, Groups, Source};
 
 /// Dictionaries are put together as they are up to this size: an array's text has 2 GiB at most.
 const DICTIONARIES_BYTES_MAX: usize = 256 << 20;
@@ -75,18 +75,15 @@ impl<'a> Gather<'a> {
     ///
     /// Dictionaries stay what they are as long as they are small: written out, the text of a column that repeats can be
     /// a hundred times as large.
-    fn interleaved(&self, arrays: &[ArrayRef]) -> Result<Vec<ArrayRef>, StoreError> {
+    fn interleaved(&self, mut arrays: Vec<ArrayRef>) -> Result<Groups<'_>, StoreError> {
         let mixed = arrays.windows(2).any(|pair| pair[0].data_type() != pair[1].data_type());
-        let plain: Vec<ArrayRef>;
-        let arrays = if mixed || dictionary_bytes(arrays) > DICTIONARIES_BYTES_MAX {
-            plain = arrays.iter().map(|array| self::plain(Arc::clone(array))).collect::<Result<_, _>>()?;
-            plain.as_slice()
-        } else {
-            arrays
-        };
-        let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-        let groups = self.order.chunks(self.group_rows).map(|order| interleave(&arrays, order));
-        Ok(groups.collect::<Result<_, _>>()?)
+        if mixed || dictionary_bytes(&arrays) > DICTIONARIES_BYTES_MAX {
+            arrays = arrays.into_iter().map(plain).collect::<Result<_, _>>()?;
+        }
+        Ok(Box::new(self.order.chunks(self.group_rows).map(move |order| {
+            let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+            Ok(interleave(&arrays, order)?)
+        })))
     }
 
     /// Leaves what the columns of `plan` do not take: values of rare keys, of columns that are none any more, and nulls.
@@ -138,10 +135,10 @@ impl Source for Gather<'_> {
             let array = piece.chunk.read(&[column], &piece.rows)?.remove(0);
             arrays.push(if FACT_COLUMNS.contains(&column) { plain(array)? } else { array });
         }
-        self.interleaved(&arrays)
+        self.interleaved(arrays)?.collect()
     }
 
-    fn property(&mut self, place: usize) -> Result<Vec<ArrayRef>, StoreError> {
+    fn property(&mut self, place: usize) -> Result<Groups<'_>, StoreError> {
         let planned = &self.plan.columns[place];
         let key = PropertyKey::new(planned.document, &planned.key);
         let address = planned.address();
@@ -154,7 +151,7 @@ impl Source for Gather<'_> {
             }
             arrays.push(array);
         }
-        self.interleaved(&arrays)
+        self.interleaved(arrays)
     }
 
     fn rest(&mut self) -> Result<Rest, StoreError> {

@@ -74,7 +74,7 @@ impl Store {
         job: Job,
         reserve: impl FnOnce(u64) -> Result<SegmentId, E>,
     ) -> Result<Compacted, E> {
-        compact::run(&self.root, &job, &self.settings.limits, reserve)
+        compact::run(&self.root, &job, &self.settings.limits, &self.unpackers, reserve)
     }
 
     /// Shows the compacted segments instead of those they were made of, once `commit` has put into the catalog, in one

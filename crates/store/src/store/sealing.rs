@@ -80,6 +80,7 @@ impl Store {
                 plan,
                 project,
                 &self.settings.limits,
+                &self.unpackers,
             )?);
             next = SegmentId(next.0 + 1);
         }

@@ -93,7 +93,7 @@ fn candidate(id: u64, level: Level, rows: &Rows, limits: &Limits) -> Candidate {
         checksum: 0,
         merges_through: MergeId(0),
     };
-    let segment = Arc::new(Segment::new(entry, Path::new("/"), limits));
+    let segment = Arc::new(Segment::new(entry, Path::new("/"), limits, &Arc::default()));
     Candidate { segment, deleted: 0, must_go: false, holds_merged: false }
 }
 
