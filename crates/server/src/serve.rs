@@ -317,7 +317,10 @@ impl Workers {
             .tasks
             .start_with(Priority::Behind, INGEST_THREAD, move || ingest.run(&ingest_stop))
             .with_context(|| thread(INGEST_THREAD))?;
-        workers.tasks.start_with(Priority::Behind, SEAL_THREAD, move || sealer.run()).with_context(|| thread(SEAL_THREAD))?;
+        workers
+            .tasks
+            .start_with(Priority::Behind, SEAL_THREAD, move || sealer.run())
+            .with_context(|| thread(SEAL_THREAD))?;
         let compactor_stop = workers.compactor_stop.clone();
         workers
             .tasks
