@@ -41,6 +41,8 @@ use crate::typing::{Fault, call_type};
 
 /// How many nodes a resolved tree may have: aliases that use aliases can grow without bound.
 pub(crate) const NODES: usize = 500_000;
+/// Columns of all its SELECTs together: planning takes time with their square, and cannot be interrupted.
+const COLUMNS: usize = 4_096;
 /// How many notices are kept.
 const NOTICES: usize = 1_000;
 
@@ -64,8 +66,16 @@ pub(crate) struct Findings {
 
 /// As [`resolve`], and tells what was found.
 pub(crate) fn resolve_and_tell(query: &ast::Query, context: &Context) -> Result<(Query, Findings)> {
-    let mut resolver =
-        Resolver { context, relations: 0, nodes: 0, depth: 0, variables: 0, findings: Findings::default(), quiet: 0 };
+    let mut resolver = Resolver {
+        context,
+        relations: 0,
+        nodes: 0,
+        columns: 0,
+        depth: 0,
+        variables: 0,
+        findings: Findings::default(),
+        quiet: 0,
+    };
     let query = resolver.query(query, &Env::Root, true)?.query;
     Ok((query, resolver.findings))
 }
@@ -75,6 +85,7 @@ struct Resolver<'c> {
     context: &'c Context,
     relations: u32,
     nodes: usize,
+    columns: usize,
     depth: u32,
     variables: u32,
     findings: Findings,
@@ -230,6 +241,16 @@ impl Resolver<'_> {
         self.nodes += nodes;
         if self.nodes > NODES {
             return Err(ResolveError::input("Query is too large once its aliases are replaced", span));
+        }
+        Ok(())
+    }
+
+    /// Counts the columns of one more SELECT.
+    fn count_columns(&mut self, columns: usize, span: Span) -> Result<()> {
+        self.columns += columns;
+        if self.columns > COLUMNS {
+            let message = format!("The SELECTs of a query have at most {COLUMNS} columns together");
+            return Err(ResolveError::input(message, span));
         }
         Ok(())
     }

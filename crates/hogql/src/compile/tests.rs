@@ -120,6 +120,19 @@ fn what_cannot_be_meant_is_refused_with_a_reason() {
 }
 
 #[test]
+fn selects_have_so_many_columns_at_most() {
+    let columns = |count: usize| (0..count).map(|n| format!("{n} as c{n}")).collect::<Vec<_>>().join(", ");
+    let refused = "The SELECTs of a query have at most 4096 columns together";
+    assert_eq!(error(&format!("select {}", columns(4_097))), refused);
+    let nested = format!("select count() from (select * from (select {}))", columns(2_048));
+    assert_eq!(error(&nested), refused);
+    let context = context(&serde_json::json!({}));
+    assert!(crate::compile(&format!("select {}", columns(4_096)), &context).is_ok());
+    let branches = vec!["select 1 as x"; 1_000].join(" union all ");
+    assert!(crate::compile(&branches, &context).is_ok());
+}
+
+#[test]
 fn aliases_cannot_grow_a_query_without_bound() {
     let mut text = String::from("select 1 as a0");
     for n in 1..60 {

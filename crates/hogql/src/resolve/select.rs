@@ -43,6 +43,7 @@ impl Resolver<'_> {
             None => Vec::new(),
         };
         let columns = self.select_list(select, &mut scope)?;
+        self.count_columns(columns.len(), select.span)?;
         scope.item = None;
         let projection: Vec<Projected> = columns
             .iter()

@@ -102,6 +102,7 @@ fn large_texts() -> Vec<(&'static str, String)> {
         ("a long chain", format!("select {}", list(100_000, " + ", |n| n.to_string()))),
         ("a long literal", format!("select length('{}')", "x".repeat(1_000_000))),
         ("a long name", format!("select `{}`", "x".repeat(1_000_000))),
+        ("many columns", format!("select {}", list(40_000, ", ", |n| format!("{n} as c{n}")))),
         ("aliases of aliases", format!("select 1 as c0, {}", list(40, ", ", |n| format!("c{n} + c{n} as c{}", n + 1)))),
     ]
 }
