@@ -7,7 +7,9 @@ use std::path::Path;
 
 #[expect(clippy::disallowed_methods, reason = "a build script works on files")]
 fn main() {
-    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/posthog-js");
+    // As it is now: a build script that was compiled for another checkout may be used again.
+    let directory = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let assets = Path::new(&directory).join("assets/posthog-js");
     println!("cargo::rerun-if-changed={}", assets.display());
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&assets).into_iter().flatten().flatten() {
