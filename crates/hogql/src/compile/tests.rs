@@ -127,9 +127,9 @@ fn selects_have_so_many_columns_at_most() {
     let nested = format!("select count() from (select * from (select {}))", columns(2_048));
     assert_eq!(error(&nested), refused);
     let context = context(&serde_json::json!({}));
-    assert!(crate::compile(&format!("select {}", columns(4_096)), &context).is_ok());
+    assert!(compile(&format!("select {}", columns(4_096)), &context).is_ok());
     let branches = vec!["select 1 as x"; 1_000].join(" union all ");
-    assert!(crate::compile(&branches, &context).is_ok());
+    assert!(compile(&branches, &context).is_ok());
 }
 
 #[test]
