@@ -2,7 +2,8 @@
 //!
 //! Nearly every event looks like one that came before: same name, same keys, values of the same kinds. Such a look is
 //! remembered as one number for the hour, and costs a hash of the keys. Only an event that looks new is taken apart; its keys are
-//! remembered by number too, for looks differ mostly in which of a few keys are there. Only what is new is written: definitions that are not there, a type for one that had none, and once an hour that it was
+//! remembered by number too, for looks differ mostly in which of a few keys are there. Only what is new is written:
+//! definitions that are not there, a type for one that had none, and once an hour that it was
 //! seen.
 
 mod kind;

@@ -9,9 +9,11 @@ use std::fmt;
 use std::io::Cursor;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use parquet::arrow::arrow_reader::RowGroups;
+use parquet::arrow::FieldLevels;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection};
 use parquet::basic::Compression;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
@@ -38,6 +40,19 @@ pub(crate) struct Group<'a> {
     pub(crate) metadata: &'a ParquetMetaData,
     pub(crate) group: usize,
     pub(crate) unpackers: &'a Arc<Unpackers>,
+}
+
+impl Group<'_> {
+    /// The selected `rows` of the column that `levels` describe, in one array or several.
+    pub(crate) fn read(
+        &self,
+        levels: &FieldLevels,
+        rows: usize,
+        selection: Option<RowSelection>,
+    ) -> Result<Vec<ArrayRef>> {
+        let reader = ParquetRecordBatchReader::try_new_with_row_groups(levels, self, rows.max(1), selection)?;
+        reader.map(|batch| Ok(batch?.remove_column(0))).collect()
+    }
 }
 
 impl RowGroups for Group<'_> {
@@ -90,40 +105,20 @@ struct Unpacked {
 }
 
 impl Unpacked {
-    fn page(&mut self, page: Page) -> Result<Page> {
-        Ok(match page {
-            Page::DictionaryPage { buf, num_values, encoding, is_sorted } => {
-                Page::DictionaryPage { buf: self.buffer(&buf, 0)?, num_values, encoding, is_sorted }
-            }
-            Page::DataPageV2 {
-                buf,
-                num_values,
-                encoding,
-                num_nulls,
-                num_rows,
-                def_levels_byte_len,
-                rep_levels_byte_len,
-                is_compressed,
-                statistics,
-            } => {
+    fn page(&mut self, mut page: Page) -> Result<Page> {
+        match &mut page {
+            Page::DictionaryPage { buf, .. } => *buf = self.buffer(buf, 0)?,
+            Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, is_compressed: true, .. } => {
                 // Levels come first and are not packed.
-                let levels = def_levels_byte_len as usize + rep_levels_byte_len as usize;
-                Page::DataPageV2 {
-                    buf: if is_compressed { self.buffer(&buf, levels)? } else { buf },
-                    num_values,
-                    encoding,
-                    num_nulls,
-                    num_rows,
-                    def_levels_byte_len,
-                    rep_levels_byte_len,
-                    is_compressed,
-                    statistics,
-                }
+                let levels = *def_levels_byte_len as usize + *rep_levels_byte_len as usize;
+                *buf = self.buffer(buf, levels)?;
             }
+            Page::DataPageV2 { .. } => {}
             Page::DataPage { .. } => {
                 return Err(ParquetError::General("a page of another version than we write".to_owned()));
             }
-        })
+        }
+        Ok(page)
     }
 
     /// `buffer`, whose first `plain` bytes are not packed.

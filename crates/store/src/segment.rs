@@ -14,7 +14,7 @@ use arrow::datatypes::{Field, Schema};
 use env::{File, Files};
 use model::{ProjectId, SegmentEntry, SegmentId};
 use parking_lot::Mutex;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
@@ -446,11 +446,7 @@ impl Opened {
         let levels = self.levels(place).map_err(|error| fail(&error))?;
         let pages = Group { file: &self.file, metadata: self.metadata.metadata(), group, unpackers: &self.unpackers };
         let selection = rows.for_parquet(self.group_rows(group));
-        let reader = ParquetRecordBatchReader::try_new_with_row_groups(levels, &pages, rows.len().max(1), selection);
-        let mut arrays = Vec::new();
-        for batch in reader.map_err(|error| fail(&error))? {
-            arrays.push(batch.map_err(|error| fail(&error))?.remove_column(0));
-        }
+        let arrays = pages.read(levels, rows.len(), selection).map_err(|error| fail(&error))?;
         let array = match arrays.as_slice() {
             [array] => Arc::clone(array),
             [] => new_empty_array(self.metadata.schema().field(place).data_type()),
