@@ -7,8 +7,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use model::{Properties, write_json_string};
-use serde_json::value::RawValue;
+use model::{Properties, json, write_json_string};
 
 use crate::{CaptureError, inflate};
 
@@ -45,7 +44,7 @@ pub fn assembled(token: &str, parts: &[Part<'_>]) -> Result<String, CaptureError
     let mut event = object(event)?;
     let mut properties = match event.remove("properties") {
         None => Properties::new(),
-        Some(raw) => Properties::parse(raw.get()).map_err(|_| form("'properties' is not an object"))?.into_owned(),
+        Some(raw) => Properties::parse(&raw).map_err(|_| form("'properties' is not an object"))?.into_owned(),
     };
     let mut seen = Vec::with_capacity(parts.len());
     for part in parts {
@@ -56,18 +55,18 @@ pub fn assembled(token: &str, parts: &[Part<'_>]) -> Result<String, CaptureError
         match part.name.strip_prefix(PROPERTIES) {
             Some("") => {
                 for (key, value) in object(part)?.iter_kept() {
-                    properties.set(key.clone().into_owned(), Cow::Owned(value.clone().into_owned()));
+                    properties.set(key.clone().into_owned(), value.clone().into_owned());
                 }
             }
             Some(key) => match key.strip_prefix('.').filter(|key| !key.is_empty()) {
-                Some(key) => properties.set(key.to_owned(), Cow::Owned(value(part)?)),
+                Some(key) => properties.set(key.to_owned(), value(part)?),
                 None => return Err(form(format!("the part '{}' has no place in an event", part.name))),
             },
             None if part.name == EVENT => {}
             None => return Err(form(format!("the part '{}' has no place in an event", part.name))),
         }
     }
-    event.set("properties", Cow::Owned(properties.to_raw()));
+    event.set("properties", properties.to_json());
     let mut text = String::from(r#"{"api_key":"#);
     write_json_string(&mut text, token);
     text.push_str(r#","batch":["#);
@@ -82,17 +81,18 @@ fn object<'a>(part: &Part<'a>) -> Result<Properties<'a>, CaptureError> {
 }
 
 /// What a property in a part of its own is worth.
-fn value(part: &Part<'_>) -> Result<Box<RawValue>, CaptureError> {
+fn value(part: &Part<'_>) -> Result<String, CaptureError> {
     let kind = part.content_type.unwrap_or("text/plain").split(';').next().unwrap_or_default().trim();
-    let mut json = String::new();
+    let mut raw = String::new();
     if kind.eq_ignore_ascii_case("application/json") {
-        json.push_str(text(part)?);
+        let value = json::whole(text(part)?).ok_or_else(|| form(format!("the part '{}' is not JSON", part.name)))?;
+        raw.push_str(value);
     } else if kind.starts_with("text/") {
-        write_json_string(&mut json, text(part)?);
+        write_json_string(&mut raw, text(part)?);
     } else {
-        write_json_string(&mut json, &STANDARD.encode(part.content));
+        write_json_string(&mut raw, &STANDARD.encode(part.content));
     }
-    RawValue::from_string(json).map_err(|_| form(format!("the part '{}' is not JSON", part.name)))
+    Ok(raw)
 }
 
 fn text<'a>(part: &Part<'a>) -> Result<&'a str, CaptureError> {

@@ -2,11 +2,8 @@
 
 use std::borrow::Cow;
 
-use model::write_json_string;
+use model::{json, write_json_string};
 use serde_json::Value;
-use serde_json::value::RawValue;
-
-use crate::json;
 
 /// Longer distinct ids are cut. Counted in characters, not bytes.
 const CHARACTERS_MAX: usize = 200;
@@ -15,10 +12,10 @@ const CHARACTERS_MAX: usize = 200;
 ///
 /// Strings are kept as they are, white space around them included. Everything else becomes compact JSON with sorted
 /// keys. NUL becomes U+FFFD.
-pub(crate) fn of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let text = match raw.get() {
+pub(crate) fn of(raw: &str) -> Option<Cow<'_, str>> {
+    let text = match raw {
         "null" => return None,
-        text if text.starts_with('"') => json::text(raw)?,
+        text if text.as_bytes().first() == Some(&b'"') => json::text(raw)?,
         other => Cow::Owned(compact(other)),
     };
     if text.trim().is_empty() {

@@ -1,19 +1,16 @@
 //! The verdict on a request's text, and its events.
 //!
-//! [`validate`] and [`parse`] share every check and differ only in how they look properties up, so they always agree.
+//! [`validate`] and [`parse`] share every check, so they always agree.
 //! Checks come in a fixed order, which decides what a request with several faults is told: shape, emptiness, token,
 //! then each event in turn. The first fault rejects the whole request.
 
 pub(crate) mod normal;
-mod picked;
 
 use std::borrow::Cow;
 
-use model::{CapturedEvent, Properties};
-use serde_json::value::RawValue;
+use model::{CapturedEvent, Properties, json};
 use uuid::Uuid;
 
-use self::picked::Picked;
 use crate::shape::{self, Shape, WireEvent};
 use crate::{CaptureError, Endpoint, Limits, Malformed, Received, Request, distinct_id, nesting, token, v1};
 
@@ -57,15 +54,9 @@ pub fn validate(text: &str, request: &Request<'_>, limits: Limits) -> Result<Che
     if content.events.is_empty() {
         return Ok(Checked { token: None, events: 0 });
     }
-    let cookieless_possible = picked::may_hold_cookieless_mode(text);
-    let mut looked_up = Vec::with_capacity(content.events.len());
+    let token = content.token()?;
     for event in &content.events {
-        let needed = cookieless_possible || event.distinct_id.is_none() || content.needs_token_of(event);
-        looked_up.push(if needed { Picked::of(event.properties)? } else { Picked::default() });
-    }
-    let token = content.token(&looked_up)?;
-    for (event, properties) in content.events.iter().zip(&looked_up) {
-        checked_distinct_id(event, properties, limits)?;
+        checked_distinct_id(event, limits)?;
     }
     Ok(Checked { token: Some(token), events: content.events.len() })
 }
@@ -91,15 +82,12 @@ pub fn parse<'a>(
     if content.events.is_empty() {
         return Ok(Batch { token: None, events: Vec::new(), historical_migration });
     }
-    let mut looked_up = Vec::with_capacity(content.events.len());
-    for event in &content.events {
-        looked_up.push(properties_of(event)?);
-    }
-    let token = content.token(&looked_up)?;
+    let token = content.token()?;
     let sender = normal::Sender::new(request, received, content.sent_at.as_deref());
     let mut events = Vec::with_capacity(content.events.len());
-    for ((event, properties), index) in content.events.into_iter().zip(looked_up).zip(0..) {
-        let distinct_id = checked_distinct_id(&event, &properties, limits)?.into_owned();
+    for (event, index) in content.events.into_iter().zip(0..) {
+        let distinct_id = checked_distinct_id(&event, limits)?.into_owned();
+        let properties = properties_of(&event)?;
         events.push(sender.captured(event, properties, distinct_id, index));
     }
     Ok(Batch { token: Some(token), events, historical_migration })
@@ -147,22 +135,16 @@ impl<'a> Content<'a> {
         Ok(content)
     }
 
-    fn needs_token_of(&self, event: &WireEvent<'_>) -> bool {
-        self.batch_token.is_none() && event.token.is_none()
-    }
-
     /// The one token of all events. Some may have none, as long as one has.
-    fn token(&self, properties: &[impl Lookup]) -> Result<String, CaptureError> {
+    fn token(&self) -> Result<String, CaptureError> {
         if let Some(token) = &self.batch_token {
             token::check(token)?;
             return Ok(token.to_string());
         }
         let mut agreed: Option<Cow<'_, str>> = None;
-        for (event, properties) in self.events.iter().zip(properties) {
+        for event in &self.events {
             let of_event = event.token.as_deref().map(Cow::Borrowed);
-            let Some(token) = of_event.or_else(|| properties.value("token").and_then(crate::json::text)) else {
-                continue;
-            };
+            let Some(token) = of_event.or_else(|| event.picked.token.and_then(json::text)) else { continue };
             match &agreed {
                 Some(agreed) if *agreed != token => return Err(CaptureError::InconsistentTokens),
                 Some(_) => {}
@@ -175,40 +157,25 @@ impl<'a> Content<'a> {
     }
 }
 
-/// Finds a property. Of duplicate keys the last counts.
-trait Lookup {
-    fn value(&self, key: &str) -> Option<&RawValue>;
-}
-
-impl Lookup for Properties<'_> {
-    fn value(&self, key: &str) -> Option<&RawValue> {
-        self.get(key)
-    }
-}
-
 fn properties_of<'a>(event: &WireEvent<'a>) -> Result<Properties<'a>, CaptureError> {
     match event.properties {
-        Some(raw) => Properties::parse(raw.get()).map_err(|_| CaptureError::mismatch()),
+        Some(raw) => Properties::parse(raw).map_err(|_| CaptureError::mismatch()),
         None => Ok(Properties::new()),
     }
 }
 
 /// Everything that can be wrong with one event of the right shape. Accepted events have a distinct id.
-fn checked_distinct_id<'e>(
-    event: &'e WireEvent<'_>,
-    properties: &'e impl Lookup,
-    limits: Limits,
-) -> Result<Cow<'e, str>, CaptureError> {
+fn checked_distinct_id<'a>(event: &WireEvent<'a>, limits: Limits) -> Result<Cow<'a, str>, CaptureError> {
     if event.name.is_empty() {
         return Err(CaptureError::EmptyEventName);
     }
     let kept = [event.distinct_id, event.properties, event.set, event.set_once].into_iter().flatten();
-    if event.name.len() + kept.map(|raw| raw.get().len()).sum::<usize>() > limits.event_bytes {
+    if event.name.len() + kept.map(str::len).sum::<usize>() > limits.event_bytes {
         return Err(CaptureError::TooLarge { what: "event", limit_bytes: limits.event_bytes });
     }
-    let raw = event.distinct_id.or_else(|| properties.value("distinct_id"));
+    let raw = event.distinct_id.or(event.picked.distinct_id);
     let distinct_id = raw.and_then(distinct_id::of).ok_or(CaptureError::MissingDistinctId)?;
-    if properties.value(picked::COOKIELESS_MODE).is_some_and(|mode| crate::json::boolean(mode).is_none()) {
+    if event.picked.cookieless_mode.is_some_and(|mode| json::boolean(mode).is_none()) {
         return Err(CaptureError::InvalidCookielessMode);
     }
     Ok(distinct_id)
@@ -219,7 +186,7 @@ fn check_nesting(event: &WireEvent<'_>, limits: Limits) -> Result<(), CaptureErr
     let levels = limits.nesting;
     let fields = [(event.properties, 1), (event.distinct_id, 1), (event.set, 2), (event.set_once, 2)];
     for (field, above) in fields {
-        if field.is_some_and(|raw| nesting::exceeds(raw.get(), levels.saturating_sub(above))) {
+        if field.is_some_and(|raw| nesting::exceeds(raw, levels.saturating_sub(above))) {
             return Err(CaptureError::Malformed(Malformed::Nesting { levels }));
         }
     }

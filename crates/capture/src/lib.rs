@@ -19,7 +19,6 @@ mod error;
 mod events;
 mod form;
 mod inflate;
-mod json;
 mod lz_string;
 mod nesting;
 mod payload;

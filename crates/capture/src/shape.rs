@@ -5,19 +5,16 @@
 //! inside a batch object therefore makes it an object without an event name, as it does upstream.
 //!
 //! Fields are taken as raw text first and typed afterwards, so that JSON which cannot be parsed and JSON which does
-//! not match are never confused. Fields nobody knows are skipped without being stored.
+//! not match are never confused. Fields nobody knows are skipped without being stored. All is read in one pass, because most
+//! of what a request costs is this.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use model::json::{self, Invalid, Reader};
+use serde::de::IgnoredAny;
 use uuid::Uuid;
 
-use crate::{CaptureError, Malformed, json};
+use crate::{CaptureError, Malformed};
 
 /// Most events in one request. An event costs some hundred bytes of memory however short its text is, so without a
 /// limit a few kilobytes of gzip could ask for a gigabyte.
@@ -50,88 +47,203 @@ pub(crate) struct WireEvent<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) token: Option<Cow<'a, str>>,
     /// Any JSON but null.
-    pub(crate) distinct_id: Option<&'a RawValue>,
+    pub(crate) distinct_id: Option<&'a str>,
     pub(crate) uuid: Option<Uuid>,
     /// An object.
-    pub(crate) properties: Option<&'a RawValue>,
+    pub(crate) properties: Option<&'a str>,
+    /// What is in them.
+    pub(crate) picked: Picked<'a>,
     pub(crate) timestamp: Option<Cow<'a, str>>,
     pub(crate) offset_millis: Option<i64>,
     /// An object.
-    pub(crate) set: Option<&'a RawValue>,
+    pub(crate) set: Option<&'a str>,
     /// An object.
-    pub(crate) set_once: Option<&'a RawValue>,
+    pub(crate) set_once: Option<&'a str>,
 }
 
-/// Reads the shape of `text`.
+/// The few properties that a verdict depends on; of duplicate keys the last. Raw, null included.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Picked<'a> {
+    pub(crate) distinct_id: Option<&'a str>,
+    pub(crate) token: Option<&'a str>,
+    pub(crate) cookieless_mode: Option<&'a str>,
+}
+
+/// Reads the shape of `text`, in one pass.
 ///
 /// # Errors
 ///
 /// [`CaptureError::Malformed`] when it is not JSON, or not of any shape.
 pub(crate) fn read(text: &str) -> Result<Shape<'_>, CaptureError> {
-    if text.trim_ascii_start().starts_with('[') {
-        let EventList(events) = serde_json::from_str(text).map_err(unreadable)?;
-        return events.map(Shape::Array).ok_or_else(CaptureError::mismatch);
+    let mut reader = Reader::new(text);
+    let shape = shape(&mut reader).and_then(|shape| reader.finish().map(|()| shape));
+    match shape {
+        Ok(shape) => shape.ok_or_else(CaptureError::mismatch),
+        // The library knows how to say where it is wrong.
+        Err(Invalid) => Err(match serde_json::from_str::<IgnoredAny>(text) {
+            Err(error) => CaptureError::Malformed(Malformed::Json(error)),
+            Ok(IgnoredAny) => CaptureError::mismatch(),
+        }),
     }
-    if let Some(batch) = serde_json::from_str(text).ok().and_then(|Object(batch)| RawBatch::typed(batch)) {
-        return Ok(Shape::Batch(batch));
-    }
-    let Object(event): Object<RawEvent<'_>> = serde_json::from_str(text).map_err(unreadable)?;
-    let (has_name, event) = event.typed().ok_or_else(CaptureError::mismatch)?;
-    Ok(if has_name { Shape::Event(event) } else { Shape::Nameless(event) })
 }
 
-fn unreadable(error: serde_json::Error) -> CaptureError {
-    if error.is_data() { CaptureError::mismatch() } else { CaptureError::Malformed(Malformed::Json(error)) }
+/// The shape of the next value, if it has one.
+fn shape<'a>(reader: &mut Reader<'a>) -> Result<Option<Shape<'a>>, Invalid> {
+    if reader.array() {
+        return Ok(events(reader)?.map(Shape::Array));
+    }
+    if !reader.object() {
+        return reader.value().map(|_| None);
+    }
+    let (mut batch, mut event) = (RawBatch::default(), RawEvent::default());
+    while let Some(key) = reader.member()? {
+        if !batch.take(&key, reader)? && !event.take(&key, reader)? {
+            reader.value()?;
+        }
+    }
+    if let Some(batch) = batch.typed(&event) {
+        return Ok(Some(Shape::Batch(batch)));
+    }
+    let shape = |(has_name, event)| if has_name { Shape::Event(event) } else { Shape::Nameless(event) };
+    Ok(event.typed().map(shape))
 }
 
-#[derive(Deserialize)]
+/// The rest of a list that has been entered: events with the right types and names; none when one of them is not like that.
+fn events<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<WireEvent<'a>>>, Invalid> {
+    let mut events = Some(Vec::new());
+    while reader.element()? {
+        let Some(read) = events.as_mut().filter(|read| read.len() <= EVENTS_MAX) else {
+            // Cannot change the verdict any more, unless it is not JSON.
+            reader.value()?;
+            continue;
+        };
+        match RawEvent::read(reader)?.and_then(RawEvent::typed) {
+            Some((true, event)) => read.push(event),
+            _ => events = None,
+        }
+    }
+    Ok(events)
+}
+
+/// The fields that only a batch object has.
+#[derive(Default)]
 struct RawBatch<'a> {
-    #[serde(borrow, alias = "api_key", alias = "$token")]
-    token: &'a RawValue,
-    #[serde(borrow)]
-    batch: EventList<'a>,
-    #[serde(borrow)]
-    historical_migration: Option<&'a RawValue>,
-    #[serde(borrow)]
-    sent_at: Option<&'a RawValue>,
+    fields: Fields,
+    events: Option<Vec<WireEvent<'a>>>,
+    historical_migration: Option<&'a str>,
+    sent_at: Option<&'a str>,
 }
 
 impl<'a> RawBatch<'a> {
-    fn typed(self) -> Option<WireBatch<'a>> {
+    /// Reads the value of `key`, if that is one of the fields.
+    fn take(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<bool, Invalid> {
+        match key {
+            "batch" => {
+                self.fields.note(0);
+                self.events = if reader.array() { events(reader)? } else { reader.value().map(|_| None)? };
+            }
+            "historical_migration" => self.historical_migration = self.fields.read(1, reader)?,
+            "sent_at" => self.sent_at = self.fields.read(2, reader)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// `event` has the token.
+    fn typed(self, event: &RawEvent<'a>) -> Option<WireBatch<'a>> {
+        if self.fields.twice != 0 || event.fields.twice & 1 << RawEvent::TOKEN != 0 {
+            return None;
+        }
         Some(WireBatch {
-            token: json::text(self.token)?,
-            events: self.batch.0?,
+            token: event.token.and_then(json::text)?,
+            events: self.events?,
             historical_migration: optional(self.historical_migration, json::boolean)?.unwrap_or(false),
             sent_at: optional(self.sent_at, json::text)?,
         })
     }
 }
 
-#[derive(Deserialize)]
+/// Which fields were there.
+#[derive(Default)]
+struct Fields {
+    seen: u16,
+    twice: u16,
+}
+
+impl Fields {
+    fn note(&mut self, field: u16) {
+        let bit = 1 << field;
+        self.twice |= self.seen & bit;
+        self.seen |= bit;
+    }
+
+    /// The value of `field`; none for null.
+    fn read<'a>(&mut self, field: u16, reader: &mut Reader<'a>) -> Result<Option<&'a str>, Invalid> {
+        self.note(field);
+        reader.value().map(|raw| Some(raw).filter(|raw| *raw != "null"))
+    }
+}
+
+/// The fields of an event.
+#[derive(Default)]
 struct RawEvent<'a> {
-    #[serde(borrow)]
-    event: Option<&'a RawValue>,
-    #[serde(borrow, alias = "$token", alias = "api_key")]
-    token: Option<&'a RawValue>,
-    #[serde(borrow, alias = "$distinct_id")]
-    distinct_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    uuid: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "even_null")]
-    properties: Option<&'a RawValue>,
-    #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    offset: Option<&'a RawValue>,
-    #[serde(borrow, rename = "$set")]
-    set: Option<&'a RawValue>,
-    #[serde(borrow, rename = "$set_once")]
-    set_once: Option<&'a RawValue>,
+    fields: Fields,
+    event: Option<&'a str>,
+    token: Option<&'a str>,
+    distinct_id: Option<&'a str>,
+    uuid: Option<&'a str>,
+    /// Even null.
+    properties: Option<&'a str>,
+    picked: Picked<'a>,
+    timestamp: Option<&'a str>,
+    offset: Option<&'a str>,
+    set: Option<&'a str>,
+    set_once: Option<&'a str>,
 }
 
 impl<'a> RawEvent<'a> {
-    /// Whether it has a name, and its fields; `None` when one of them has the wrong type.
+    const TOKEN: u16 = 1;
+
+    /// The next value, if it is an object.
+    fn read(reader: &mut Reader<'a>) -> Result<Option<Self>, Invalid> {
+        if !reader.object() {
+            return reader.value().map(|_| None);
+        }
+        let mut event = Self::default();
+        while let Some(key) = reader.member()? {
+            if !event.take(&key, reader)? {
+                reader.value()?;
+            }
+        }
+        Ok(Some(event))
+    }
+
+    /// Reads the value of `key`, if that is one of the fields.
+    fn take(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<bool, Invalid> {
+        let Self { fields, .. } = self;
+        match key {
+            "event" => self.event = fields.read(0, reader)?,
+            "token" | "$token" | "api_key" => self.token = fields.read(Self::TOKEN, reader)?,
+            "distinct_id" | "$distinct_id" => self.distinct_id = fields.read(2, reader)?,
+            "uuid" => self.uuid = fields.read(3, reader)?,
+            "properties" => {
+                fields.note(4);
+                self.properties = Some(self.picked.read(reader)?);
+            }
+            "timestamp" => self.timestamp = fields.read(5, reader)?,
+            "offset" => self.offset = fields.read(6, reader)?,
+            "$set" => self.set = fields.read(7, reader)?,
+            "$set_once" => self.set_once = fields.read(8, reader)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether it has a name, and its fields; `None` when one of them has the wrong type or is there twice.
     fn typed(self) -> Option<(bool, WireEvent<'a>)> {
+        if self.fields.twice != 0 {
+            return None;
+        }
         let name = self.event.and_then(json::text);
         let has_name = name.is_some();
         let event = WireEvent {
@@ -140,8 +252,9 @@ impl<'a> RawEvent<'a> {
             distinct_id: self.distinct_id,
             uuid: optional(self.uuid, uuid)?.flatten(),
             properties: optional(self.properties, object)?,
+            picked: self.picked,
             timestamp: optional(self.timestamp, json::text)?,
-            offset_millis: optional(self.offset, |raw| raw.get().parse().ok())?,
+            offset_millis: optional(self.offset, |raw| raw.parse().ok())?,
             set: optional(self.set, object)?,
             set_once: optional(self.set_once, object)?,
         };
@@ -149,74 +262,41 @@ impl<'a> RawEvent<'a> {
     }
 }
 
+impl<'a> Picked<'a> {
+    /// Reads the next value, properties, and returns them.
+    fn read(&mut self, reader: &mut Reader<'a>) -> Result<&'a str, Invalid> {
+        let start = reader.place();
+        if !reader.object() {
+            return reader.value();
+        }
+        while let Some(key) = reader.member()? {
+            let raw = reader.value()?;
+            match &*key {
+                "distinct_id" => self.distinct_id = Some(raw),
+                "token" => self.token = Some(raw),
+                "$cookieless_mode" => self.cookieless_mode = Some(raw),
+                _ => {}
+            }
+        }
+        Ok(reader.since(start))
+    }
+}
+
 /// A field that may be absent, but must have the right type when it is there.
 #[expect(clippy::option_option, reason = "the outer one is the verdict, the inner one the field")]
-fn optional<'a, T>(field: Option<&'a RawValue>, typed: impl Fn(&'a RawValue) -> Option<T>) -> Option<Option<T>> {
+fn optional<'a, T>(field: Option<&'a str>, typed: impl Fn(&'a str) -> Option<T>) -> Option<Option<T>> {
     field.map_or(Some(None), |raw| typed(raw).map(Some))
 }
 
-fn object(raw: &RawValue) -> Option<&RawValue> {
+fn object(raw: &str) -> Option<&str> {
     json::is_object(raw).then_some(raw)
 }
 
 /// A uuid in any of its spellings. Empty text is as good as none.
 #[expect(clippy::option_option, reason = "the outer one is the verdict, the inner one the field")]
-fn uuid(raw: &RawValue) -> Option<Option<Uuid>> {
+fn uuid(raw: &str) -> Option<Option<Uuid>> {
     let text = json::text(raw)?;
     if text.is_empty() { Some(None) } else { Uuid::try_parse(&text).ok().map(Some) }
-}
-
-/// Keeps `null` as a value, where other fields take it as absent.
-pub(crate) fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-/// A list of events, each with the right types and a name; `None` when one of them is not like that.
-struct EventList<'a>(Option<Vec<WireEvent<'a>>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for EventList<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor;
-        impl<'de> Visitor<'de> for ListVisitor {
-            type Value = EventList<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of events")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut events = Some(Vec::new());
-                while let Some(read) = events.as_mut().filter(|read| read.len() <= EVENTS_MAX) {
-                    let Some(Object(event)) = list.next_element::<Object<RawEvent<'_>>>()? else { break };
-                    match event.typed() {
-                        Some((true, event)) => read.push(event),
-                        _ => events = None,
-                    }
-                }
-                // The rest cannot change the verdict any more, unless it is not JSON.
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(EventList(events))
-            }
-        }
-        deserializer.deserialize_seq(ListVisitor)
-    }
-}
-
-/// Reads `T` from an object only. By itself, a derived reader takes an array as its fields in order.
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ObjectVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-            type Value = Object<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub use self::refusal::Refusal;
 pub use self::verdict::{Dropped, Verdict};
 
 use self::options::Options;
-use self::wire::{WireBatch, WireEvent};
+use self::wire::{Object, WireBatch, WireEvent};
 use crate::events::normal::Sender;
 use crate::inflate::Encoding;
 use crate::{Batch, CaptureError, Limits, Received, Request, distinct_id, inflate, nesting, shape, surrogates};
@@ -120,6 +120,7 @@ pub(crate) fn parse<'a>(text: &'a str, request: &Request<'_>, received: &Receive
             distinct_id: None,
             uuid: Some(uuid),
             properties: None,
+            picked: shape::Picked::default(),
             timestamp: Some(event.timestamp),
             offset_millis: None,
             set: None,
@@ -132,7 +133,7 @@ pub(crate) fn parse<'a>(text: &'a str, request: &Request<'_>, received: &Receive
 
 /// The batch and the uuids of its events, if the request as a whole is acceptable.
 fn read(text: &str) -> Result<(WireBatch<'_>, Vec<Uuid>), Refusal> {
-    let shape::Object(batch): shape::Object<WireBatch<'_>> =
+    let Object(batch): Object<WireBatch<'_>> =
         serde_json::from_str(text).map_err(|error| Refusal::Unparsable { reason: error.to_string() })?;
     let events = &batch.batch.0;
     if events.is_empty() {
@@ -254,7 +255,7 @@ fn inject(
         ("$process_person_profile", profile),
     ] {
         if let Some(flag) = flag {
-            properties.set(key, Cow::Owned(options::raw(flag)));
+            properties.set(key, options::raw(flag));
         }
     }
 }

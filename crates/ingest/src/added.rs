@@ -7,8 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use model::{CapturedEvent, Properties};
-use serde_json::value::RawValue;
+use model::{CapturedEvent, Properties, json};
 
 use crate::geoip::{GeoIp, KEYS};
 
@@ -34,18 +33,10 @@ const DISTINCT_ID: &str = "distinct_id";
 
 /// The place of an event's address, unless the event does not want it to be known.
 pub(crate) fn place_of(event: &CapturedEvent<'_>, geoip: &GeoIp) -> Option<Arc<str>> {
-    if event.properties.get("$geoip_disable").is_some_and(|flag| !is_falsy(flag)) {
+    if event.properties.get("$geoip_disable").is_some_and(|flag| !json::is_falsy(flag)) {
         return None;
     }
     geoip.place(&event.properties.get_str("$ip")?)
-}
-
-/// What JavaScript takes for false.
-fn is_falsy(raw: &RawValue) -> bool {
-    match raw.get() {
-        "null" | "false" | "\"\"" => true,
-        other => other.parse().is_ok_and(|number: f64| number == 0.0),
-    }
 }
 
 impl Added {
@@ -61,15 +52,17 @@ impl Added {
 
 fn add_place(properties: &mut Properties<'_>, place: &str) {
     let place = Properties::parse(place).map(Properties::into_owned).unwrap_or_default();
-    let null = || Cow::Owned(RawValue::from_string("null".to_owned()).expect("null is JSON"));
     for (name, is_first) in [("$set", false), ("$set_once", true)] {
         // What is no object counts as empty, as it does for every other rule.
-        let own = properties.get(name).and_then(|raw| Properties::parse(raw.get()).ok()).map(Properties::into_owned);
+        let own = properties.get(name).and_then(|raw| Properties::parse(raw).ok()).map(Properties::into_owned);
         let mut wish = own.unwrap_or_default();
         for (key, initial) in KEYS {
-            wish.set(if is_first { initial } else { key }, place.get_kept(key).cloned().unwrap_or_else(null));
+            wish.set(
+                if is_first { initial } else { key },
+                place.get_kept(key).cloned().unwrap_or(Cow::Borrowed("null")),
+            );
         }
-        properties.set(name, Cow::Owned(wish.to_raw()));
+        properties.set(name, wish.to_json());
     }
     for (key, value) in place.iter_kept() {
         properties.set(key.clone(), value.clone());

@@ -33,7 +33,7 @@ pub(crate) struct Cookieless {
 
 /// Whether an event is to be treated as one of a visitor without cookies.
 pub(crate) fn concerns(event: &CapturedEvent<'_>) -> bool {
-    event.distinct_id == SENTINEL || event.properties.get("$cookieless_mode").is_some_and(|mode| mode.get() == "true")
+    event.distinct_id == SENTINEL || event.properties.get("$cookieless_mode").is_some_and(|mode| mode == "true")
 }
 
 impl Cookieless {

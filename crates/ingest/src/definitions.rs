@@ -14,7 +14,6 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use foldhash::fast::{FixedState, RandomState};
 use meta::{IngestTx, MetaError, PropertyKind, PropertyType};
 use model::{CapturedEvent, ProjectId, Properties, Timestamp};
-use serde_json::value::RawValue;
 
 use self::kind::type_of;
 use crate::event::Prepared;
@@ -140,7 +139,7 @@ impl Definitions {
 /// One number for everything that decides which definitions an event calls for.
 fn look(prepared: &Prepared<'_>, group: Option<usize>) -> u64 {
     let mut hash = FixedState::with_seed(0).build_hasher();
-    let mut key = |key: &str, value: &RawValue| {
+    let mut key = |key: &str, value: &str| {
         hash.write(key.as_bytes());
         hash.write_u8(look_of_value(value));
     };
@@ -158,8 +157,8 @@ fn look(prepared: &Prepared<'_>, group: Option<usize>) -> u64 {
 ///
 /// Types are told by the value too, so that the first character of a text is not enough; but a text without type stays a
 /// text, and the first type sticks. What matters is whether there is any.
-fn look_of_value(value: &RawValue) -> u8 {
-    match value.get().as_bytes().first() {
+fn look_of_value(value: &str) -> u8 {
+    match value.as_bytes().first() {
         Some(b'{') => 0xfa,
         Some(b'[') => 0xfb,
         Some(b'n') => 0xfc,
@@ -168,7 +167,7 @@ fn look_of_value(value: &RawValue) -> u8 {
 }
 
 /// One number for a property of the events called `event`, or of persons.
-fn look_of_key(event: Option<&str>, key: &str, value: &RawValue) -> u64 {
+fn look_of_key(event: Option<&str>, key: &str, value: &str) -> u64 {
     let mut hash = FixedState::with_seed(1).build_hasher();
     hash.write(key.as_bytes());
     hash.write_u8(look_of_value(value));
@@ -180,7 +179,7 @@ fn group_set<'e>(event: &'e CapturedEvent<'_>) -> Option<Properties<'e>> {
     if event.name != "$groupidentify" {
         return None;
     }
-    Properties::parse(event.properties.get("$group_set")?.get()).ok()
+    Properties::parse(event.properties.get("$group_set")?).ok()
 }
 
 /// Writes what is news about one event.
@@ -262,7 +261,7 @@ impl Writer<'_, '_> {
 
     /// The row of a property's definition; none if there is no room for it. Names that are too long have none either, and are
     /// nobody's fault.
-    fn property(&mut self, kind: PropertyKind, name: &str, value: &RawValue) -> Result<Option<i64>, MetaError> {
+    fn property(&mut self, kind: PropertyKind, name: &str, value: &str) -> Result<Option<i64>, MetaError> {
         let key = (kind, Box::from(name));
         let known = self.known.properties.get(&key).copied();
         if let Some(property) = known.filter(|property| property.has_type) {
@@ -271,7 +270,7 @@ impl Writer<'_, '_> {
         if name.len() > NAME_BYTES_MAX || name.is_empty() {
             return Ok(Some(-1));
         }
-        let found: Option<PropertyType> = type_of(name, value.get(), self.received);
+        let found: Option<PropertyType> = type_of(name, value, self.received);
         if let Some(property) = known.filter(|_| found.is_none()) {
             return Ok(Some(property.id));
         }

@@ -1,7 +1,7 @@
 //! Turns the elements of an autocapture event into their chain: a line of text that can be stored and searched.
 
 use model::Properties;
-use serde_json::value::RawValue;
+use model::json::{self, Elements};
 
 const TEXT_CHARS_MAX: usize = 400;
 const HREF_CHARS_MAX: usize = 2_048;
@@ -12,18 +12,17 @@ const HREF_CHARS_MAX: usize = 2_048;
 pub(crate) fn take_chain(properties: &mut Properties<'_>) -> String {
     let elements = properties.remove("$elements");
     let chain = properties.remove("$elements_chain");
-    if let Some(chain) = chain.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) {
-        return chain;
+    if let Some(chain) = chain.as_deref().and_then(json::text) {
+        return chain.into_owned();
     }
     let Some(elements) = elements else { return String::new() };
-    let elements: Vec<&RawValue> = serde_json::from_str(elements.get()).unwrap_or_default();
     let pieces: Vec<String> =
-        elements.iter().filter_map(|raw| Properties::parse(raw.get()).ok()).map(|element| encode(&element)).collect();
+        Elements::of(&elements).filter_map(|raw| Properties::parse(raw).ok()).map(|element| encode(&element)).collect();
     pieces.join(";")
 }
 
 fn encode(element: &Properties<'_>) -> String {
-    let mut classes = match element.get("attr__class").map(RawValue::get) {
+    let mut classes = match element.get("attr__class") {
         Some(raw) if raw.starts_with('[') => serde_json::from_str::<Vec<String>>(raw).unwrap_or_default(),
         _ => element
             .get_str("attr__class")
@@ -33,8 +32,7 @@ fn encode(element: &Properties<'_>) -> String {
     classes.sort();
     let mut attributes: Vec<(String, String)> = Vec::new();
     for (key, value) in element.iter().filter(|(key, _)| key.starts_with("attr__")) {
-        let value =
-            if key == "attr__class" && value.get().starts_with('[') { classes.join(",") } else { text_of(value) };
+        let value = if key == "attr__class" && value.starts_with('[') { classes.join(",") } else { text_of(value) };
         attributes.push((key.to_owned(), value));
     }
     let number = |key: &str| element.get(key).map_or_else(|| "0".to_owned(), text_of);
@@ -65,8 +63,8 @@ fn encode(element: &Properties<'_>) -> String {
 }
 
 /// A value as text: strings without quotes, anything else as it is written; null is nothing.
-fn text_of(value: &RawValue) -> String {
-    match value.get() {
+fn text_of(value: &str) -> String {
+    match value {
         "null" => String::new(),
         text => serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()),
     }

@@ -10,7 +10,6 @@ use model::{
     CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, PersonNumber, ProjectId, Properties, TimeDoubt, Timestamp,
     write_json_string,
 };
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::added::Added;
@@ -100,7 +99,7 @@ pub(crate) fn prepare(mut event: CapturedEvent<'_>) -> Prepared<'_> {
     let wishes = if name == "$groupidentify" {
         event.properties.remove("$set");
         event.properties.remove("$set_once");
-        if event.properties.get("$group_set").is_some_and(|set| !set.get().starts_with('{')) {
+        if event.properties.get("$group_set").is_some_and(|set| !set.starts_with('{')) {
             warnings.push(Warning::InvalidGroupSet);
         }
         Wishes::default()
@@ -118,11 +117,11 @@ fn is_own_library(properties: &Properties<'_>) -> bool {
 }
 
 fn profile_of(name: &str, properties: &Properties<'_>) -> (Profile, Option<Warning>) {
-    match properties.get(PROCESS_PROFILE).map(RawValue::get) {
+    match properties.get(PROCESS_PROFILE) {
         Some("false") => (Profile::Personless, None),
         Some("true") => (Profile::Full, None),
         None if name == "$feature_flag_called"
-            && properties.get("$groups").is_none_or(|groups| matches!(groups.get(), "{}" | "null")) =>
+            && properties.get("$groups").is_none_or(|groups| matches!(groups, "{}" | "null")) =>
         {
             (Profile::IfExists, None)
         }
@@ -183,9 +182,9 @@ fn stored_properties(properties: &Properties<'_>, wishes: &Wishes<'_>, resolutio
                 Some(_) if personless => {}
                 Some(at) => match groups.get_mut(at).and_then(Option::take) {
                     Some(group) => write_json_string(object.entry(key), group),
-                    None => object.entry(key).push_str(value.get()),
+                    None => object.entry(key).push_str(value),
                 },
-                None => object.entry(key).push_str(value.get()),
+                None => object.entry(key).push_str(value),
             },
         }
     }
@@ -237,11 +236,11 @@ impl Object {
     }
 
     /// Writes a key with what the event wants under it, or else with the value it came with.
-    fn wish(&mut self, key: &str, wish: Option<&Properties<'_>>, value: &RawValue) {
+    fn wish(&mut self, key: &str, wish: Option<&Properties<'_>>, value: &str) {
         let text = self.entry(key);
         match wish {
             Some(wish) => wish.write_json(text),
-            None => text.push_str(value.get()),
+            None => text.push_str(value),
         }
     }
 
@@ -253,7 +252,7 @@ impl Object {
 
 /// The group memberships that an event states: type and key.
 pub(crate) fn groups_of(properties: &Properties<'_>) -> Vec<(String, String)> {
-    let Some(groups) = properties.get("$groups").and_then(|raw| Properties::parse(raw.get()).ok()) else {
+    let Some(groups) = properties.get("$groups").and_then(|raw| Properties::parse(raw).ok()) else {
         return Vec::new();
     };
     groups.iter().filter_map(|(kind, key)| Some((scrubbed(kind), scrubbed(&as_text(key)?)))).collect()
@@ -268,17 +267,17 @@ pub(crate) fn group_change(event: &CapturedEvent<'_>) -> Option<(String, String,
     let key = as_text(event.properties.get("$group_key")?)?;
     let set = match event.properties.get("$group_set") {
         None => Some(Properties::new()),
-        Some(raw) => Properties::parse(raw.get()).ok().map(Properties::into_owned),
+        Some(raw) => Properties::parse(raw).ok().map(Properties::into_owned),
     };
     Some((scrubbed(&kind), scrubbed(&key), set))
 }
 
 /// A string, or a number or boolean as it is written; nothing for null, lists and objects.
-fn as_text(raw: &RawValue) -> Option<String> {
-    match raw.get().as_bytes().first()? {
-        b'"' => serde_json::from_str(raw.get()).ok(),
+fn as_text(raw: &str) -> Option<String> {
+    match raw.as_bytes().first()? {
+        b'"' => serde_json::from_str(raw).ok(),
         b'{' | b'[' | b'n' => None,
-        _ => Some(raw.get().to_owned()),
+        _ => Some(raw.to_owned()),
     }
 }
 

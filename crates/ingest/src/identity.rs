@@ -36,7 +36,7 @@ pub(crate) fn malformed_merge_field(event: &str, properties: &Properties<'_>) ->
     }
     ["$anon_distinct_id", "alias"]
         .into_iter()
-        .find(|key| properties.get(key).is_some_and(|value| !value.get().starts_with('"') && value.get() != "null"))
+        .find(|key| properties.get(key).is_some_and(|value| !value.starts_with('"') && value != "null"))
 }
 
 const ILLEGAL_IN_ANY_CASE: [&str; 10] = [

@@ -6,7 +6,6 @@ use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::FixedState;
 use model::Properties;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::stored::{Change, StoredProperties};
@@ -122,7 +121,7 @@ impl<'a> Wishes<'a> {
     }
 
     fn lift(&mut self, properties: &Properties<'a>) {
-        let is_server = properties.get("$is_server").is_some_and(|value| value.get() == "true");
+        let is_server = properties.get("$is_server").is_some_and(|value| value == "true");
         let mut has_os = false;
         for (key, value) in properties.iter_kept() {
             let Some(lifted) = LIFTED.get(&**key) else { continue };
@@ -130,7 +129,7 @@ impl<'a> Wishes<'a> {
                 continue;
             }
             if lifted.key == OS {
-                let other = key == OS_NAME && properties.get(OS).is_some_and(|os| os.get() != value.get());
+                let other = key == OS_NAME && properties.get(OS).is_some_and(|os| os != value);
                 if other || has_os {
                     continue;
                 }
@@ -147,12 +146,12 @@ impl<'a> Wishes<'a> {
     }
 
     /// What the event asks for itself, without what is lifted from its properties.
-    pub(crate) fn own(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&str, &str)> {
         self.set.iter().take(self.own_set).chain(self.set_once.iter().take(self.own_set_once))
     }
 
     /// What to set if it is not there, except what is to be set anyway.
-    fn set_once_alone(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+    fn set_once_alone(&self) -> impl Iterator<Item = (&str, &str)> {
         self.set_once.iter().enumerate().filter_map(|(at, (key, value))| {
             // First values are never lifted to be set, so only what the event asks for itself can be one.
             let rivals = if at < self.own_set_once { self.set.len() } else { self.own_set };
@@ -186,14 +185,14 @@ impl<'a> Wishes<'a> {
         let mut worth_keeping = matches!(event, "$identify" | "$create_alias" | "$merge_dangerously" | "$set");
         let mut next = 0;
         for (key, value) in self.set_once_alone() {
-            let (place, value) = (person.find(key, &mut next), value.get());
+            let (place, value) = (person.find(key, &mut next), value);
             if place.is_none_or(|place| person.value(place) == "null" && value != "null") {
                 worth_keeping = true;
                 changes.push(Change { place, key, value });
             }
         }
         for (key, value) in self.set.iter() {
-            let (place, value) = (person.find(key, &mut next), value.get());
+            let (place, value) = (person.find(key, &mut next), value);
             if value.starts_with(['{', '[']) || place.is_none_or(|place| person.value(place) != value) {
                 worth_keeping |= place.is_none() || !is_noisy(key);
                 changes.push(Change { place, key, value });
@@ -211,7 +210,7 @@ impl<'a> Wishes<'a> {
     pub(crate) fn snapshot(&self, person: &StoredProperties) -> Arc<str> {
         let mut next = 0;
         let changes = self.set.iter().filter_map(|(key, value)| {
-            let (place, value) = (person.find(key, &mut next), value.get());
+            let (place, value) = (person.find(key, &mut next), value);
             place.is_none_or(|place| person.value(place) != value).then_some(Change { place, key, value })
         });
         let changes: Vec<Change<'_>> = changes.collect();
@@ -237,20 +236,18 @@ fn is_noisy(key: &str) -> bool {
 fn object<'a>(properties: &Properties<'a>, key: &str) -> Properties<'a> {
     match properties.get_kept(key) {
         None => Properties::new(),
-        Some(Cow::Borrowed(raw)) => Properties::parse(raw.get()).unwrap_or_default(),
-        Some(Cow::Owned(raw)) => Properties::parse(raw.get()).map(Properties::into_owned).unwrap_or_default(),
+        Some(Cow::Borrowed(raw)) => Properties::parse(raw).unwrap_or_default(),
+        Some(Cow::Owned(raw)) => Properties::parse(raw).map(Properties::into_owned).unwrap_or_default(),
     }
 }
 
 /// The keys named by a list, or by an object.
-fn keys(raw: Option<&RawValue>) -> Vec<String> {
+fn keys(raw: Option<&str>) -> Vec<String> {
     let Some(raw) = raw else { return Vec::new() };
-    if let Ok(list) = serde_json::from_str::<Vec<serde_json::Value>>(raw.get()) {
+    if let Ok(list) = serde_json::from_str::<Vec<serde_json::Value>>(raw) {
         return list.into_iter().filter_map(|key| key.as_str().map(str::to_owned)).collect();
     }
-    Properties::parse(raw.get())
-        .map(|object| object.iter().map(|(key, _)| key.to_owned()).collect())
-        .unwrap_or_default()
+    Properties::parse(raw).map(|object| object.iter().map(|(key, _)| key.to_owned()).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl StoredProperties {
     pub(crate) fn of(properties: &Properties<'_>) -> Self {
         let mut writer = Writer::new(properties.json_bytes(), properties.len());
         for (key, value) in properties.iter() {
-            writer.entry(key, value.get());
+            writer.entry(key, value);
         }
         writer.finish()
     }

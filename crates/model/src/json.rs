@@ -3,12 +3,16 @@
 //! Property filters ask one question of very many objects: what is the value of this key? Answering it needs the
 //! top-level structure only, so a forward scanner steps over keys and values and decodes nothing it is not asked for.
 //!
-//! The text was validated when it was captured, so the scanner does not validate again. On text that is not a JSON
-//! object it answers something in bounded time, usually "no such key", and never panics.
+//! The text was validated when it was captured, by [`Reader`], so the scanner does not validate again. On text that is not
+//! a JSON object it answers something in bounded time, usually "no such key", and never panics.
+
+mod reader;
 
 use std::borrow::Cow;
 
 use memchr::memmem::Finder;
+
+pub use reader::{Invalid, Reader};
 
 /// A key to look up in many objects.
 #[derive(Debug, Clone)]
@@ -120,7 +124,49 @@ impl<'a> Iterator for Elements<'a> {
 /// Whether `text` is one JSON value.
 #[must_use]
 pub fn is_valid(text: &str) -> bool {
-    serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok()
+    whole(text).is_some()
+}
+
+/// The one JSON value that `text` is, without the space around it.
+#[must_use]
+pub fn whole(text: &str) -> Option<&str> {
+    let mut reader = Reader::new(text);
+    let value = reader.value().ok()?;
+    reader.finish().ok().map(|()| value)
+}
+
+/// The text of a JSON string; `None` for every other type, and for a string with half of a surrogate pair.
+#[must_use]
+pub fn text(raw: &str) -> Option<Cow<'_, str>> {
+    if raw.as_bytes().first() != Some(&b'"') {
+        return None;
+    }
+    let inner = raw.get(1..raw.len().saturating_sub(1))?;
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(raw).ok().map(Cow::Owned)
+}
+
+/// A JSON boolean; `None` for every other type.
+#[must_use]
+pub fn boolean(raw: &str) -> Option<bool> {
+    raw.parse().ok()
+}
+
+/// Whether the value is an object.
+#[must_use]
+pub fn is_object(raw: &str) -> bool {
+    raw.as_bytes().first() == Some(&b'{')
+}
+
+/// What JavaScript takes for false: `null`, `false`, `""`, and zero however it is spelled.
+#[must_use]
+pub fn is_falsy(raw: &str) -> bool {
+    match raw {
+        "null" | "false" | "\"\"" => true,
+        other => other.parse().is_ok_and(|number: f64| number == 0.0),
+    }
 }
 
 /// The text of a raw JSON string, given what stands between its quotes. An escape that means nothing, such as half of

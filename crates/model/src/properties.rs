@@ -6,30 +6,35 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::value::RawValue;
+use crate::json::{self, Invalid, Reader};
 
 /// A JSON object as an ordered list of keys with raw values, borrowed from its source text where possible.
+///
+/// A raw value is JSON text without space around it.
 #[derive(Clone, Default)]
 pub struct Properties<'a> {
     entries: Vec<Entry<'a>>,
     looks: Looks,
 }
 
-type Entry<'a> = (Cow<'a, str>, Cow<'a, RawValue>);
+/// A key, and a raw value.
+type Entry<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// The text was not a JSON object.
 #[derive(Debug)]
-pub struct PropertiesError(serde_json::Error);
+pub struct PropertiesError;
 
 impl fmt::Display for PropertiesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str("not a JSON object")
     }
 }
 
-impl std::error::Error for PropertiesError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0)
+impl std::error::Error for PropertiesError {}
+
+impl From<Invalid> for PropertiesError {
+    fn from(_: Invalid) -> Self {
+        Self
     }
 }
 
@@ -46,30 +51,44 @@ impl<'a> Properties<'a> {
     ///
     /// When `text` is not JSON, or not an object.
     pub fn parse(text: &'a str) -> Result<Self, PropertiesError> {
-        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let mut reader = Reader::new(text);
+        if !reader.object() {
+            return Err(PropertiesError);
+        }
         // Room for what ingestion adds, if properties are about as long as usual.
-        let visitor = PropertiesVisitor { entries: (text.len() / 32 + 4).min(64) };
-        serde::de::Deserializer::deserialize_map(&mut deserializer, visitor)
-            .and_then(|properties| deserializer.end().map(|()| properties))
-            .map_err(PropertiesError)
+        let room = (text.len() / 32 + 4).min(64);
+        let mut properties = Properties { entries: Vec::with_capacity(room), looks: Looks::default() };
+        let mut index = KeyIndex::default();
+        while let Some(key) = reader.member()? {
+            let value = Cow::Borrowed(reader.value()?);
+            match index.position(&properties, &key) {
+                Some(at) => properties.entries[at].1 = value,
+                None => {
+                    index.note(&properties, &key);
+                    properties.push(key, value);
+                }
+            }
+        }
+        reader.finish()?;
+        Ok(properties)
     }
 
     /// The raw JSON value of `key`.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&RawValue> {
+    pub fn get(&self, key: &str) -> Option<&str> {
         self.position(key).map(|at| &*self.entries[at].1)
     }
 
     /// As [`Properties::get`], as it is kept: borrowed from the source text where possible.
     #[must_use]
-    pub fn get_kept(&self, key: &str) -> Option<&Cow<'a, RawValue>> {
+    pub fn get_kept(&self, key: &str) -> Option<&Cow<'a, str>> {
         self.position(key).map(|at| &self.entries[at].1)
     }
 
     /// The value of `key` when it is a JSON string.
     #[must_use]
     pub fn get_str(&self, key: &str) -> Option<Cow<'_, str>> {
-        raw_str(self.get(key)?)
+        json::text(self.get(key)?)
     }
 
     /// Whether `key` is present, even as `null`.
@@ -79,7 +98,7 @@ impl<'a> Properties<'a> {
     }
 
     /// Sets `key`, in place if it is there, else at the end.
-    pub fn set(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, RawValue>>) {
+    pub fn set(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let key = key.into();
         match self.position(&key) {
             Some(at) => self.entries[at].1 = value.into(),
@@ -88,7 +107,7 @@ impl<'a> Properties<'a> {
     }
 
     /// Adds `key`, which is not there, at the end.
-    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, RawValue>>) {
+    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let key = key.into();
         self.looks.note(&key);
         self.entries.push((key, value.into()));
@@ -96,26 +115,28 @@ impl<'a> Properties<'a> {
 
     /// Sets `key` to a JSON string.
     pub fn set_str(&mut self, key: impl Into<Cow<'a, str>>, value: &str) {
-        self.set(key, Cow::Owned(raw_string(value)));
+        let mut raw = String::with_capacity(value.len() + 2);
+        write_json_string(&mut raw, value);
+        self.set(key, raw);
     }
 
     /// Removes `key` and returns its value.
-    pub fn remove(&mut self, key: &str) -> Option<Cow<'a, RawValue>> {
+    pub fn remove(&mut self, key: &str) -> Option<Cow<'a, str>> {
         self.position(key).map(|at| self.entries.remove(at).1)
     }
 
     /// Keeps the entries for which `keep` says so.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str, &RawValue) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
         self.entries.retain(|(key, value)| keep(key, value));
     }
 
     /// Keys and raw values in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// As [`Properties::iter`], as they are kept: borrowed from the source text where possible.
-    pub fn iter_kept(&self) -> impl Iterator<Item = (&Cow<'a, str>, &Cow<'a, RawValue>)> {
+    pub fn iter_kept(&self) -> impl Iterator<Item = (&Cow<'a, str>, &Cow<'a, str>)> {
         self.entries.iter().map(|(key, value)| (key, value))
     }
 
@@ -148,7 +169,7 @@ impl<'a> Properties<'a> {
             }
             write_json_string(out, key);
             out.push(':');
-            out.push_str(value.get());
+            out.push_str(value);
         }
         out.push('}');
     }
@@ -156,13 +177,7 @@ impl<'a> Properties<'a> {
     /// About as long as the object is as JSON text: exactly, if no key needs escapes.
     #[must_use]
     pub fn json_bytes(&self) -> usize {
-        2 + self.entries.iter().map(|(key, value)| key.len() + value.get().len() + 4).sum::<usize>()
-    }
-
-    /// The object as a raw JSON value, to nest it in another one.
-    #[must_use]
-    pub fn to_raw(&self) -> Box<RawValue> {
-        RawValue::from_string(self.to_json()).expect("an object of valid values is valid JSON")
+        2 + self.entries.iter().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>()
     }
 
     /// The same properties, owning their text.
@@ -188,7 +203,7 @@ impl fmt::Debug for Properties<'_> {
 
 impl PartialEq for Properties<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().all(|(k, v)| other.get(k).is_some_and(|o| o.get() == v.get()))
+        self.len() == other.len() && self.iter().all(|(k, v)| other.get(k) == Some(v))
     }
 }
 
@@ -208,44 +223,6 @@ pub fn write_json_string(out: &mut String, text: &str) {
 pub fn is_plain(text: &str) -> bool {
     // No early end: the compiler then looks at many bytes at once.
     !text.bytes().fold(false, |special, byte| special | (byte < b' ') | (byte == b'"') | (byte == b'\\'))
-}
-
-fn raw_string(text: &str) -> Box<RawValue> {
-    serde_json::value::to_raw_value(text).expect("text is always a JSON string")
-}
-
-fn raw_str(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw.get()).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
-}
-
-struct PropertiesVisitor {
-    /// About how many there will be.
-    entries: usize,
-}
-
-impl<'de> serde::de::Visitor<'de> for PropertiesVisitor {
-    type Value = Properties<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut properties = Properties { entries: Vec::with_capacity(self.entries), looks: Looks::default() };
-        let mut index = KeyIndex::default();
-        while let Some(KeyText(key)) = map.next_key()? {
-            let value: &'de RawValue = map.next_value()?;
-            match index.position(&properties, &key) {
-                Some(at) => properties.entries[at].1 = Cow::Borrowed(value),
-                None => {
-                    index.note(&properties, &key);
-                    properties.push(key, Cow::Borrowed(value));
-                }
-            }
-        }
-        Ok(properties)
-    }
 }
 
 /// Finds duplicate keys: by comparing while there are few, through a hash map once there are many, so that an object of a
@@ -301,27 +278,6 @@ fn look(key: &str) -> usize {
         .into_iter()
         .fold(bytes.len(), |mixed, byte| mixed.wrapping_mul(37) ^ usize::from(byte));
     mixed & 255
-}
-
-struct KeyText<'de>(Cow<'de, str>);
-
-impl<'de> serde::Deserialize<'de> for KeyText<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> serde::de::Visitor<'de> for TextVisitor {
-            type Value = KeyText<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(KeyText(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(KeyText(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use model::{CapturedEvent, Properties, Timestamp};
-use serde_json::value::{RawValue, to_raw_value};
+use model::{CapturedEvent, Properties, Timestamp, json, write_json_string};
 use uuid::Uuid;
 
 use super::uuid_for;
 use crate::shape::WireEvent;
 use crate::timestamp::{self, Claims};
-use crate::{Endpoint, Received, Request, form, json};
+use crate::{Endpoint, Received, Request, form};
 
 /// What is the same for all events of a request.
 pub(crate) struct Sender<'r> {
@@ -18,8 +17,8 @@ pub(crate) struct Sender<'r> {
     is_v1: bool,
     sent_at: Option<Timestamp>,
     /// `sent_at` as the property that events get.
-    sent_at_property: Option<Box<RawValue>>,
-    ip_property: Box<RawValue>,
+    sent_at_property: Option<String>,
+    ip_property: String,
 }
 
 impl<'r> Sender<'r> {
@@ -58,7 +57,7 @@ impl<'r> Sender<'r> {
         merge_into(&mut properties, "$set_once", event.set_once);
         self.set_ip(&mut properties);
         if let Some(sent_at) = &self.sent_at_property {
-            properties.set("$sent_at", Cow::Owned(sent_at.clone()));
+            properties.set("$sent_at", sent_at.clone());
         }
         lower_case_session_id(&mut properties);
         let uuid = event.uuid.unwrap_or_else(|| uuid_for(self.received, index));
@@ -72,27 +71,27 @@ impl<'r> Sender<'r> {
         if properties.contains("capture_internal") {
             properties.set_str("$ip", &Ipv4Addr::LOCALHOST.to_string());
         } else {
-            properties.set("$ip", Cow::Owned(self.ip_property.clone()));
+            properties.set("$ip", self.ip_property.clone());
         }
     }
 }
 
 /// Merges the top-level object `above` into the property `key`, whose own entries give way. A property that is no
 /// object gives way as a whole.
-fn merge_into<'a>(properties: &mut Properties<'a>, key: &'static str, above: Option<&'a RawValue>) {
+fn merge_into<'a>(properties: &mut Properties<'a>, key: &'static str, above: Option<&'a str>) {
     let Some(above) = above else { return };
-    let below = properties.get(key).filter(|raw| json::is_object(raw)).map(RawValue::get);
-    let merged = below.and_then(|below| merged(below, above.get()));
+    let below = properties.get(key).filter(|raw| json::is_object(raw));
+    let merged = below.and_then(|below| merged(below, above));
     properties.set(key, merged.map_or(Cow::Borrowed(above), Cow::Owned));
 }
 
 /// Two JSON objects as one. Of duplicate keys the last one counts, so it is enough to write them one after the other.
-fn merged(below: &str, above: &str) -> Option<Box<RawValue>> {
+fn merged(below: &str, above: &str) -> Option<String> {
     let below = below.strip_suffix('}')?.trim_ascii_end();
     let above = above.strip_prefix('{')?;
     let comma = if below == "{" || above.trim_ascii_start() == "}" { "" } else { "," };
     let joined = format!("{below}{comma}{above}");
-    Some(Properties::parse(&joined).ok()?.to_raw())
+    Some(Properties::parse(&joined).ok()?.to_json())
 }
 
 fn lower_case_session_id(properties: &mut Properties<'_>) {
@@ -104,6 +103,8 @@ fn lower_case_session_id(properties: &mut Properties<'_>) {
     }
 }
 
-fn raw_string(text: &str) -> Box<RawValue> {
-    to_raw_value(text).expect("text is always a JSON string")
+fn raw_string(text: &str) -> String {
+    let mut raw = String::with_capacity(text.len() + 2);
+    write_json_string(&mut raw, text);
+    raw
 }
