@@ -37,6 +37,6 @@ pub use property::{Document, PropertyKey};
 pub use schema::{Column, dictionary};
 pub use seal::Sealed;
 pub use selection::Selection;
-pub use snapshot::{Chunk, HourCount, Part, PartKind, Snapshot, TimeRange};
+pub use snapshot::{Chunk, HourCount, Part, PartKind, Slice, Slices, Snapshot, TimeRange};
 pub use store::{Batch, Contents, Pressure, Published, Removals, Settings, Stats, Store};
 pub use stream::ParquetStream;

@@ -9,7 +9,6 @@ use std::fmt;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use parquet::arrow::FieldLevels;
@@ -43,15 +42,14 @@ pub(crate) struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// The selected `rows` of the column that `levels` describe, in one array or several.
-    pub(crate) fn read(
+    /// Reads the selected rows of the column that `levels` describe, `rows` of them at a time.
+    pub(crate) fn reader(
         &self,
         levels: &FieldLevels,
         rows: usize,
         selection: Option<RowSelection>,
-    ) -> Result<Vec<ArrayRef>> {
-        let reader = ParquetRecordBatchReader::try_new_with_row_groups(levels, self, rows.max(1), selection)?;
-        reader.map(|batch| Ok(batch?.remove_column(0))).collect()
+    ) -> Result<ParquetRecordBatchReader> {
+        ParquetRecordBatchReader::try_new_with_row_groups(levels, self, rows.max(1), selection)
     }
 }
 

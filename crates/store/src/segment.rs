@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, new_empty_array};
-use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
 use env::{File, Files};
 use model::{ProjectId, SegmentEntry, SegmentId};
 use parking_lot::Mutex;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
@@ -441,19 +440,47 @@ impl Opened {
         places.iter().map(|place| self.column(group, *place, rows, of)).collect()
     }
 
-    fn column(&self, group: usize, place: usize, rows: &Selection, of: &Segment) -> Result<ArrayRef, StoreError> {
-        let fail = |error: &dyn std::fmt::Display| of.damaged(error);
-        let levels = self.levels(place).map_err(|error| fail(&error))?;
+    /// The column at `place` of the selected rows of a row group.
+    pub(crate) fn column(
+        &self,
+        group: usize,
+        place: usize,
+        rows: &Selection,
+        of: &Segment,
+    ) -> Result<ArrayRef, StoreError> {
+        let mut reader = self.reader(group, place, rows, rows.len(), of)?;
+        self.next_of(&mut reader, place, rows.len(), of)
+    }
+
+    /// Reads the column at `place` of the selected rows of a row group, `at_once` rows at a time.
+    pub(crate) fn reader(
+        &self,
+        group: usize,
+        place: usize,
+        rows: &Selection,
+        at_once: usize,
+        of: &Segment,
+    ) -> Result<ParquetRecordBatchReader, StoreError> {
+        let levels = self.levels(place).map_err(|error| of.damaged(&error))?;
         let pages = Group { file: &self.file, metadata: self.metadata.metadata(), group, unpackers: &self.unpackers };
         let selection = rows.for_parquet(self.group_rows(group));
-        let arrays = pages.read(levels, rows.len(), selection).map_err(|error| fail(&error))?;
-        let array = match arrays.as_slice() {
-            [array] => Arc::clone(array),
-            [] => new_empty_array(self.metadata.schema().field(place).data_type()),
-            arrays => concat(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>())?,
+        pages.reader(levels, at_once, selection).map_err(|error| of.damaged(&error))
+    }
+
+    /// The next `rows` rows of the column at `place`, which is what `reader` reads.
+    pub(crate) fn next_of(
+        &self,
+        reader: &mut ParquetRecordBatchReader,
+        place: usize,
+        rows: usize,
+        of: &Segment,
+    ) -> Result<ArrayRef, StoreError> {
+        let array = match reader.next() {
+            Some(batch) => batch.map_err(|error| of.damaged(&error))?.remove_column(0),
+            None => new_empty_array(self.metadata.schema().field(place).data_type()),
         };
-        if array.len() != rows.len() {
-            return Err(fail(&format!("{} rows came instead of {}", array.len(), rows.len())));
+        if array.len() != rows {
+            return Err(of.damaged(&format!("{} rows came instead of {rows}", array.len())));
         }
         Ok(array)
     }

@@ -5,6 +5,7 @@
 
 mod chunk;
 mod hidden;
+mod slice;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::segment::Segment;
 use crate::state::ProjectState;
 
 pub use chunk::Chunk;
+pub use slice::{Slice, Slices};
 
 use hidden::Hidden;
 

@@ -11,7 +11,7 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use store::{Chunk, Column, Document, Part, Selection, StoreError};
+use store::{Chunk, Column, Document, Part, Selection, Slice, StoreError};
 
 use super::{Places, Source, chunk_number};
 use crate::QueryError;
@@ -109,10 +109,11 @@ impl ExecutionPlan for EventsScan {
                 }
                 for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
                     let at = chunk_number(*number, at);
-                    for slice in work.rows(chunk, at).map_err(unread)?.chunks(work.rows_at_once(chunk)) {
-                        let slice = first(slice, left);
-                        left -= slice.len();
-                        if !slice.is_empty() && output.blocking_send(work.read(chunk, at, &slice)).is_err() {
+                    let rows = first(work.rows(chunk, at).map_err(unread)?, left);
+                    left -= rows.len();
+                    let mut slices = chunk.slices(&rows, work.rows_at_once(chunk));
+                    while let Some(mut slice) = slices.next() {
+                        if output.blocking_send(work.read(&mut slice, at)).is_err() {
                             return Ok(());
                         }
                     }
@@ -145,7 +146,8 @@ impl Work {
         }
     }
 
-    fn read(&self, chunk: &Chunk, number: u64, rows: &Selection) -> Result<RecordBatch> {
+    /// A slice of the chunk with this number.
+    fn read(&self, slice: &mut Slice<'_>, number: u64) -> Result<RecordBatch> {
         let stored: Vec<Column> = self
             .sources
             .iter()
@@ -154,16 +156,17 @@ impl Work {
                 _ => None,
             })
             .collect();
-        let mut stored = chunk.read(&stored, rows).map_err(failed)?.into_iter();
+        let mut stored = slice.read(&stored).map_err(failed)?.into_iter();
+        let rows = slice.rows().clone();
         let mut columns = Vec::with_capacity(self.sources.len());
         for source in &self.sources {
             let column: Option<ArrayRef> = match source {
                 Source::Stored(_) => stored.next(),
                 Source::Chunk => Some(Arc::new(UInt64Array::from_value(number, rows.len()))),
                 Source::Row => Some(Arc::new(UInt32Array::from_iter_values(rows.rows()))),
-                Source::Properties => Some(Arc::new(chunk.properties(Document::Event, rows).map_err(failed)?)),
+                Source::Properties => Some(Arc::new(slice.properties(Document::Event).map_err(failed)?)),
                 Source::Property(property) => {
-                    let values = chunk.property(&property.key, rows).map_err(failed)?;
+                    let values = slice.property(&property.key).map_err(failed)?;
                     Some(property.form.array(&values)?)
                 }
             };

@@ -131,7 +131,7 @@ impl Column {
             Values::Json(_) => {}
             Values::Text(_) => {
                 // Nearly every value of a text column is a plain string: told without looking twice.
-                let plain = raw.starts_with('"') && memchr::memchr(b'\\', raw.as_bytes()).is_none();
+                let plain = raw.as_bytes().first() == Some(&b'"') && memchr::memchr(b'\\', raw.as_bytes()).is_none();
                 if !plain && !matches!(Shape::of(raw), Shape::Text | Shape::Uuid(_)) {
                     return false;
                 }
