@@ -17,7 +17,7 @@ use crate::identity::Identity;
 use crate::schema::{Column, memory_schema};
 
 /// Batches of more rows than this are left alone.
-const MERGED_ROWS_MAX: usize = 8_192;
+const MERGED_ROWS_MAX: usize = 2_048;
 /// What one row costs besides its columns.
 const INDEX_BYTES_PER_ROW: usize = 48;
 
