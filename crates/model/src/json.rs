@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
+pub(crate) use reader::first_special;
 pub use reader::{Invalid, Reader};
 
 /// A key to look up in many objects.

@@ -4,7 +4,7 @@
 //! they can be compared. Of duplicate keys the last wins, at the place of the first.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::json::{self, Invalid, Reader};
 
@@ -215,7 +215,27 @@ pub fn write_json_string(out: &mut String, text: &str) {
         out.push('"');
         return;
     }
-    out.push_str(&serde_json::to_string(text).expect("text is always a JSON string"));
+    // Most that needs escapes is JSON itself, where a quote stands every few bytes.
+    out.reserve(text.len() + text.len() / 8);
+    out.push('"');
+    let mut rest = text;
+    while let Some((plain, special)) = json::first_special(rest) {
+        out.push_str(plain);
+        let byte = special.as_bytes().first().copied().unwrap_or_default();
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            8 => out.push_str("\\b"),
+            12 => out.push_str("\\f"),
+            control => write!(out, "\\u{control:04x}").expect("writing to memory cannot fail"),
+        }
+        rest = special.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.push('"');
 }
 
 /// Whether `text` as a JSON string is itself between quotes, as nearly all keys are.

@@ -20,7 +20,7 @@ pub(crate) use values::{Evaluation, ValueTest};
 pub(crate) use workers::{Cancelled, each};
 
 /// Bytes of whole rows to have in memory at once, about.
-const BYTES_AT_ONCE: usize = 16 << 20;
+const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// Whole rows to read at once: fewer where they are large.
 pub(crate) fn rows_at_once(chunk: &Chunk) -> usize {

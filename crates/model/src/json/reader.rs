@@ -253,6 +253,11 @@ fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     }
 }
 
+/// What comes before the first quote, backslash or control character of `text`, and what starts with it; none without one.
+pub(crate) fn first_special(text: &str) -> Option<(&str, &str)> {
+    text.split_at_checked(plain_bytes(text.as_bytes())).filter(|(_, special)| !special.is_empty())
+}
+
 /// Bytes before the first that is a quote, a backslash or a control character.
 ///
 /// Most strings are short: they are searched eight bytes at a time. Of longer ones 32 bytes are looked at together, which

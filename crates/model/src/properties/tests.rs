@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn parsed(text: &str) -> String {
@@ -48,4 +50,13 @@ fn set_replaces_in_place_and_remove_forgets() {
     properties.set_str("c", "z");
     assert!(properties.remove("b").is_some());
     assert_eq!(properties.to_json(), r#"{"a":"x","c":"z"}"#);
+}
+
+proptest! {
+    #[test]
+    fn strings_are_escaped_as_serde_json_does(text in prop_oneof![".{0,60}", "[\u{0}-\u{30}\"\\\\a-dé\u{7f}]{0,60}"]) {
+        let mut written = String::from("x");
+        write_json_string(&mut written, &text);
+        prop_assert_eq!(written, format!("x{}", serde_json::to_string(&text).unwrap()));
+    }
 }

@@ -1,6 +1,7 @@
 //! Puts the JSON of properties together again from columns and rest.
 
-use arrow::array::{Array, DictionaryArray, StringArray, StringBuilder};
+use arrow::array::{Array, DictionaryArray, StringArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::Int32Type;
 use model::write_json_string;
 
@@ -27,25 +28,25 @@ enum Prepared {
 /// The properties of `rows` rows as JSON objects: each column's key and values, and what is in `rest`.
 pub(crate) fn objects(rows: usize, columns: Vec<(&str, PropertyValues)>, rest: &StringArray) -> StringArray {
     let pieces: Vec<Piece> = columns.into_iter().map(|(key, values)| Piece::new(key, values, rows)).collect();
-    let mut builder = StringBuilder::with_capacity(rows, rows * 1_024);
-    let mut object = String::with_capacity(4_096);
+    let mut text = String::with_capacity(rows * 1_024);
+    let mut ends = Vec::with_capacity(rows);
     for row in 0..rows {
-        object.clear();
-        object.push('{');
+        let start = text.len();
+        text.push('{');
         for piece in &pieces {
-            piece.write(row, &mut object);
+            piece.write(row, &mut text);
         }
         if rest.is_valid(row) {
             // `{...}` without its braces.
             let members = rest.value(row);
-            object.push_str(members.get(1..members.len().saturating_sub(1)).unwrap_or_default());
-        } else if object.len() > 1 {
-            object.pop();
+            text.push_str(members.get(1..members.len().saturating_sub(1)).unwrap_or_default());
+        } else if text.len() > start + 1 {
+            text.pop();
         }
-        object.push('}');
-        builder.append_value(&object);
+        text.push('}');
+        ends.push(text.len() - start);
     }
-    builder.finish()
+    StringArray::new(OffsetBuffer::from_lengths(ends), text.into_bytes().into(), None)
 }
 
 impl Piece {
@@ -54,8 +55,8 @@ impl Piece {
         write_json_string(&mut prefix, key);
         prefix.push(':');
         let values = match values {
-            // Worth it when texts are written about as often as there are texts.
-            PropertyValues::Dictionary(keys) if keys.values().len() <= 2 * rows => {
+            // Worth it when each text is written several times.
+            PropertyValues::Dictionary(keys) if keys.values().len() <= rows / 4 => {
                 let texts = keys.values().as_any().downcast_ref::<StringArray>();
                 let quoted = |text: Option<&str>| {
                     let mut out = String::new();
