@@ -25,7 +25,7 @@ def reason(query, ours, theirs, how):
     cells = [pair for mine, right in zip(ours["rows"], theirs["rows"]) for pair in zip(mine, right) if pair[0] != pair[1]]
     if any("\ufffd" in str(right) for _, right in cells):
         return "half a character is U+FFFD"
-    spread = re.search(r"(stddev|var|covar|corr)(Pop|Samp)?\\(", query["query"])
+    spread = re.search(r"(stddev|var|covar|corr)(Pop|Samp)?\(", query["query"])
     if spread and all(right in (0, None) and mine is None or near(mine, right) for mine, right in cells):
         return "the spread of numbers whose squares overflow, or drown all others"
     if "avgIf(toInt(" in query["query"] or "avg(toInt(" in query["query"]:
