@@ -23,7 +23,10 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
 use model::ProjectId;
@@ -360,7 +363,38 @@ fn session(settings: &EngineSettings) -> datafusion::error::Result<SessionState>
     config.options_mut().optimizer.enable_round_robin_repartition = false;
     // Plans and operators disagree on whether `x IS NOT TRUE` may be NULL, and the check takes that for a mistake.
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
-    Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(environment).build())
+    Ok(SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(environment)
+        .with_optimizer_rules(logical_rules())
+        .with_physical_optimizer_rules(physical_rules())
+        .build())
+}
+
+/// The rules by which the library improves plans, without those for what no plan of ours has: lateral joins, comparisons with
+/// all rows of a subquery, files that take filters or an order. Each rule walks every plan, up to three times.
+fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    const IDLE: [&str; 6] = [
+        "rewrite_set_comparison",
+        "unions_to_filter",
+        "decorrelate_lateral_join",
+        "filter_null_join_keys",
+        "extract_leaf_expressions",
+        "push_down_leaf_projections",
+    ];
+    Optimizer::new().rules.into_iter().filter(|rule| !IDLE.contains(&rule.name())).collect()
+}
+
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    const IDLE: [&str; 6] = [
+        "FilterPushdown",
+        "FilterPushdown(Post)",
+        "WindowTopN",
+        "HashJoinBuffering",
+        "TopKRepartition",
+        "PushdownSort",
+    ];
+    PhysicalOptimizer::new().rules.into_iter().filter(|rule| !IDLE.contains(&rule.name())).collect()
 }
 
 /// Counts as one for as long as it lives.

@@ -1,14 +1,17 @@
 //! What a property value is when it is compared.
 //!
 //! One rule for every property, whatever its declared type: values compare by their canonical text, and by number
-//! where both sides are numbers. The canonical text of a string is the string, of a number its spelling, of a boolean
-//! `true` or `false`, of an array or object its compact JSON. A missing value and JSON `null` are both "no value".
+//! where both sides are numbers. The canonical text of a string is the string, of a number what HogQL makes of it
+//! (`3.0` is `3`), of a boolean `true` or `false`, of an array or object its compact JSON. A missing value and JSON `null`
+//! are both "no value".
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use model::json;
+
+use crate::hogql::property::number_text;
 
 /// A property's value: canonical text, and whether JSON wrote it as a number.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +33,7 @@ impl<'a> PropertyValue<'a> {
                 Cow::Owned(compact)
             }
             b't' | b'f' => Cow::Borrowed(raw),
-            _ => return Some(Self { text: Cow::Borrowed(raw), is_json_number: true }),
+            _ => return Some(Self { text: number_text(raw), is_json_number: true }),
         };
         Some(Self { text, is_json_number: false })
     }

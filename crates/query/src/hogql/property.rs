@@ -126,7 +126,7 @@ pub(crate) fn text(raw: &str, keep_escapes: bool) -> Option<Cow<'_, str>> {
 }
 
 /// A JSON number in its shortest spelling: `1.50` is `1.5`, `1e3` is `1000`. Whole numbers keep their digits.
-fn number_text(raw: &str) -> Cow<'_, str> {
+pub(crate) fn number_text(raw: &str) -> Cow<'_, str> {
     if raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && (raw.len() < 19 || is_exact(raw)) && raw != "-0"
     {
         return Cow::Borrowed(raw);

@@ -33,9 +33,10 @@ pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Resu
     }
     let mut functions = Vec::new();
     let mut known = Vec::new();
+    let mut keys = Keys::default();
     for expr in calls {
         let Kind::Window(window) = &expr.kind else { continue };
-        let (function, kind) = plan_window(window, scope)?;
+        let (function, kind) = plan_window(window, scope, &mut keys)?;
         let column = ident(function.schema_name().to_string());
         let wanted = arrow_type(&expr.ty);
         let mut value = fitted(Raw::new(column, kind), &wanted);
@@ -49,7 +50,39 @@ pub(super) fn add(plan: LogicalPlan, select: &Select, scope: &mut Scope) -> Resu
     }
     scope.known.extend(known);
     // Those with the same order share a step; the engine takes no others together.
-    LogicalPlanBuilder::window_plan(plan, functions)
+    LogicalPlanBuilder::window_plan(keys.add(plan)?, functions)
+}
+
+/// What partitions and sorts windows, as columns: computed once, and nothing that the engine could rewrite in one function
+/// and not in another that shares its step.
+#[derive(Default)]
+struct Keys(Vec<Df>);
+
+impl Keys {
+    fn column(&mut self, key: Df) -> Df {
+        if matches!(key, Df::Column(_)) {
+            return key;
+        }
+        let at = self.0.iter().position(|known| *known == key).unwrap_or_else(|| {
+            self.0.push(key);
+            self.0.len() - 1
+        });
+        ident(Self::name(at))
+    }
+
+    fn name(at: usize) -> String {
+        format!("window key {at}")
+    }
+
+    /// `plan` with the keys behind its columns.
+    fn add(self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        if self.0.is_empty() {
+            return Ok(plan);
+        }
+        let mut columns: Vec<Df> = plan.schema().columns().into_iter().map(Df::Column).collect();
+        columns.extend(self.0.into_iter().enumerate().map(|(at, key)| key.alias(Self::name(at))));
+        LogicalPlanBuilder::from(plan).project(columns)?.build()
+    }
 }
 
 fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
@@ -62,14 +95,12 @@ fn windows<'q>(expr: &'q Expr, calls: &mut Vec<&'q Expr>) {
     }
 }
 
-fn plan_window(window: &Window, scope: &Scope) -> Result<(Df, DataType)> {
+fn plan_window(window: &Window, scope: &Scope, keys: &mut Keys) -> Result<(Df, DataType)> {
     let call = &window.call;
-    let partition_by = window.partition_by.iter().map(|expr| scope.value(expr)).collect::<Result<Vec<_>>>()?;
-    let order_by = window
-        .order_by
-        .iter()
-        .map(|order| Ok(order::sort(scope.value(&order.expr)?, order)))
-        .collect::<Result<Vec<_>>>()?;
+    let mut key = |expr| scope.value(expr).map(|value| keys.column(value));
+    let partition_by = window.partition_by.iter().map(&mut key).collect::<Result<Vec<_>>>()?;
+    let order_by =
+        window.order_by.iter().map(|order| Ok(order::sort(key(&order.expr)?, order))).collect::<Result<Vec<_>>>()?;
     let arguments = call.arguments.iter().map(|argument| scope.value(argument)).collect::<Result<Vec<_>>>()?;
     let kind = call.arguments.first().map_or(DataType::Null, |argument| arrow_type(&argument.ty));
     let first = arguments.first().cloned();

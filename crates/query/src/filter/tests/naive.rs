@@ -11,6 +11,8 @@ fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
+        // Of the numbers generated here, none is so large or small that it takes an exponent.
+        Value::Number(number) if number.is_f64() => number.as_f64().map(|number| number.to_string()),
         other => Some(other.to_string()),
     }
 }
