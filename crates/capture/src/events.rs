@@ -8,10 +8,10 @@ pub(crate) mod normal;
 
 use std::borrow::Cow;
 
-use model::{CapturedEvent, Properties, json};
+use model::{CapturedEvent, json};
 use uuid::Uuid;
 
-use crate::shape::{self, Shape, WireEvent};
+use crate::shape::{self, Keep, Shape, WireEvent};
 use crate::{CaptureError, Endpoint, Limits, Malformed, Received, Request, distinct_id, nesting, token, v1};
 
 /// The name of an event that was sent to `/engage` without one.
@@ -50,7 +50,7 @@ pub fn validate(text: &str, request: &Request<'_>, limits: Limits) -> Result<Che
     if request.endpoint == Endpoint::V1 {
         return Ok(Checked { token: None, events: v1::check(text)?.accepted });
     }
-    let content = Content::read(text, request, limits)?;
+    let content = Content::read(text, request, limits, Keep::Nothing)?;
     if content.events.is_empty() {
         return Ok(Checked { token: None, events: 0 });
     }
@@ -77,7 +77,7 @@ pub fn parse<'a>(
     if request.endpoint == Endpoint::V1 {
         return Ok(v1::parse(text, request, received)?);
     }
-    let content = Content::read(text, request, limits)?;
+    let content = Content::read(text, request, limits, Keep::Properties { room: 0 })?;
     let historical_migration = content.historical_migration;
     if content.events.is_empty() {
         return Ok(Batch { token: None, events: Vec::new(), historical_migration });
@@ -85,9 +85,9 @@ pub fn parse<'a>(
     let token = content.token()?;
     let sender = normal::Sender::new(request, received, content.sent_at.as_deref());
     let mut events = Vec::with_capacity(content.events.len());
-    for (event, index) in content.events.into_iter().zip(0..) {
+    for (mut event, index) in content.events.into_iter().zip(0..) {
         let distinct_id = checked_distinct_id(&event, limits)?.into_owned();
-        let properties = properties_of(&event)?;
+        let properties = std::mem::take(&mut event.kept);
         events.push(sender.captured(event, properties, distinct_id, index));
     }
     Ok(Batch { token: Some(token), events, historical_migration })
@@ -104,9 +104,9 @@ struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn read(text: &'a str, request: &Request<'_>, limits: Limits) -> Result<Self, CaptureError> {
+    fn read(text: &'a str, request: &Request<'_>, limits: Limits, keep: Keep) -> Result<Self, CaptureError> {
         let mut content = Self { batch_token: None, sent_at: None, historical_migration: false, events: Vec::new() };
-        match shape::read(text)? {
+        match shape::read(text, keep)? {
             Shape::Array(events) => content.events = events,
             Shape::Event(event) => content.events.push(event),
             Shape::Batch(batch) => {
@@ -154,13 +154,6 @@ impl<'a> Content<'a> {
         let agreed = agreed.ok_or(CaptureError::MissingToken)?;
         token::check(&agreed)?;
         Ok(agreed.into_owned())
-    }
-}
-
-fn properties_of<'a>(event: &WireEvent<'a>) -> Result<Properties<'a>, CaptureError> {
-    match event.properties {
-        Some(raw) => Properties::parse(raw).map_err(|_| CaptureError::mismatch()),
-        None => Ok(Properties::new()),
     }
 }
 

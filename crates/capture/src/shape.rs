@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 
+use model::Properties;
 use model::json::{self, Invalid, Reader};
 use serde::de::IgnoredAny;
 use uuid::Uuid;
@@ -53,12 +54,33 @@ pub(crate) struct WireEvent<'a> {
     pub(crate) properties: Option<&'a str>,
     /// What is in them.
     pub(crate) picked: Picked<'a>,
+    /// All of them, if they were to be kept.
+    pub(crate) kept: Properties<'a>,
     pub(crate) timestamp: Option<Cow<'a, str>>,
     pub(crate) offset_millis: Option<i64>,
     /// An object.
     pub(crate) set: Option<&'a str>,
     /// An object.
     pub(crate) set_once: Option<&'a str>,
+}
+
+/// What to keep of an event's properties beside their text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Nothing: there is only a verdict to be reached.
+    Nothing,
+    /// Their keys and values, of which there may be so many.
+    Properties { room: usize },
+}
+
+impl Keep {
+    /// For an event that comes after one with `properties`: it is likely to be like it, and ingestion adds a few.
+    fn after(self, properties: &Properties<'_>) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Properties { .. } => Self::Properties { room: properties.len() + 4 },
+        }
+    }
 }
 
 /// The few properties that a verdict depends on; of duplicate keys the last. Raw, null included.
@@ -74,9 +96,9 @@ pub(crate) struct Picked<'a> {
 /// # Errors
 ///
 /// [`CaptureError::Malformed`] when it is not JSON, or not of any shape.
-pub(crate) fn read(text: &str) -> Result<Shape<'_>, CaptureError> {
+pub(crate) fn read(text: &str, keep: Keep) -> Result<Shape<'_>, CaptureError> {
     let mut reader = Reader::new(text);
-    let shape = shape(&mut reader).and_then(|shape| reader.finish().map(|()| shape));
+    let shape = shape(&mut reader, keep).and_then(|shape| reader.finish().map(|()| shape));
     match shape {
         Ok(shape) => shape.ok_or_else(CaptureError::mismatch),
         // The library knows how to say where it is wrong.
@@ -88,16 +110,16 @@ pub(crate) fn read(text: &str) -> Result<Shape<'_>, CaptureError> {
 }
 
 /// The shape of the next value, if it has one.
-fn shape<'a>(reader: &mut Reader<'a>) -> Result<Option<Shape<'a>>, Invalid> {
+fn shape<'a>(reader: &mut Reader<'a>, keep: Keep) -> Result<Option<Shape<'a>>, Invalid> {
     if reader.array() {
-        return Ok(events(reader)?.map(Shape::Array));
+        return Ok(events(reader, keep)?.map(Shape::Array));
     }
     if !reader.object() {
         return reader.value().map(|_| None);
     }
     let (mut batch, mut event) = (RawBatch::default(), RawEvent::default());
     while let Some(key) = reader.member()? {
-        if !batch.take(&key, reader)? && !event.take(&key, reader)? {
+        if !batch.take(&key, reader, keep)? && !event.take(&key, reader, keep)? {
             reader.value()?;
         }
     }
@@ -109,7 +131,7 @@ fn shape<'a>(reader: &mut Reader<'a>) -> Result<Option<Shape<'a>>, Invalid> {
 }
 
 /// The rest of a list that has been entered: events with the right types and names; none when one of them is not like that.
-fn events<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<WireEvent<'a>>>, Invalid> {
+fn events<'a>(reader: &mut Reader<'a>, mut keep: Keep) -> Result<Option<Vec<WireEvent<'a>>>, Invalid> {
     let mut events = Some(Vec::new());
     while reader.element()? {
         let Some(read) = events.as_mut().filter(|read| read.len() <= EVENTS_MAX) else {
@@ -117,8 +139,11 @@ fn events<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<WireEvent<'a>>>, Inv
             reader.value()?;
             continue;
         };
-        match RawEvent::read(reader)?.and_then(RawEvent::typed) {
-            Some((true, event)) => read.push(event),
+        match RawEvent::read(reader, keep)?.and_then(RawEvent::typed) {
+            Some((true, event)) => {
+                keep = keep.after(&event.kept);
+                read.push(event);
+            }
             _ => events = None,
         }
     }
@@ -136,11 +161,11 @@ struct RawBatch<'a> {
 
 impl<'a> RawBatch<'a> {
     /// Reads the value of `key`, if that is one of the fields.
-    fn take(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<bool, Invalid> {
+    fn take(&mut self, key: &str, reader: &mut Reader<'a>, keep: Keep) -> Result<bool, Invalid> {
         match key {
             "batch" => {
                 self.fields.note(0);
-                self.events = if reader.array() { events(reader)? } else { reader.value().map(|_| None)? };
+                self.events = if reader.array() { events(reader, keep)? } else { reader.value().map(|_| None)? };
             }
             "historical_migration" => self.historical_migration = self.fields.read(1, reader)?,
             "sent_at" => self.sent_at = self.fields.read(2, reader)?,
@@ -195,6 +220,7 @@ struct RawEvent<'a> {
     /// Even null.
     properties: Option<&'a str>,
     picked: Picked<'a>,
+    kept: Properties<'a>,
     timestamp: Option<&'a str>,
     offset: Option<&'a str>,
     set: Option<&'a str>,
@@ -205,13 +231,13 @@ impl<'a> RawEvent<'a> {
     const TOKEN: u16 = 1;
 
     /// The next value, if it is an object.
-    fn read(reader: &mut Reader<'a>) -> Result<Option<Self>, Invalid> {
+    fn read(reader: &mut Reader<'a>, keep: Keep) -> Result<Option<Self>, Invalid> {
         if !reader.object() {
             return reader.value().map(|_| None);
         }
         let mut event = Self::default();
         while let Some(key) = reader.member()? {
-            if !event.take(&key, reader)? {
+            if !event.take(&key, reader, keep)? {
                 reader.value()?;
             }
         }
@@ -219,7 +245,7 @@ impl<'a> RawEvent<'a> {
     }
 
     /// Reads the value of `key`, if that is one of the fields.
-    fn take(&mut self, key: &str, reader: &mut Reader<'a>) -> Result<bool, Invalid> {
+    fn take(&mut self, key: &str, reader: &mut Reader<'a>, keep: Keep) -> Result<bool, Invalid> {
         let Self { fields, .. } = self;
         match key {
             "event" => self.event = fields.read(0, reader)?,
@@ -228,7 +254,7 @@ impl<'a> RawEvent<'a> {
             "uuid" => self.uuid = fields.read(3, reader)?,
             "properties" => {
                 fields.note(4);
-                self.properties = Some(self.picked.read(reader)?);
+                self.properties = Some(self.read_properties(reader, keep)?);
             }
             "timestamp" => self.timestamp = fields.read(5, reader)?,
             "offset" => self.offset = fields.read(6, reader)?,
@@ -237,6 +263,28 @@ impl<'a> RawEvent<'a> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Reads the next value, properties, and returns them.
+    fn read_properties(&mut self, reader: &mut Reader<'a>, keep: Keep) -> Result<&'a str, Invalid> {
+        let start = reader.place();
+        if !reader.object() {
+            return reader.value();
+        }
+        if let Keep::Properties { room } = keep {
+            self.kept = Properties::read(reader, room)?;
+            for (key, value) in self.kept.iter_kept() {
+                if let Cow::Borrowed(raw) = value {
+                    self.picked.note(key, raw);
+                }
+            }
+        } else {
+            while let Some(key) = reader.member()? {
+                let raw = reader.value()?;
+                self.picked.note(&key, raw);
+            }
+        }
+        Ok(reader.since(start))
     }
 
     /// Whether it has a name, and its fields; `None` when one of them has the wrong type or is there twice.
@@ -253,6 +301,7 @@ impl<'a> RawEvent<'a> {
             uuid: optional(self.uuid, uuid)?.flatten(),
             properties: optional(self.properties, object)?,
             picked: self.picked,
+            kept: self.kept,
             timestamp: optional(self.timestamp, json::text)?,
             offset_millis: optional(self.offset, |raw| raw.parse().ok())?,
             set: optional(self.set, object)?,
@@ -263,22 +312,13 @@ impl<'a> RawEvent<'a> {
 }
 
 impl<'a> Picked<'a> {
-    /// Reads the next value, properties, and returns them.
-    fn read(&mut self, reader: &mut Reader<'a>) -> Result<&'a str, Invalid> {
-        let start = reader.place();
-        if !reader.object() {
-            return reader.value();
+    fn note(&mut self, key: &str, raw: &'a str) {
+        match key {
+            "distinct_id" => self.distinct_id = Some(raw),
+            "token" => self.token = Some(raw),
+            "$cookieless_mode" => self.cookieless_mode = Some(raw),
+            _ => {}
         }
-        while let Some(key) = reader.member()? {
-            let raw = reader.value()?;
-            match &*key {
-                "distinct_id" => self.distinct_id = Some(raw),
-                "token" => self.token = Some(raw),
-                "$cookieless_mode" => self.cookieless_mode = Some(raw),
-                _ => {}
-            }
-        }
-        Ok(reader.since(start))
     }
 }
 

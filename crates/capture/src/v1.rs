@@ -121,6 +121,7 @@ pub(crate) fn parse<'a>(text: &'a str, request: &Request<'_>, received: &Receive
             uuid: Some(uuid),
             properties: None,
             picked: shape::Picked::default(),
+            kept: Properties::new(),
             timestamp: Some(event.timestamp),
             offset_millis: None,
             set: None,

@@ -56,8 +56,18 @@ impl<'a> Properties<'a> {
             return Err(PropertiesError);
         }
         // Room for what ingestion adds, if properties are about as long as usual.
-        let room = (text.len() / 32 + 4).min(64);
-        let mut properties = Properties { entries: Vec::with_capacity(room), looks: Looks::default() };
+        let properties = Self::read(&mut reader, (text.len() / 32 + 4).min(64))?;
+        reader.finish()?;
+        Ok(properties)
+    }
+
+    /// Reads the members of the object that `reader` has entered, perhaps `room` of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] when they are not JSON.
+    pub fn read(reader: &mut Reader<'a>, room: usize) -> Result<Self, Invalid> {
+        let mut properties = Self { entries: Vec::with_capacity(room), looks: Looks::default() };
         let mut index = KeyIndex::default();
         while let Some(key) = reader.member()? {
             let value = Cow::Borrowed(reader.value()?);
@@ -69,7 +79,6 @@ impl<'a> Properties<'a> {
                 }
             }
         }
-        reader.finish()?;
         Ok(properties)
     }
 

@@ -3,7 +3,7 @@ use super::*;
 /// The one place that knows the API: the shape of `text` and the names in it, or why it has none.
 fn shape(text: &str) -> String {
     let names = |events: &[WireEvent<'_>]| events.iter().map(|event| &*event.name).collect::<Vec<_>>().join(",");
-    match read(text) {
+    match read(text, Keep::Nothing) {
         Ok(Shape::Array(events)) => format!("array {}", names(&events)),
         Ok(Shape::Batch(batch)) => format!("batch {}: {}", batch.token, names(&batch.events)),
         Ok(Shape::Event(event)) => format!("event {}", event.name),

@@ -38,7 +38,7 @@ fn merging_large_sets_takes_linear_time() {
     let limits = Limits { event_bytes: 1 << 24, ..Limits::DEFAULT };
     let batch = captured(&request(Endpoint::Event, &body), limits).unwrap();
     let set = batch.events[0].properties.get("$set").unwrap();
-    assert_eq!(Properties::parse(set).unwrap().len(), 75_000);
+    assert_eq!(model::Properties::parse(set).unwrap().len(), 75_000);
 }
 
 #[test]
