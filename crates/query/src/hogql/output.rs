@@ -84,14 +84,16 @@ impl JsonRows {
         out: &mut String,
     ) -> Result<(), QueryError> {
         let columns = self.writers(batch)?;
+        let before = |(at, name): (usize, &Name)| {
+            let mut text = String::from(if at > 0 { "," } else { "{" });
+            write_json_string(&mut text, name);
+            text.push(':');
+            text
+        };
+        let names: Vec<String> = names.iter().enumerate().map(before).collect();
         for row in 0..batch.num_rows() {
-            out.push('{');
-            for (at, (column, name)) in columns.iter().zip(names).enumerate() {
-                if at > 0 {
-                    out.push(',');
-                }
-                write_json_string(out, name);
-                out.push(':');
+            for (column, name) in columns.iter().zip(&names) {
+                out.push_str(name);
                 column.json(row, out);
             }
             out.push_str("}\n");
@@ -360,22 +362,24 @@ fn write_date(out: &mut String, days: i32) {
     }
 }
 
+/// A number below 100 in two digits.
+fn push_two(out: &mut String, number: i8) {
+    let number = number.unsigned_abs();
+    out.push(char::from(b'0' + number / 10));
+    out.push(char::from(b'0' + number % 10));
+}
+
 /// ISO 8601 with the zone's offset, `Z` for UTC, and a fraction only if there is one.
 fn write_instant(out: &mut String, micros: i64, zone: &TimeZone) {
     let instant = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
     let offset = zone.to_offset(instant);
     let local = offset.to_datetime(instant);
-    write!(
-        out,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        local.year(),
-        local.month(),
-        local.day(),
-        local.hour(),
-        local.minute(),
-        local.second()
-    )
-    .expect("writing to memory cannot fail");
+    write!(out, "{:04}", local.year()).expect("writing to memory cannot fail");
+    let parts = [local.month(), local.day(), local.hour(), local.minute(), local.second()];
+    for (mark, part) in ['-', '-', 'T', ':', ':'].into_iter().zip(parts) {
+        out.push(mark);
+        push_two(out, part);
+    }
     let fraction = micros.rem_euclid(1_000_000);
     if fraction != 0 {
         write!(out, ".{fraction:06}").expect("writing to memory cannot fail");

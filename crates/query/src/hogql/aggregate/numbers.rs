@@ -1,4 +1,4 @@
-//! Quantiles, exact: all numbers of a group, sorted once. Also means and medians of the numbers in arrays.
+//! Quantiles, exact: of all numbers of a group, of which no more is sorted than it takes. Also means and medians of the numbers in arrays.
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -112,31 +112,40 @@ impl Numbers {
             return exec_err!("a quantile is of doubles, not of {}", array.data_type());
         };
         let keeps_nan = self.what == What::Mean;
-        self.numbers.extend(numbers.iter().flatten().filter(|number| keeps_nan || !number.is_nan()));
+        if numbers.null_count() == 0 && (keeps_nan || !numbers.values().iter().any(|number| number.is_nan())) {
+            self.numbers.extend_from_slice(numbers.values());
+        } else {
+            self.numbers.extend(numbers.iter().flatten().filter(|number| keeps_nan || !number.is_nan()));
+        }
         Ok(())
     }
 
-    /// The value at `share` of the sorted numbers.
+    /// The value at `share` of the numbers in order, of which few are put in order for it.
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a place in memory"
     )]
-    fn at(&self, share: f64) -> Option<f64> {
+    fn at(&mut self, share: f64) -> Option<f64> {
         let last = self.numbers.len().checked_sub(1)?;
         match self.what {
             What::Between => {}
             What::Element => {
                 let place = ((share * self.numbers.len() as f64) as usize).min(last);
-                return self.numbers.get(place).copied();
+                return Some(*self.numbers.select_nth_unstable_by(place, f64::total_cmp).1);
             }
-            What::Mean => return Some(self.numbers.iter().sum::<f64>() / self.numbers.len() as f64),
+            What::Mean => {
+                // From small to large, so that the sum does not depend on the order of rows.
+                self.numbers.sort_unstable_by(f64::total_cmp);
+                return Some(self.numbers.iter().sum::<f64>() / self.numbers.len() as f64);
+            }
         }
         let place = share * last as f64;
         let below = place.floor();
-        let (low, high) = (self.numbers.get(below as usize)?, self.numbers.get((below as usize + 1).min(last))?);
-        Some(if low == high { *low } else { low + (high - low) * (place - below) })
+        let (_, low, above) = self.numbers.select_nth_unstable_by(below as usize, f64::total_cmp);
+        let high = above.iter().copied().min_by(f64::total_cmp).unwrap_or(*low);
+        Some(if *low == high { *low } else { *low + (high - *low) * (place - below) })
     }
 }
 
@@ -146,8 +155,9 @@ impl Accumulator for Numbers {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        self.numbers.sort_unstable_by(f64::total_cmp);
-        let found: Vec<Option<f64>> = self.shares.iter().map(|share| self.at(*share)).collect();
+        let shares = std::mem::take(&mut self.shares);
+        let found: Vec<Option<f64>> = shares.iter().map(|share| self.at(*share)).collect();
+        self.shares = shares;
         if !self.many {
             return Ok(ScalarValue::Float64(found.first().copied().flatten()));
         }
