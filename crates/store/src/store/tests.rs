@@ -11,6 +11,7 @@ use model::PersonNumber;
 use uuid::Uuid;
 
 use super::*;
+use crate::property::{Document, PropertyKey};
 use crate::snapshot::{Part, PartKind};
 use support::*;
 
@@ -109,4 +110,49 @@ fn what_has_to_go_goes_with_the_next_compaction() {
     let everything = Removals { expired_before: Some(Timestamp::from_micros(i64::MAX)), ..Removals::default() };
     kept.compact_all(&store, &HashMap::from([(PROJECT, everything)]));
     assert_eq!((store.stats().segments, store.snapshot(PROJECT).rows(), kept.segments.len()), (0, 0, 0));
+}
+
+#[test]
+fn slices_hold_what_each_is_read_as_alone_whatever_is_asked_between() {
+    let disk = SimDisk::new(1);
+    let mut kept = Kept::new(Limits::default());
+    let store = kept.open(&disk);
+    // A text that repeats, one that does not, a number that only the later rows have, and a rare key.
+    let properties = |n: u128| match n {
+        0..300 => format!(r#"{{"plan":"p{}","note":"n{n}"}}"#, n % 3),
+        _ => format!(r#"{{"plan":"p{}","note":"n{n}","seats":{n},"odd {}":1}}"#, n % 5, n / 50),
+    };
+    let rows =
+        (0..600).map(|n| row(n, ["a", "b"][usize::from(n % 2 == 0)], "x", i64::try_from(n).unwrap(), &properties(n)));
+    kept.publish(&store, batch(rows.collect(), 1));
+    let key = PropertyKey::of_event("seats");
+    for sealed in [false, true] {
+        if sealed {
+            kept.seal(&store);
+        }
+        for chunk in chunks(&store.snapshot(PROJECT)) {
+            let asked = chunk.live().pick((0..chunk.live().len()).filter(|at| at % 7 != 3));
+            let mut slices = chunk.slices(&asked, 40);
+            let (mut at, mut read) = (0, 0);
+            while let Some(mut slice) = slices.next() {
+                let rows = slice.rows().clone();
+                // Each column is left out by some slices, so that its reader has to start anew.
+                if at % 3 != 1 {
+                    assert_eq!(slice.read(&TELLING).unwrap(), chunk.read(&TELLING, &rows).unwrap(), "slice {at}");
+                }
+                if at % 4 != 2 {
+                    let (ours, alone) = (slice.property(&key).unwrap(), chunk.property(&key, &rows).unwrap());
+                    assert_eq!(format!("{ours:?}"), format!("{alone:?}"), "slice {at}");
+                }
+                if at % 2 == 0 {
+                    let document = Document::Event;
+                    let alone = chunk.properties(document, &rows).unwrap();
+                    assert_eq!(slice.properties(document).unwrap(), alone, "slice {at}");
+                    assert_eq!(slice.properties(document).unwrap(), alone, "slice {at}, asked twice");
+                }
+                (at, read) = (at + 1, read + rows.len());
+            }
+            assert_eq!(read, asked.len());
+        }
+    }
 }
