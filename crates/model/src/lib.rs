@@ -14,7 +14,7 @@ mod time;
 
 pub use event::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, TimeDoubt};
 pub use person::{MergeId, PERSON_NAMESPACE, PersonMerge, PersonNumber, person_uuid};
-pub use properties::{Properties, PropertiesError, is_plain, write_json_string};
+pub use properties::{Properties, PropertiesError, is_plain, json_string, write_json_string};
 pub use segment::{DeletedRows, Level, SegmentEntry, SegmentId};
 pub use time::{Day, Timestamp};
 

@@ -124,9 +124,7 @@ impl<'a> Properties<'a> {
 
     /// Sets `key` to a JSON string.
     pub fn set_str(&mut self, key: impl Into<Cow<'a, str>>, value: &str) {
-        let mut raw = String::with_capacity(value.len() + 2);
-        write_json_string(&mut raw, value);
-        self.set(key, raw);
+        self.set(key, json_string(value));
     }
 
     /// Removes `key` and returns its value.
@@ -214,6 +212,14 @@ impl PartialEq for Properties<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(k, v)| other.get(k) == Some(v))
     }
+}
+
+/// `text` as a quoted JSON string.
+#[must_use]
+pub fn json_string(text: &str) -> String {
+    let mut raw = String::with_capacity(text.len() + 2);
+    write_json_string(&mut raw, text);
+    raw
 }
 
 /// Appends `text` to `out` as a quoted JSON string.

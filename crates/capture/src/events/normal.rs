@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
-use model::{CapturedEvent, Properties, Timestamp, json, write_json_string};
+use model::{CapturedEvent, Properties, Timestamp, json, json_string};
 use uuid::Uuid;
 
 use super::uuid_for;
@@ -30,8 +30,8 @@ impl<'r> Sender<'r> {
             received,
             is_v1: request.endpoint == Endpoint::V1,
             sent_at,
-            sent_at_property: sent_at.and_then(timestamp::to_iso).map(|iso| raw_string(&iso)),
-            ip_property: raw_string(&received.ip.to_canonical().to_string()),
+            sent_at_property: sent_at.and_then(timestamp::to_iso).map(|iso| json_string(&iso)),
+            ip_property: json_string(&received.ip.to_canonical().to_string()),
         }
     }
 
@@ -101,10 +101,4 @@ fn lower_case_session_id(properties: &mut Properties<'_>) {
         let lower = id.to_ascii_lowercase();
         properties.set_str(SESSION_ID, &lower);
     }
-}
-
-fn raw_string(text: &str) -> String {
-    let mut raw = String::with_capacity(text.len() + 2);
-    write_json_string(&mut raw, text);
-    raw
 }
