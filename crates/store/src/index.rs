@@ -2,11 +2,11 @@
 //!
 //! Four parts, each read when first needed: the *bounds* of its uuids and the places of the other parts; the *filter*
 //! over its uuids, asked of every new event; the *facts*: events and hours, rows of each event, persons, distinct ids,
-//! and where the values of each rare key lie; and the checksums of the segment's file. Behind them on disk: the *entries*, 48 bits per row from which a filter's
+//! and where the values of each rare key lie; and the checksums of the segment's file. Behind them on disk: the *entries*, 40 bits per row from which a filter's
 //! yes is checked, sorted so that one read of a few kilobytes decides, and the values of rare keys, by key.
 //!
 //! File, little endian: magic; XXH3-64 of the bounds; the bounds, with length and XXH3-64 of the other parts; these: filter,
-//! facts, checksums; pages of 682 entries, 48 bits each, big endian, and 32 bits of their XXH3-64; the blocks of rare keys, whose
+//! facts, checksums; pages of 818 entries, 40 bits each, big endian, and 32 bits of their XXH3-64; the blocks of rare keys, whose
 //! checksums are among the facts. Whatever is read is checked. All of it is derived from the segment and made again when
 //! it cannot be read.
 
@@ -29,11 +29,11 @@ use tails::TailPlace;
 
 pub(crate) use facts::Facts;
 
-const MAGIC: &[u8; 8] = b"HGRWIDX\x03";
-const ENTRY_BYTES: usize = 6;
-/// Entries of a page: with the checksum they fill 4 KiB.
-const PAGE_ENTRIES: u64 = 682;
-const PAGE_BYTES: usize = 4_096;
+const MAGIC: &[u8; 8] = b"HGRWIDX\x04";
+const ENTRY_BYTES: usize = 5;
+/// Entries of a page: with the checksum they fill 4 KiB but for two bytes.
+const PAGE_ENTRIES: u64 = 818;
+const PAGE_BYTES: usize = 818 * ENTRY_BYTES + 4;
 /// Length of the bounds: two uuids, three lengths, three checksums, the number of entries.
 const BOUNDS_BYTES: usize = 16 + 16 + 7 * 8;
 
@@ -100,7 +100,8 @@ pub(crate) fn write(files: &dyn Files, path: &Path, new: &NewIndex) -> io::Resul
     bytes.extend_from_slice(&facts);
     bytes.extend_from_slice(&blocks);
     for page in entries.chunks(usize::try_from(PAGE_ENTRIES).unwrap_or(usize::MAX)) {
-        let page: Vec<u8> = page.iter().flat_map(|entry| entry.to_be_bytes().into_iter().skip(2)).collect();
+        let page: Vec<u8> =
+            page.iter().flat_map(|entry| entry.to_be_bytes().into_iter().skip(8 - ENTRY_BYTES)).collect();
         bytes.extend_from_slice(&page);
         bytes.extend_from_slice(&short_checksum(&page).to_le_bytes());
     }
@@ -113,9 +114,9 @@ pub(crate) fn write(files: &dyn Files, path: &Path, new: &NewIndex) -> io::Resul
     Ok((index, bloom))
 }
 
-/// 32 bits of the uuid's hash, then 16 of the identity's: evenly spread, so where one stands can be guessed.
+/// 24 bits of the uuid's hash, then 16 of the identity's: evenly spread, so where one stands can be guessed.
 fn entry(probe: &Probe) -> u64 {
-    (probe.uuid_hash >> 32) << 16 | u64::from(probe.check)
+    (probe.uuid_hash >> 40) << 16 | u64::from(probe.check)
 }
 
 impl Index {
@@ -186,21 +187,21 @@ impl Index {
         (self.first_uuid..=self.last_uuid).contains(&uuid)
     }
 
-    /// Whether the segment has an event like this, as far as 48 bits can tell; none when that part is damaged.
+    /// Whether the segment has an event like this, as far as 40 bits can tell; none when that part is damaged.
     pub(crate) fn holds(&self, probe: &Probe) -> Option<bool> {
         self.holds_between(entry(probe), entry(probe))
     }
 
-    /// Whether the segment has an event with this uuid hash, as far as 32 bits can tell; none as for [`Index::holds`].
+    /// Whether the segment has an event with this uuid hash, as far as 24 bits can tell; none as for [`Index::holds`].
     pub(crate) fn holds_uuid(&self, uuid_hash: u64) -> Option<bool> {
-        let first = (uuid_hash >> 32) << 16;
+        let first = (uuid_hash >> 40) << 16;
         self.holds_between(first, first | 0xffff)
     }
 
     /// Searches around the place where evenly spread entries would have it, in ever larger steps.
     fn holds_between(&self, first: u64, last: u64) -> Option<bool> {
         const STEP: u64 = PAGE_ENTRIES / 2;
-        let expected = u64::try_from((u128::from(first) * u128::from(self.entries)) >> 48).ok()?;
+        let expected = u64::try_from((u128::from(first) * u128::from(self.entries)) >> (8 * ENTRY_BYTES)).ok()?;
         let pages = self.pages();
         let mut low = expected.saturating_sub(STEP) / PAGE_ENTRIES;
         let mut high = ((expected + STEP) / PAGE_ENTRIES + 1).min(pages);
@@ -243,7 +244,7 @@ impl Index {
             if short_checksum(page).to_le_bytes() != *checksum {
                 return None;
             }
-            let of = |[a, b, c, d, e, f]: &[u8; ENTRY_BYTES]| u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]);
+            let of = |[a, b, c, d, e]: &[u8; ENTRY_BYTES]| u64::from_be_bytes([0, 0, 0, *a, *b, *c, *d, *e]);
             entries.extend(page.as_chunks::<ENTRY_BYTES>().0.iter().map(of));
         }
         Some(entries)

@@ -45,6 +45,10 @@ pub(crate) struct Tally {
 struct Distinct {
     hashes: std::collections::HashSet<u64, FixedState>,
     seen: u64,
+    /// Values of columns with a dictionary, which are not looked at again.
+    repeating: u64,
+    /// Values of columns without one.
+    single: u64,
 }
 
 /// The columns of a segment's properties, in order.
@@ -96,13 +100,8 @@ impl Census {
             Kind::Bool => tally.bool += count,
             Kind::Json => tally.other += count,
         }
-        // Says "repeats" or "does not" without the values.
-        tally.distinct.seen += count;
-        if !column.dictionary {
-            tally.distinct.hashes.extend(
-                (0..u64::try_from(DISTINCT_MAX).unwrap_or(0)).take(usize::try_from(count).unwrap_or(usize::MAX)),
-            );
-        }
+        let counted = if column.dictionary { &mut tally.distinct.repeating } else { &mut tally.distinct.single };
+        *counted += count;
     }
 
     /// Adds one value under `key` of `document`.
@@ -190,16 +189,46 @@ impl Distinct {
         }
     }
 
-    /// Whether a value comes twice on average, or there are few of them.
+    /// Whether a value comes twice on average, or there are few of them. What most columns did is done again.
     ///
     /// Of a sample, whether one comes three times among all rows. With `k` rows for each sampled one and `n` values seen,
     /// values that all come three times are `k n / 3`, and a sample of `n` meets a share of `1 - exp(-3 / k)` of them.
     #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
     fn repeat(&self, rows_per_sampled: f64) -> bool {
+        if self.repeating + self.single > self.seen {
+            return self.repeating >= self.single;
+        }
         let distinct = self.hashes.len() as f64;
         let three_times = rows_per_sampled / 3.0 * (1.0 - (-3.0 / rows_per_sampled).exp());
         let share = if rows_per_sampled > 1.0 { three_times.max(0.5) } else { 0.5 };
         let seen = self.seen as f64;
         distinct < 64.0 || (distinct <= share * seen && (self.hashes.len() < DISTINCT_MAX || seen > 4.0 * distinct))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merged_columns_have_a_dictionary_where_most_of_them_had_one() {
+        let column = |key: &str, dictionary| PlannedColumn {
+            document: Document::Event,
+            key: key.to_owned(),
+            kind: Kind::Text,
+            dictionary,
+        };
+        let mut census = Census::of_rows(300_000);
+        for dictionaries in [[false, true, true], [false, false, true], [false, true, false]] {
+            for (key, dictionary) in ["single", "repeating", "mixed"].into_iter().zip(dictionaries) {
+                census.add_column(&column(key, dictionary), 100_000);
+            }
+        }
+        // A stray value changes nothing.
+        census.add_value(Document::Event, "single", "\"x\"");
+        let plan = census.plan(&Limits::default(), 300_000);
+        let found: HashMap<&str, bool> =
+            plan.columns.iter().map(|column| (column.key.as_str(), column.dictionary)).collect();
+        assert_eq!(found, HashMap::from([("single", false), ("repeating", true), ("mixed", true)]));
     }
 }
