@@ -161,6 +161,7 @@ fn round(engine: &Engine, runtime: &tokio::runtime::Runtime, text: &str) -> anyh
         cohorts: std::collections::BTreeMap::new(),
         pace: Pace::Prompt,
         explain: true,
+        is_written: false,
     };
     let answer = runtime.block_on(engine.hogql(request))?;
     anyhow::ensure!(!answer.plan.is_empty(), "there is no plan");

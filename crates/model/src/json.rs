@@ -6,13 +6,14 @@
 //! The text was validated when it was captured, by [`Reader`], so the scanner does not validate again. On text that is not
 //! a JSON object it answers something in bounded time, usually "no such key", and never panics.
 
+mod escape;
 mod reader;
 
 use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-pub(crate) use reader::first_special;
+pub use escape::{write_json_escaped, write_json_string};
 pub use reader::{Invalid, Reader};
 
 /// A key to look up in many objects.
@@ -211,7 +212,7 @@ pub fn write_compact(out: &mut String, value: &str) {
     while let Some(next) = byte(bytes, at) {
         if next == b'"' {
             let end = skip_string(bytes, at);
-            crate::write_json_string(out, &unescape(value.get(at + 1..end.saturating_sub(1)).unwrap_or_default()));
+            write_json_string(out, &unescape(value.get(at + 1..end.saturating_sub(1)).unwrap_or_default()));
             at = end;
             continue;
         }

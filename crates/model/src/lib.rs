@@ -13,8 +13,9 @@ mod segment;
 mod time;
 
 pub use event::{CapturedEvent, EventRow, GROUP_TYPES_MAX, PersonMode, TimeDoubt};
+pub use json::{write_json_escaped, write_json_string};
 pub use person::{MergeId, PERSON_NAMESPACE, PersonMerge, PersonNumber, person_uuid};
-pub use properties::{Properties, PropertiesError, is_plain, json_string, write_json_string};
+pub use properties::{Properties, PropertiesError, is_plain, json_string};
 pub use segment::{DeletedRows, Level, SegmentEntry, SegmentId};
 pub use time::{Day, Timestamp};
 

@@ -4,9 +4,9 @@
 //! they can be compared. Of duplicate keys the last wins, at the place of the first.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-use crate::json::{self, Invalid, Reader};
+use crate::json::{self, Invalid, Reader, write_json_string};
 
 /// A JSON object as an ordered list of keys with raw values, borrowed from its source text where possible.
 ///
@@ -220,37 +220,6 @@ pub fn json_string(text: &str) -> String {
     let mut raw = String::with_capacity(text.len() + 2);
     write_json_string(&mut raw, text);
     raw
-}
-
-/// Appends `text` to `out` as a quoted JSON string.
-pub fn write_json_string(out: &mut String, text: &str) {
-    if is_plain(text) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-        return;
-    }
-    // Most that needs escapes is JSON itself, where a quote stands every few bytes.
-    out.reserve(text.len() + text.len() / 8);
-    out.push('"');
-    let mut rest = text;
-    while let Some((plain, special)) = json::first_special(rest) {
-        out.push_str(plain);
-        let byte = special.as_bytes().first().copied().unwrap_or_default();
-        match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\r' => out.push_str("\\r"),
-            b'\t' => out.push_str("\\t"),
-            8 => out.push_str("\\b"),
-            12 => out.push_str("\\f"),
-            control => write!(out, "\\u{control:04x}").expect("writing to memory cannot fail"),
-        }
-        rest = special.get(1..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    out.push('"');
 }
 
 /// Whether `text` as a JSON string is itself between quotes, as nearly all keys are.

@@ -14,7 +14,7 @@ use store::Chunk;
 use crate::engine::BATCH_ROWS;
 pub use conditions::{Conditions, PersonKey};
 
-pub(crate) use conditions::{Narrowed, narrow, narrow_within};
+pub(crate) use conditions::{Kept, Narrowed, narrow, narrow_keeping, narrow_within};
 pub(crate) use leaf::texts;
 pub(crate) use values::{Evaluation, ValueTest};
 pub(crate) use workers::{Cancelled, each};

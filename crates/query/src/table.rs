@@ -9,7 +9,7 @@
 mod conditions;
 mod scan;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -75,11 +75,37 @@ impl Form {
 pub(crate) enum Source {
     Stored(Column),
     Properties,
+    /// All properties, as JSON strings of JSON.
+    Quoted(Document),
     Property(Box<Property>),
     /// Which chunk of the snapshot a row is in.
     Chunk,
     /// Its number within the chunk.
     Row,
+}
+
+/// The columns of all properties as JSON strings of JSON, ready to be shown in an answer.
+const QUOTED: [&str; 2] = ["quoted(properties)", "quoted(person_properties)"];
+/// Marks the fields of such columns, wherever a plan takes them.
+const QUOTED_MARK: &str = "hedgerow.quoted";
+
+/// The column that has what column `name` has as a JSON string, if there is one.
+pub(crate) fn quoted(name: &str) -> Option<&'static str> {
+    let quoted = Document::ALL.into_iter().zip(QUOTED);
+    quoted.into_iter().find(|(document, _)| name_of(*document) == name).map(|(_, quoted)| quoted)
+}
+
+/// Whether values of `field` are JSON strings, to be written as they are.
+pub(crate) fn is_quoted(field: &Field) -> bool {
+    field.metadata().contains_key(QUOTED_MARK)
+}
+
+/// The column of all properties of a document, as JSON.
+fn name_of(document: Document) -> &'static str {
+    match document {
+        Document::Event => PROPERTIES,
+        Document::Person => plan::column::PERSON_PROPERTIES,
+    }
 }
 
 /// The columns that say where a row is.
@@ -109,10 +135,7 @@ fn chunk_number(part: usize, chunk: usize) -> u64 {
 impl Property {
     /// What the column of this property is called.
     pub(crate) fn name(&self) -> String {
-        let document = match self.key.document() {
-            Document::Event => PROPERTIES,
-            Document::Person => plan::column::PERSON_PROPERTIES,
-        };
+        let document = name_of(self.key.document());
         match self.form {
             Form::Shown => format!("shown({document}.{})", self.key.text()),
             Form::Real => format!("real({document}.{})", self.key.text()),
@@ -138,6 +161,7 @@ pub(crate) fn source(
 pub(crate) fn columns(properties: Vec<Property>) -> Vec<Source> {
     let mut sources: Vec<Source> = Column::ALL.into_iter().map(Source::Stored).collect();
     sources.push(Source::Properties);
+    sources.extend(Document::ALL.map(Source::Quoted));
     sources.extend([Source::Chunk, Source::Row]);
     sources.extend(properties.into_iter().map(|property| Source::Property(Box::new(property))));
     sources
@@ -163,14 +187,25 @@ impl Source {
             Self::Stored(column) => chunk.read(&[*column], rows)?.remove(0),
             Self::Property(property) => property.form.array(&chunk.property(&property.key, rows)?)?,
             Self::Properties => Arc::new(chunk.properties(Document::Event, rows)?),
+            Self::Quoted(_) => return Err(QueryError::Internal("quoted text has no values".into())),
             Self::Chunk | Self::Row => return Err(QueryError::Internal("a place has no values".into())),
         })
+    }
+
+    /// What the column is called.
+    pub(crate) fn name(&self) -> String {
+        self.field().name().clone()
     }
 
     pub(crate) fn field(&self) -> Arc<Field> {
         match self {
             Self::Stored(column) => column.field(),
             Self::Properties => Arc::new(Field::new(PROPERTIES, DataType::Utf8, false)),
+            Self::Quoted(document) => {
+                let name = quoted(name_of(*document)).unwrap_or_default();
+                let mark = HashMap::from([(QUOTED_MARK.to_owned(), String::new())]);
+                Arc::new(Field::new(name, DataType::Utf8, false).with_metadata(mark))
+            }
             Self::Property(property) => Arc::new(Field::new(property.name(), property.form.data_type(), true)),
             Self::Chunk => Arc::new(Field::new(CHUNK, DataType::UInt64, false)),
             Self::Row => Arc::new(Field::new(ROW, DataType::UInt32, false)),

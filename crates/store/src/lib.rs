@@ -33,7 +33,7 @@ pub use compact::{Compacted, Job};
 pub use error::StoreError;
 pub use limits::Limits;
 pub use property::values::{PropertyColumn, PropertyValues};
-pub use property::{Document, PropertyKey};
+pub use property::{Document, PropertyKey, Spelling};
 pub use schema::{Column, dictionary};
 pub use seal::Sealed;
 pub use selection::Selection;

@@ -19,4 +19,5 @@ pub(crate) mod values;
 pub use key::{Document, PropertyKey};
 pub(crate) use kind::Kind;
 pub(crate) use plan::{Census, Plan, PlannedColumn};
+pub use rebuild::Spelling;
 pub(crate) use rest::{Rest, RestBuilder};

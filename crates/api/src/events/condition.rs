@@ -48,6 +48,7 @@ pub(super) async fn read(
         cohorts: people::cohorts(app, project, &wanted).await?,
         pace: Pace::Prompt,
         explain: false,
+        is_written: false,
         query,
     })))
 }

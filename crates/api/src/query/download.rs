@@ -25,7 +25,7 @@ pub(super) async fn stream(
     body: &Value,
     format: Format,
 ) -> Result<Response, ApiError> {
-    file(run::start_all(app, project, body).await?, format).await
+    file(run::start_all(app, project, body, format == Format::JsonLines).await?, format).await
 }
 
 /// The rows of `answer` as a file of `format`.

@@ -194,8 +194,13 @@ fn refused(error: &CompileError, text: &str) -> ApiError {
 }
 
 async fn start(app: &App, project: &Project, asked: &Asked, pace: Pace) -> Result<Answer, ApiError> {
+    let request = request(app, project, asked, pace).await?;
+    app.engine.hogql(request).await.map_err(failed)
+}
+
+async fn request(app: &App, project: &Project, asked: &Asked, pace: Pace) -> Result<Request, ApiError> {
     let wanted = needs(&asked.compiled.query);
-    let request = Request {
+    Ok(Request {
         project: project.id,
         query: asked.compiled.query.clone(),
         zone: Arc::clone(&asked.context.project.timezone),
@@ -204,8 +209,8 @@ async fn start(app: &App, project: &Project, asked: &Asked, pace: Pace) -> Resul
         cohorts: people::cohorts(app, project, &wanted).await?,
         pace,
         explain: false,
-    };
-    app.engine.hogql(request).await.map_err(failed)
+        is_written: false,
+    })
 }
 
 /// The error for a query that was started.
@@ -216,10 +221,16 @@ pub(crate) fn failed(error: QueryError) -> ApiError {
     }
 }
 
-/// Starts a question whose rows are all wanted.
-pub(super) async fn start_all(app: &App, project: &Project, body: &Value) -> Result<Answer, ApiError> {
+/// Starts a question whose rows are all wanted, perhaps only to be written as lines of JSON.
+pub(super) async fn start_all(
+    app: &App,
+    project: &Project,
+    body: &Value,
+    is_written: bool,
+) -> Result<Answer, ApiError> {
     let asked = tokio::task::block_in_place(|| ask(app, project, body, Some(Limits::NONE)))?;
-    start(app, project, &asked, Pace::Background).await
+    let request = request(app, project, &asked, Pace::Background).await?;
+    app.engine.hogql(Request { is_written, ..request }).await.map_err(failed)
 }
 
 /// Calculates the answer to `body`.

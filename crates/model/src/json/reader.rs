@@ -253,11 +253,6 @@ fn string_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// What comes before the first quote, backslash or control character of `text`, and what starts with it; none without one.
-pub(crate) fn first_special(text: &str) -> Option<(&str, &str)> {
-    text.split_at_checked(plain_bytes(text.as_bytes())).filter(|(_, special)| !special.is_empty())
-}
-
 /// Bytes before the first that is a quote, a backslash or a control character.
 ///
 /// Most strings are short: they are searched eight bytes at a time. Of longer ones 32 bytes are looked at together, which
@@ -288,7 +283,7 @@ fn is_plain_byte(byte: u8) -> bool {
 }
 
 /// The high bit of each byte of `word` that is special, counted from the lowest; bytes above the first one may be wrong.
-fn special_bytes(word: u64) -> u64 {
+pub(super) fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;

@@ -92,7 +92,8 @@ impl Encoder {
         match &mut self.state {
             State::Lines { is_csv, begun } => {
                 let writer = JsonRows::new(self.columns.iter().map(|(_, ty)| ty));
-                let mut text = String::new();
+                // About what most rows come to: beyond, text is copied to grow.
+                let mut text = String::with_capacity(batch.get_array_memory_size() * 5 / 4);
                 if *is_csv {
                     if !std::mem::replace(begun, true) {
                         text = names(&self.columns);

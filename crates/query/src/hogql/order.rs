@@ -62,6 +62,15 @@ impl<'q> Keys<'q> {
         Self { order: order.collect(), limit_by: Vec::new() }
     }
 
+    /// Whether rows are sorted or counted by the column of the result in place `at`.
+    pub(super) fn use_output(&self, at: usize) -> bool {
+        self.order
+            .iter()
+            .map(|(key, _)| key)
+            .chain(&self.limit_by)
+            .any(|key| matches!(key, Key::Output(place) if *place == at))
+    }
+
     /// The columns of the result and the keys that are none of them.
     pub(super) fn columns(&self, select: &Select, scope: &Scope) -> Result<Vec<Df>> {
         let outputs =

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type,
-    UInt64Type,
+    DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float64Type, Int64Type, TimestampMicrosecondType,
+    UInt32Type, UInt64Type,
 };
 use hogql::types::{Base, Name, Type};
 use jiff::tz::TimeZone;
@@ -15,6 +15,7 @@ use model::write_json_string;
 use uuid::Uuid;
 
 use crate::QueryError;
+use crate::table::is_quoted;
 
 /// Writes batches whose columns have known types.
 #[derive(Debug)]
@@ -133,7 +134,13 @@ impl JsonRows {
         if batch.num_columns() != self.columns.len() {
             return Err(QueryError::Internal("an answer has other columns than its query".into()));
         }
-        batch.columns().iter().zip(&self.columns).map(|(array, shape)| Writer::new(array, shape)).collect()
+        let schema = batch.schema();
+        let columns = schema.fields().iter().zip(batch.columns()).zip(&self.columns);
+        let writer = |((field, array), shape): ((&Arc<Field>, &ArrayRef), &Shape)| match is_quoted(field) {
+            true => Ok(Writer { array: Arc::clone(array), kind: Kind::Quoted }),
+            false => Writer::new(array, shape),
+        };
+        columns.map(writer).collect()
     }
 }
 
@@ -184,6 +191,8 @@ enum Kind {
     Float,
     Decimal,
     Text,
+    /// Text that is a JSON string already.
+    Quoted,
     Uuid,
     IPv4,
     IPv6,
@@ -251,15 +260,14 @@ impl Writer {
             Kind::Null => out.push_str("null"),
             Kind::Bool => out.push_str(if self.array.as_boolean().value(row) { "true" } else { "false" }),
             Kind::Signed => {
-                write!(out, "{}", self.array.as_primitive::<Int64Type>().value(row))
-                    .expect("writing to memory cannot fail");
+                out.push_str(itoa::Buffer::new().format(self.array.as_primitive::<Int64Type>().value(row)));
             }
             Kind::Unsigned => {
-                write!(out, "{}", self.array.as_primitive::<UInt64Type>().value(row))
-                    .expect("writing to memory cannot fail");
+                out.push_str(itoa::Buffer::new().format(self.array.as_primitive::<UInt64Type>().value(row)));
             }
             Kind::Float => write_float(out, self.array.as_primitive::<Float64Type>().value(row)),
             Kind::Text => write_json_string(out, self.array.as_string::<i32>().value(row)),
+            Kind::Quoted => out.push_str(self.array.as_string::<i32>().value(row)),
             Kind::Decimal | Kind::Uuid | Kind::IPv4 | Kind::IPv6 | Kind::Date | Kind::Instant(_) => {
                 out.push('"');
                 self.bare(row, out);

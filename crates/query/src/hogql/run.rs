@@ -51,6 +51,8 @@ pub struct Request {
     pub pace: Pace,
     /// Say what would be done instead of doing it.
     pub explain: bool,
+    /// Rows are only written as lines of JSON, by [`Answer::encoder`].
+    pub is_written: bool,
 }
 
 /// What a query reads beside stored events.
@@ -318,7 +320,10 @@ async fn work(
             Extent::Only(list.find(core, snapshot, places).await?)
         }
     };
-    let plan = checked(core, &planner(extent), |planner| planner.query(&request.query))?;
+    let plan = checked(core, &planner(extent), |planner| match request.is_written {
+        true => planner.written(&request.query),
+        false => planner.query(&request.query),
+    })?;
     let (mut rows, words) = core.start_guarded(&plan, alive).await?;
     if started.send((request.query.columns.clone(), words)).is_err() {
         return Ok(());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, Result, UnnestOptions};
 use datafusion::logical_expr::{Expr as Df, LogicalPlan, LogicalPlanBuilder, ident, lit};
-use hogql::resolved::{ArrayJoin, Body, Expr, GroupBy, Kind, Query, Select, Set, SetOperation};
+use hogql::resolved::{ArrayJoin, Body, Expr, GroupBy, Kind, Query, Select, Set, SetOperation, Source, Table};
 use hogql::types::Type;
 
 use super::aggregate;
@@ -16,8 +16,8 @@ use super::order::{Finish, Keys};
 use super::planner::Planner;
 use super::scope::{Raw, Scope};
 use super::types::{arrow_type, default_value, list_of};
-use super::{usage, window};
-use crate::table::Extent;
+use super::{source, usage, window};
+use crate::table::{self, Extent};
 
 /// The name of column `at` of a planned query.
 pub(super) fn output(at: usize) -> String {
@@ -27,14 +27,22 @@ pub(super) fn output(at: usize) -> String {
 impl Planner<'_> {
     /// `query`, with columns of the types that it says.
     pub(super) fn query(&self, query: &Query) -> Result<LogicalPlan> {
-        let plan = match &query.body {
-            Body::Select(select) => self.select(select)?,
-            Body::Set(set) => self.set(set, &query.columns)?,
-        };
-        Ok(plan)
+        match &query.body {
+            Body::Select(select) => self.select(select, false),
+            Body::Set(set) => self.set(set, &query.columns),
+        }
     }
 
-    fn select(&self, select: &Select) -> Result<LogicalPlan> {
+    /// `query`, whose rows are written as JSON: properties that are only shown may come as JSON strings, in columns that
+    /// say so ([`table::is_quoted`]).
+    pub(super) fn written(&self, query: &Query) -> Result<LogicalPlan> {
+        match &query.body {
+            Body::Select(select) => self.select(select, true),
+            Body::Set(_) => self.query(query),
+        }
+    }
+
+    fn select(&self, select: &Select, is_written: bool) -> Result<LogicalPlan> {
         let mut scope = Scope::new(&self.answers);
         let usage = usage::of(select);
         let mut plan = match &select.source {
@@ -62,7 +70,10 @@ impl Planner<'_> {
             plan = filtered(plan, scope.condition(qualify)?)?;
         }
         let keys = Keys::of(select);
-        let columns = keys.columns(select, &scope)?;
+        let mut columns = keys.columns(select, &scope)?;
+        if is_written {
+            quote(&mut columns, select, &keys);
+        }
         let plan = LogicalPlanBuilder::from(plan).project(columns)?.build()?;
         let finish = Finish {
             width: select.projection.len(),
@@ -135,6 +146,24 @@ impl Planner<'_> {
         let plan = keys.add(plan, columns.len(), &scope)?;
         let finish = Finish { width: columns.len(), distinct: false, limit_by: None, limit: &set.limit };
         keys.finish(plan, &finish, &scope)
+    }
+}
+
+/// Takes all properties as JSON strings where `select` shows them and does nothing else with them.
+fn quote(columns: &mut [Df], select: &Select, keys: &Keys<'_>) {
+    let Some(Source::Table { id, table: Table::Events, .. }) = &select.source else { return };
+    let is_plain = select.group_by.is_none() && select.array_joins.is_empty() && select.late_array_joins.is_empty();
+    if !is_plain || select.distinct {
+        return;
+    }
+    for (at, (column, shown)) in columns.iter_mut().zip(&select.projection).enumerate() {
+        if let Kind::Column { relation, name } = &shown.expr.kind
+            && relation == id
+            && !keys.use_output(at)
+            && let Some(quoted) = table::quoted(name)
+        {
+            *column = source::column(*id, quoted).alias(output(at));
+        }
     }
 }
 

@@ -235,6 +235,16 @@ fn with_number(query: &str) -> String {
 }
 
 async fn ask(engine: &Engine, query: &str, zone: &str) -> Result<Vec<Value>, String> {
+    let rows = answered(engine, query, zone, false).await;
+    // Rows that are written as JSON are the same rows, however columns come.
+    if query.contains("properties") && query.contains("order by") {
+        let written = answered(engine, query, zone, true).await;
+        assert_eq!(written, rows, "{query}");
+    }
+    rows
+}
+
+async fn answered(engine: &Engine, query: &str, zone: &str, is_written: bool) -> Result<Vec<Value>, String> {
     let context = context(zone);
     let compiled = hogql::compile(&with_number(query), &context).map_err(|error| error.to_string())?;
     let wanted = needs(&compiled.query);
@@ -250,6 +260,7 @@ async fn ask(engine: &Engine, query: &str, zone: &str) -> Result<Vec<Value>, Str
         cohorts: wanted.cohorts.keys().map(|id| (*id, vec![person(1)])).collect(),
         pace: Pace::Prompt,
         explain: false,
+        is_written,
     };
     let readable = |error: QueryError| match error {
         QueryError::Internal(source) => format!("internal: {source}"),
@@ -366,6 +377,7 @@ fn rows_that_stop_for_lack_of_time_end_in_an_error() {
         cohorts: BTreeMap::new(),
         pace: Pace::Prompt,
         explain: false,
+        is_written: false,
     };
     runtime.block_on(async {
         let mut answer = engine.hogql(request).await.unwrap();
@@ -378,4 +390,48 @@ fn rows_that_stop_for_lack_of_time_end_in_an_error() {
         };
         assert!(matches!(error, QueryError::Timeout { .. }), "{error:?}");
     });
+}
+
+#[test]
+fn properties_that_are_only_shown_come_quoted() {
+    let (_directory, store) = crate::testing::store();
+    fill(&store);
+    let engine = Engine::new(store, crate::testing::settings()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let context = context("UTC");
+    let plan = |query: &str| {
+        let compiled = hogql::compile(query, &context).unwrap();
+        let request = Request {
+            project: PROJECT,
+            query: compiled.query,
+            zone: Arc::clone(&context.project.timezone),
+            now_micros: context.now.as_microsecond(),
+            tables: BTreeMap::new(),
+            cohorts: BTreeMap::new(),
+            pace: Pace::Prompt,
+            explain: true,
+            is_written: true,
+        };
+        runtime.block_on(engine.hogql(request)).unwrap().plan
+    };
+    for (query, quoted) in [
+        ("select event, properties from events", true),
+        ("select person.properties, timestamp from events where properties.n = 1 order by timestamp limit 3", true),
+        ("select properties, uuid from events order by properties", false),
+        ("select distinct properties from events", false),
+        ("select properties, count() from events group by properties", false),
+        ("select upper(properties) from events", false),
+        ("select p from (select properties as p from events)", false),
+    ] {
+        let plan = plan(query);
+        assert_eq!(plan.contains("quoted("), quoted, "{query}: {plan}");
+    }
+    for query in [
+        "select properties, person.properties, event from events order by uuid",
+        "select properties as p, uuid from events where event != '' order by timestamp desc, uuid limit 7",
+    ] {
+        let rows = runtime.block_on(ask(&engine, query, "UTC")).unwrap();
+        assert!(rows.iter().all(|row| row[0].as_str().is_some_and(|text| text.starts_with('{'))), "{rows:?}");
+        assert!(rows.len() > 5);
+    }
 }

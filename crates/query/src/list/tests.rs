@@ -37,6 +37,7 @@ fn condition(filter: &Value) -> Option<Arc<Request>> {
             cohorts: BTreeMap::new(),
             pace: crate::Pace::Prompt,
             explain: false,
+            is_written: false,
         })),
     }
 }

@@ -1,7 +1,7 @@
 //! Conditions on events, and the rows that are left by them.
 
-use arrow::array::{Array, AsArray, BooleanArray};
-use arrow::compute::{and, or};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::{and, filter, or};
 use arrow::datatypes::{Int32Type, UInt32Type};
 use model::PersonNumber;
 use roaring::RoaringBitmap;
@@ -12,6 +12,7 @@ use super::leaf;
 use super::values::ValueTest;
 use crate::QueryError;
 use crate::filter::{Filter, Leaf, Node};
+use crate::table::Source;
 
 /// Which events are asked for. All of it has to hold; the default holds for every event.
 #[derive(Debug, Clone)]
@@ -115,6 +116,51 @@ pub(crate) fn narrow(chunk: &Chunk, asked: &Narrowed) -> Result<Selection, Query
     narrow_within(chunk, asked, asked.conditions.range, chunk.live().clone())
 }
 
+/// As [`narrow`], with the values of the columns among `keep` that a condition was about: they were read for it.
+pub(crate) fn narrow_keeping(
+    chunk: &Chunk,
+    asked: &Narrowed,
+    keep: &[Source],
+) -> Result<(Selection, Kept), QueryError> {
+    let mut rows = narrow_plain(chunk, asked, asked.conditions.range, chunk.live().clone())?;
+    let mut kept = Kept::default();
+    for test in &asked.tests {
+        if rows.is_empty() {
+            break;
+        }
+        let (values, passes) = test.passing(chunk, &rows)?;
+        rows = rows.filter(&passes);
+        for (_, values) in &mut kept.columns {
+            *values = filter(values, &passes)?;
+        }
+        let name = test.source().name();
+        if keep.iter().any(|source| source.name() == name) && kept.of(test.source()).is_none() {
+            kept.columns.push((name, filter(&values, &passes)?));
+        }
+    }
+    Ok((rows, kept))
+}
+
+/// Columns that were read for conditions, of the rows for which these hold.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    columns: Vec<(String, ArrayRef)>,
+}
+
+impl Kept {
+    /// Of `rows` rows from `first` on.
+    pub(crate) fn slice(&self, first: usize, rows: usize) -> Self {
+        let slice = |(name, values): &(String, ArrayRef)| (name.clone(), values.slice(first, rows));
+        Self { columns: self.columns.iter().map(slice).collect() }
+    }
+
+    /// The values of `source`, if they are there.
+    pub(crate) fn of(&self, source: &Source) -> Option<&ArrayRef> {
+        let name = source.name();
+        self.columns.iter().find(|(kept, _)| *kept == name).map(|(_, values)| values)
+    }
+}
+
 /// Those of `rows` for which every condition holds, with `range` in place of the range asked for.
 pub(crate) fn narrow_within(
     chunk: &Chunk,
@@ -122,6 +168,18 @@ pub(crate) fn narrow_within(
     range: TimeRange,
     rows: Selection,
 ) -> Result<Selection, QueryError> {
+    let mut rows = narrow_plain(chunk, asked, range, rows)?;
+    for test in &asked.tests {
+        if rows.is_empty() {
+            break;
+        }
+        rows = rows.filter(&test.passing(chunk, &rows)?.1);
+    }
+    Ok(rows)
+}
+
+/// As [`narrow_within`], for every condition that the query engine does not evaluate.
+fn narrow_plain(chunk: &Chunk, asked: &Narrowed, range: TimeRange, rows: Selection) -> Result<Selection, QueryError> {
     let conditions = &asked.conditions;
     let mut rows = rows;
     if let Some(events) = &conditions.events {
@@ -162,12 +220,6 @@ pub(crate) fn narrow_within(
         if !matches!(part, Node::True) {
             rows = rows.filter(&holds(part, chunk, &rows)?);
         }
-    }
-    for test in &asked.tests {
-        if rows.is_empty() {
-            break;
-        }
-        rows = test.passing(chunk, &rows)?;
     }
     Ok(rows)
 }

@@ -66,8 +66,17 @@ impl ValueTest {
         }
     }
 
-    /// Those of `rows` that pass.
-    pub(crate) fn passing(&self, chunk: &Chunk, rows: &Selection) -> std::result::Result<Selection, QueryError> {
+    /// The column that is tested.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The values of `rows`, and which of the rows pass.
+    pub(crate) fn passing(
+        &self,
+        chunk: &Chunk,
+        rows: &Selection,
+    ) -> std::result::Result<(ArrayRef, BooleanArray), QueryError> {
         let failed = |error| QueryError::from_engine(error, 0);
         let values = self.source.array(chunk, rows)?;
         let passes = match values.data_type() {
@@ -83,9 +92,9 @@ impl ValueTest {
                 };
                 BooleanArray::new(BooleanBuffer::collect_bool(keys.len(), passes), None)
             }
-            _ => self.test.of(values).and_then(|answers| truths(&answers)).map_err(failed)?,
+            _ => self.test.of(Arc::clone(&values)).and_then(|answers| truths(&answers)).map_err(failed)?,
         };
-        Ok(rows.filter(&passes))
+        Ok((values, passes))
     }
 }
 

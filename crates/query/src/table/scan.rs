@@ -11,14 +11,14 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExp
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStream;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use store::{Chunk, Column, Document, Part, Selection, Slice, StoreError};
+use store::{Chunk, Column, Document, Part, Selection, Slice, Spelling, StoreError};
 
 use super::{Places, Source, chunk_number};
 use crate::QueryError;
 use crate::engine::BATCH_ROWS;
 use crate::error::ReadFailure;
 use crate::hogql::Refusal;
-use crate::scan::{self, Narrowed};
+use crate::scan::{self, Kept, Narrowed};
 
 /// Batches that wait between the thread that reads a part and the one that evaluates.
 const READ_AHEAD: usize = 2;
@@ -109,11 +109,15 @@ impl ExecutionPlan for EventsScan {
                 }
                 for (at, chunk) in part.chunks().map_err(failed)?.iter().enumerate() {
                     let at = chunk_number(*number, at);
-                    let rows = first(work.rows(chunk, at).map_err(unread)?, left);
+                    let (rows, kept) = work.rows(chunk, at).map_err(unread)?;
+                    let rows = first(rows, left);
                     left -= rows.len();
                     let mut slices = chunk.slices(&rows, work.rows_at_once(chunk));
+                    let mut done = 0;
                     while let Some(mut slice) = slices.next() {
-                        if output.blocking_send(work.read(&mut slice, at)).is_err() {
+                        let kept = kept.slice(done, slice.rows().len());
+                        done += slice.rows().len();
+                        if output.blocking_send(work.read(&mut slice, at, &kept)).is_err() {
                             return Ok(());
                         }
                     }
@@ -129,25 +133,33 @@ impl Work {
     /// Rows read at once: many of narrow columns, few where whole objects come along.
     fn rows_at_once(&self, chunk: &Chunk) -> usize {
         let is_wide = |source: &Source| {
-            matches!(source, Source::Properties | Source::Stored(Column::PersonProperties | Column::ElementsChain))
+            matches!(
+                source,
+                Source::Properties
+                    | Source::Quoted(_)
+                    | Source::Stored(Column::PersonProperties | Column::ElementsChain)
+            )
         };
         if self.sources.iter().any(is_wide) { scan::rows_at_once(chunk) } else { 8 * BATCH_ROWS }
     }
 
-    /// The rows of a chunk that are asked for.
-    fn rows(&self, chunk: &Chunk, number: u64) -> std::result::Result<Selection, QueryError> {
+    /// The rows of a chunk that are asked for, and what was read to find them.
+    fn rows(&self, chunk: &Chunk, number: u64) -> std::result::Result<(Selection, Kept), QueryError> {
         let range = self.asked.conditions.range;
         match &self.only {
-            None => scan::narrow(chunk, &self.asked),
-            Some(places) => match places.get(&number) {
-                Some(rows) => scan::narrow_within(chunk, &self.asked, range, rows.clone()),
-                None => Ok(Selection::default()),
-            },
+            None => scan::narrow_keeping(chunk, &self.asked, &self.sources),
+            Some(places) => {
+                let rows = match places.get(&number) {
+                    Some(rows) => scan::narrow_within(chunk, &self.asked, range, rows.clone())?,
+                    None => Selection::default(),
+                };
+                Ok((rows, Kept::default()))
+            }
         }
     }
 
-    /// A slice of the chunk with this number.
-    fn read(&self, slice: &mut Slice<'_>, number: u64) -> Result<RecordBatch> {
+    /// A slice of the chunk with this number, of which some columns are `kept`.
+    fn read(&self, slice: &mut Slice<'_>, number: u64, kept: &Kept) -> Result<RecordBatch> {
         let stored: Vec<Column> = self
             .sources
             .iter()
@@ -164,11 +176,16 @@ impl Work {
                 Source::Stored(_) => stored.next(),
                 Source::Chunk => Some(Arc::new(UInt64Array::from_value(number, rows.len()))),
                 Source::Row => Some(Arc::new(UInt32Array::from_iter_values(rows.rows()))),
-                Source::Properties => Some(Arc::new(slice.properties(Document::Event).map_err(failed)?)),
-                Source::Property(property) => {
-                    let values = slice.property(&property.key).map_err(failed)?;
-                    Some(property.form.array(&values)?)
+                Source::Properties => {
+                    Some(Arc::new(slice.properties(Document::Event, Spelling::Json).map_err(failed)?))
                 }
+                Source::Quoted(document) => {
+                    Some(Arc::new(slice.properties(*document, Spelling::Quoted).map_err(failed)?))
+                }
+                Source::Property(property) => match kept.of(source) {
+                    Some(values) => Some(Arc::clone(values)),
+                    None => Some(property.form.array(&slice.property(&property.key).map_err(failed)?)?),
+                },
             };
             columns.extend(column);
         }

@@ -10,8 +10,8 @@ use store::{Chunk, Column, Part, Selection, TimeRange};
 use super::key::{Base, Codes, Key, Values};
 use super::{Map, Measure};
 use crate::QueryError;
-use crate::scan::{self, Narrowed};
-use crate::table::Property;
+use crate::scan::{self, Kept, Narrowed};
+use crate::table::{Property, Source};
 use crate::uniques::Uniques;
 
 const HOUR: i64 = 3_600_000_000;
@@ -119,8 +119,9 @@ impl Counting {
             return Ok(());
         }
         let by_event = self.keys.iter().any(|key| matches!(key.base, Base::Event));
+        let bases: Vec<Source> = self.keys.iter().map(|key| key.base.source()).collect();
         for chunk in part.chunks()? {
-            let rows = scan::narrow(&chunk, &self.asked)?;
+            let (rows, kept) = scan::narrow_keeping(&chunk, &self.asked, &bases)?;
             if rows.is_empty() {
                 continue;
             }
@@ -128,10 +129,10 @@ impl Counting {
             match runs {
                 Some(runs) => {
                     for (event, rows) in runs {
-                        self.count(groups, &chunk, &rows, Some(&event))?;
+                        self.count(groups, &chunk, &rows, Some(&event), &Kept::default())?;
                     }
                 }
-                None => self.count(groups, &chunk, &rows, None)?,
+                None => self.count(groups, &chunk, &rows, None, &kept)?,
             }
         }
         Ok(())
@@ -175,19 +176,20 @@ impl Counting {
         Ok(true)
     }
 
-    /// Counts `rows`, all of the event `event` if it is given.
+    /// Counts `rows`, all of the event `event` if it is given. What was `kept` of them is not read again.
     fn count(
         &self,
         groups: &mut Groups,
         chunk: &Chunk,
         rows: &Selection,
         event: Option<&str>,
+        kept: &Kept,
     ) -> Result<(), QueryError> {
         let mut codes = Vec::with_capacity(self.keys.len());
         for (key, values) in self.keys.iter().zip(&mut groups.values) {
             codes.push(match (&key.base, event) {
                 (Base::Event, Some(event)) => Codes::One(key.of_event(values, event)?),
-                _ => key.codes(values, chunk, rows)?,
+                _ => key.codes(values, chunk, rows, kept)?,
             });
         }
         let persons = match self.counts_persons() {

@@ -12,7 +12,7 @@ use store::{Chunk, Column, Selection};
 
 use crate::QueryError;
 use crate::plan::column;
-use crate::scan::Evaluation;
+use crate::scan::{Evaluation, Kept};
 use crate::table::{EventsTable, Source};
 
 use super::Map;
@@ -179,9 +179,19 @@ impl Key {
     }
 
     /// What the rows of a chunk come to.
-    pub(super) fn codes(&self, values: &mut Values, chunk: &Chunk, rows: &Selection) -> Result<Codes, QueryError> {
+    pub(super) fn codes(
+        &self,
+        values: &mut Values,
+        chunk: &Chunk,
+        rows: &Selection,
+        kept: &Kept,
+    ) -> Result<Codes, QueryError> {
         let failed = |error| QueryError::from_engine(error, 0);
-        let column = self.base.source().array(chunk, rows)?;
+        let source = self.base.source();
+        let column = match kept.of(&source) {
+            Some(column) => Arc::clone(column),
+            None => source.array(chunk, rows)?,
+        };
         if matches!(self.base, Base::Time) {
             return self.of_times(values, &column).map_err(failed);
         }

@@ -250,6 +250,7 @@ fn condition(filters: &str) -> Arc<Request> {
         cohorts: BTreeMap::new(),
         pace: Pace::Prompt,
         explain: false,
+        is_written: false,
     })
 }
 

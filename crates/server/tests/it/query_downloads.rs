@@ -99,6 +99,23 @@ fn an_answer_without_rows_is_a_file_all_the_same() {
 }
 
 #[test]
+fn lines_of_json_hold_properties_as_text() {
+    let server = server();
+    let tricky = json!({"quote\"d": "a \"b\" \\ \n é 😀 \u{1}", "list": [1.5, {"x": null}], "n": -7, "on": true, "id": "0193a1f0-5f7e-7c3b-9d1e-2f4a6b8c0d1e"});
+    server.ingest(&[event("signup", "d1", "2026-01-01T10:00:00Z", tricky.clone())]);
+    let query = hogql("select properties, event, person.properties as of_person from events");
+    let lines = download(&server, query.clone(), "application/x-ndjson").body;
+    let row: Value = serde_json::from_str(&lines).unwrap();
+    let properties: Value = serde_json::from_str(row["properties"].as_str().unwrap()).unwrap();
+    for (key, value) in tricky.as_object().unwrap() {
+        assert_eq!(&properties[key], value, "{key}");
+    }
+    let shown = server.post("/api/projects/1/query/", &json!({"query": hogql("select properties from events")})).json();
+    assert_eq!(shown["results"][0][0], row["properties"]);
+    assert_eq!(row.as_object().unwrap().len(), 3);
+}
+
+#[test]
 fn lists_of_events_can_be_downloaded_too() {
     let server = server();
     server.ingest(&[event("signup", "d1", "2026-01-01T10:00:00Z", json!({}))]);

@@ -68,19 +68,23 @@ impl PropertyColumn {
 }
 
 impl PropertyValues {
+    /// Whether row `at` has a value.
+    pub(crate) fn is_valid(&self, at: usize) -> bool {
+        match self {
+            Self::Missing(_) => false,
+            Self::Dictionary(array) => array.is_valid(at),
+            Self::Text(array) | Self::Json(array) => array.is_valid(at),
+            Self::Uuid(array) => array.is_valid(at),
+            Self::Int(array) => array.is_valid(at),
+            Self::Float(array) => array.is_valid(at),
+            Self::Bool(array) => array.is_valid(at),
+        }
+    }
+
     /// Appends the JSON of row `at` to `out`; false when it is null.
     pub(crate) fn write_json(&self, at: usize, out: &mut String) -> bool {
         use std::fmt::Write as _;
-        let null = match self {
-            Self::Missing(_) => true,
-            Self::Dictionary(array) => array.is_null(at),
-            Self::Text(array) | Self::Json(array) => array.is_null(at),
-            Self::Uuid(array) => array.is_null(at),
-            Self::Int(array) => array.is_null(at),
-            Self::Float(array) => array.is_null(at),
-            Self::Bool(array) => array.is_null(at),
-        };
-        if null {
+        if !self.is_valid(at) {
             return false;
         }
         match self {
@@ -94,8 +98,12 @@ impl PropertyValues {
             }
             Self::Text(array) => write_json_string(out, array.value(at)),
             Self::Json(array) => out.push_str(array.value(at)),
-            Self::Uuid(array) => write_uuid(out, array.value(at)),
-            Self::Int(array) => write!(out, "{}", array.value(at)).expect("writing to memory cannot fail"),
+            Self::Uuid(array) => {
+                out.push('"');
+                write_uuid(out, array.value(at));
+                out.push('"');
+            }
+            Self::Int(array) => out.push_str(itoa::Buffer::new().format(array.value(at))),
             Self::Float(array) => write!(out, "{}", array.value(at)).expect("writing to memory cannot fail"),
             Self::Bool(array) => out.push_str(if array.value(at) { "true" } else { "false" }),
         }
@@ -103,9 +111,8 @@ impl PropertyValues {
     }
 }
 
-fn write_uuid(out: &mut String, bytes: &[u8]) {
+/// Appends a UUID as it is spelled, without quotes.
+pub(crate) fn write_uuid(out: &mut String, bytes: &[u8]) {
     let uuid = Uuid::from_slice(bytes).unwrap_or_default();
-    out.push('"');
     out.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-    out.push('"');
 }

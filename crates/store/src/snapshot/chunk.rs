@@ -13,7 +13,7 @@ use super::slice::{Slice, Slices};
 use super::{Context, TimeRange};
 use crate::error::StoreError;
 use crate::property::values::PropertyColumn;
-use crate::property::{Document, PropertyKey};
+use crate::property::{Document, PropertyKey, Spelling};
 use crate::schema::{Column, PROPERTIES, REST};
 use crate::segment::{Opened, Segment};
 use crate::selection::Selection;
@@ -126,7 +126,7 @@ impl Chunk {
     ///
     /// As [`Chunk::read`].
     pub fn properties(&self, document: Document, rows: &Selection) -> Result<StringArray, StoreError> {
-        Slice::alone(self, rows).properties(document)
+        Slice::alone(self, rows).properties(document, Spelling::Json)
     }
 
     /// The selected rows in slices of `at_once` rows, to be read one after the other.

@@ -18,7 +18,7 @@ use roaring::RoaringBitmap;
 use super::chunk::{Chunk, Rows};
 use crate::error::StoreError;
 use crate::property::values::{PropertyColumn, PropertyValues};
-use crate::property::{Document, Kind, PropertyKey, rebuild};
+use crate::property::{Document, Kind, PropertyKey, Spelling, rebuild};
 use crate::schema::{Column, PERSON_REST, PROPERTIES, REST, dictionary};
 use crate::segment::{Segment, uuid_at};
 use crate::selection::Selection;
@@ -85,7 +85,7 @@ impl<'a> Slices<'a> {
 
 impl<'a> Slice<'a> {
     /// Rows that no others follow.
-    pub(super) fn alone(chunk: &'a Chunk, rows: &'a Selection) -> Self {
+    pub(crate) fn alone(chunk: &'a Chunk, rows: &'a Selection) -> Self {
         Self { chunk, rows, kept: None }
     }
 
@@ -107,7 +107,7 @@ impl<'a> Slice<'a> {
 
     fn column(&mut self, column: Column) -> Result<ArrayRef, StoreError> {
         if column == Column::PersonProperties {
-            return Ok(Arc::new(self.properties(Document::Person)?));
+            return Ok(Arc::new(self.properties(Document::Person, Spelling::Json)?));
         }
         let array = match &self.chunk.rows {
             Rows::Memory(batch) => {
@@ -207,18 +207,21 @@ impl<'a> Slice<'a> {
         }
     }
 
-    /// The properties as JSON objects: the event's, or the person's.
+    /// The properties as JSON objects, spelled in some way: the event's, or the person's.
     ///
     /// # Errors
     ///
     /// As [`Slice::read`].
-    pub fn properties(&mut self, document: Document) -> Result<StringArray, StoreError> {
+    pub fn properties(&mut self, document: Document, spelling: Spelling) -> Result<StringArray, StoreError> {
         let rest_place = match document {
             Document::Event => REST,
             Document::Person => PERSON_REST,
         };
         match &self.chunk.rows {
-            Rows::Memory(batch) => Ok(taken(batch.column(rest_place), self.rows)?.as_string::<i32>().clone()),
+            Rows::Memory(batch) => {
+                let objects = taken(batch.column(rest_place), self.rows)?;
+                Ok(rebuild::spelled(objects.as_string(), spelling))
+            }
             Rows::Group { segment, group, range } => {
                 let opened = self.chunk.opened(segment)?;
                 let filled = self.filled(segment, range)?;
@@ -240,7 +243,7 @@ impl<'a> Slice<'a> {
                     let column = &opened.columns[*place];
                     (column.key.as_str(), values_of(array, column.kind))
                 });
-                Ok(rebuild::objects(self.rows.len(), columns.collect(), rest.as_string()))
+                Ok(rebuild::objects(self.rows.len(), columns.collect(), rest.as_string(), spelling))
             }
         }
     }

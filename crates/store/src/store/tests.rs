@@ -11,7 +11,7 @@ use model::PersonNumber;
 use uuid::Uuid;
 
 use super::*;
-use crate::property::{Document, PropertyKey};
+use crate::property::{Document, PropertyKey, Spelling};
 use crate::snapshot::{Part, PartKind};
 use support::*;
 
@@ -147,8 +147,8 @@ fn slices_hold_what_each_is_read_as_alone_whatever_is_asked_between() {
                 if at % 2 == 0 {
                     let document = Document::Event;
                     let alone = chunk.properties(document, &rows).unwrap();
-                    assert_eq!(slice.properties(document).unwrap(), alone, "slice {at}");
-                    assert_eq!(slice.properties(document).unwrap(), alone, "slice {at}, asked twice");
+                    assert_eq!(slice.properties(document, Spelling::Json).unwrap(), alone, "slice {at}");
+                    assert_eq!(slice.properties(document, Spelling::Json).unwrap(), alone, "slice {at}, asked twice");
                 }
                 (at, read) = (at + 1, read + rows.len());
             }

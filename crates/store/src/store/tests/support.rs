@@ -7,14 +7,14 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType, UInt32Type};
 use env::SimDisk;
 use model::json::{self, Members};
-use model::{MergeId, PersonMode, PersonNumber};
+use model::{MergeId, PersonMode, PersonNumber, json_string};
 
 use uuid::Uuid;
 
 use super::super::*;
-use crate::property::Document;
+use crate::property::{Document, Spelling};
 use crate::schema::Column;
-use crate::snapshot::Chunk;
+use crate::snapshot::{Chunk, Slice};
 
 pub(super) const PROJECT: ProjectId = ProjectId(1);
 pub(super) const ROOT: &str = "/data/segments";
@@ -328,6 +328,8 @@ pub(super) fn rows_of(chunk: &Chunk, rows: &crate::Selection, columns: &[Column]
     let text = |column: Column, at: usize| plain.get(&column).and_then(|texts| texts[at].clone());
     let properties = chunk.properties(Document::Event, rows).unwrap();
     let person_properties = arrays.get(&Column::PersonProperties).map(|array| array.as_string::<i32>());
+    let quoted = Slice::alone(chunk, rows).properties(Document::Event, Spelling::Quoted).unwrap();
+    assert!(quoted.iter().flatten().eq(properties.iter().flatten().map(json_string)), "{quoted:?} is {properties:?}");
     assert_eq!(properties.len(), rows.len());
     let row = |at: usize| EventRow {
         project: PROJECT,
