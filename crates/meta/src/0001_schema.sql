@@ -14,6 +14,7 @@ CREATE TABLE personal_api_keys (
     label TEXT NOT NULL, mask_value TEXT NOT NULL, created_at BIGINT NOT NULL, last_used_at BIGINT,
     scopes TEXT, scoped_teams TEXT NOT NULL, scoped_organizations TEXT NOT NULL
 );
+-- The properties of a person are JSON, or packed (packed.rs).
 CREATE TABLE persons (
     id INTEGER PRIMARY KEY, project BIGINT NOT NULL, number BIGINT NOT NULL, uuid BLOB NOT NULL, properties TEXT NOT NULL, email TEXT,
     is_identified BOOLEAN NOT NULL, created_at BIGINT NOT NULL, version BIGINT NOT NULL

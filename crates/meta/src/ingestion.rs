@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::connection::Meta;
 use crate::error::MetaError;
+use crate::packed::{Packed, Unpacked};
 
 /// A stored person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +136,7 @@ fn person_record(row: &Row<'_>) -> rusqlite::Result<PersonRecord> {
         id: row.get(0)?,
         number: PersonNumber(row.get(1)?),
         uuid: row.get(2)?,
-        properties: row.get(3)?,
+        properties: row.get::<_, Unpacked>(3)?.0,
         is_identified: row.get(4)?,
         created_at: Timestamp::from_micros(row.get(5)?),
         version: row.get(6)?,
@@ -181,7 +182,7 @@ impl IngestTx<'_> {
                 project.0,
                 number.0,
                 derived.uuid,
-                new.properties,
+                Packed(new.properties),
                 new.email,
                 new.is_identified,
                 new.created_at.as_micros()
@@ -211,7 +212,7 @@ impl IngestTx<'_> {
     ) -> Result<(), MetaError> {
         self.tx
             .prepare_cached("UPDATE persons SET properties = $1, is_identified = $2, version = $3 WHERE id = $4")?
-            .execute(params![properties, is_identified, version, id])?;
+            .execute(params![Packed(properties), is_identified, version, id])?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ mod error;
 mod groups;
 mod ingestion;
 mod keys;
+mod packed;
 mod persons;
 mod split;
 mod tenants;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::connection::Meta;
 use crate::error::MetaError;
+use crate::packed::Unpacked;
 
 /// A person with all distinct ids, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,7 +265,7 @@ impl Meta {
                         id: row.get(0)?,
                         number: PersonNumber(row.get(1)?),
                         created_at: Timestamp::from_micros(row.get(2)?),
-                        properties: row.get(3)?,
+                        properties: row.get::<_, Unpacked>(3)?.0,
                     })
                 })?;
                 Ok(rows.collect::<Result<Vec<_>, _>>()?)
@@ -371,7 +372,7 @@ fn person(row: &Row<'_>) -> rusqlite::Result<Person> {
     Ok(Person {
         id: row.get(0)?,
         uuid: row.get(1)?,
-        properties: row.get(2)?,
+        properties: row.get::<_, Unpacked>(2)?.0,
         is_identified: row.get(3)?,
         created_at: Timestamp::from_micros(row.get(4)?),
         distinct_ids: Vec::new(),
@@ -411,8 +412,11 @@ fn find_summaries(
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(values.iter()))?;
         while let Some(row) = rows.next()? {
-            let summary =
-                PersonSummary { properties: row.get(1)?, is_identified: row.get(2)?, first_distinct_id: row.get(3)? };
+            let summary = PersonSummary {
+                properties: row.get::<_, Unpacked>(1)?.0,
+                is_identified: row.get(2)?,
+                first_distinct_id: row.get(3)?,
+            };
             found.insert(row.get(0)?, summary);
         }
     }

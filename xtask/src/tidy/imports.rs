@@ -72,7 +72,7 @@ const HOMES: &[Home] = &[
     home("lz-str", &["capture"]),
     home("maxminddb", &["ingest"]),
     // Request bodies, and what ingestion resolved for replay; Parquet brings its own.
-    home("zstd", &["capture", "ingest", "store"]),
+    home("zstd", &["capture", "ingest", "meta", "store"]),
 ];
 
 /// A crate of the workspace and what it is built from.
