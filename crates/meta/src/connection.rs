@@ -105,6 +105,13 @@ impl Meta {
         self.write(|tx| work(tx).map_err(Either)).map_err(|either| either.0)
     }
 
+    /// Copies what is in the write-ahead log to the database and empties it, as far as no reader is in the way.
+    pub fn checkpoint(&self) -> Result<(), MetaError> {
+        let connection = self.writer.lock();
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, MetaError>) -> Result<T, MetaError> {
         let idle = self.readers.lock().pop();
         let connection = match idle {

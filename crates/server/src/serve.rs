@@ -231,7 +231,12 @@ async fn run(settings: ServeSettings, data: Data) -> Result<(), Stop> {
         if let Err(error) = meta.flush_warnings() {
             tracing::warn!(%error, "the last ingestion warnings are lost");
         }
-        workers.stop(died)
+        workers.stop(died)?;
+        // The next start finds nothing to do.
+        if let Err(error) = meta.checkpoint() {
+            tracing::warn!(%error, "the write-ahead log of the metadata stays");
+        }
+        Ok(())
     })
 }
 

@@ -65,6 +65,18 @@ fn a_first_start_makes_a_project_and_a_key_once() {
 }
 
 #[test]
+fn a_checkpoint_empties_the_write_ahead_log_and_loses_nothing() {
+    let (_directory, path, meta, created) = database();
+    let log = path.with_file_name("meta.sqlite-wal");
+    assert!(std::fs::metadata(&log).unwrap().len() > 0);
+    // A reader that is there, but idle.
+    assert!(meta.caller(&created.personal_api_key, NOW).unwrap().is_some());
+    meta.checkpoint().unwrap();
+    assert_eq!(std::fs::metadata(&log).unwrap().len(), 0);
+    assert!(meta.caller(&created.personal_api_key, NOW).unwrap().is_some());
+}
+
+#[test]
 fn chosen_tokens_must_look_like_tokens() {
     let directory = tempfile::tempdir().unwrap();
     let meta = Meta::open(&directory.path().join("m")).unwrap();

@@ -51,6 +51,8 @@ fn sigterm_stops_cleanly_and_nothing_is_lost() {
     server.ingest(&many(500));
     let persons = server.follow("/api/projects/1/persons/?limit=200");
     assert_eq!(server.terminate().code(), Some(0));
+    let log = server.data_dir().join("meta.sqlite-wal");
+    assert_eq!(std::fs::metadata(log).map_or(0, |log| log.len()), 0, "a clean stop empties the write-ahead log");
     server.start_again();
     assert_eq!(server.follow("/api/projects/1/events/?limit=200").len(), 500);
     assert_eq!(server.follow("/api/projects/1/persons/?limit=200").len(), persons.len());
