@@ -13,6 +13,7 @@ use hogql::types::{Base, Name, Type};
 use store::ParquetStream;
 
 use super::output::{JsonRows, write_csv_field};
+use super::run::HANDED_BYTES;
 use super::types::arrow_type;
 use crate::QueryError;
 
@@ -92,8 +93,9 @@ impl Encoder {
         match &mut self.state {
             State::Lines { is_csv, begun } => {
                 let writer = JsonRows::new(self.columns.iter().map(|(_, ty)| ty));
-                // About what most rows come to: beyond, text is copied to grow.
-                let mut text = String::with_capacity(batch.get_array_memory_size() * 5 / 4);
+                // About what most rows come to: beyond, text is copied to grow. Rows of a larger batch count all of it.
+                let bytes = batch.get_array_memory_size().min(HANDED_BYTES);
+                let mut text = String::with_capacity(bytes * 5 / 4);
                 if *is_csv {
                     if !std::mem::replace(begun, true) {
                         text = names(&self.columns);

@@ -228,7 +228,7 @@ impl Answer {
 }
 
 /// Bytes of rows, about, that are made text at once.
-const HANDED_BYTES: usize = 4 << 20;
+pub(super) const HANDED_BYTES: usize = 4 << 20;
 /// How long a query may take to notice that its time is up. Making a plan, and one step of it, cannot be interrupted: then
 /// it goes on for nobody, and keeps its turn until it notices.
 const GRACE: Duration = Duration::from_millis(500);

@@ -19,7 +19,7 @@ use hogql::Context;
 use hogql::context::{Cohort, PropertyType};
 use hogql::resolved::Table;
 use model::{EventRow, PersonMode, PersonNumber, ProjectId, Sequence, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Batch, Store};
 use uuid::Uuid;
 
@@ -434,4 +434,27 @@ fn properties_that_are_only_shown_come_quoted() {
         assert!(rows.iter().all(|row| row[0].as_str().is_some_and(|text| text.starts_with('{'))), "{rows:?}");
         assert!(rows.len() > 5);
     }
+}
+
+#[test]
+fn columns_read_for_a_condition_belong_to_their_rows_in_every_slice() {
+    let (_directory, store) = crate::testing::store();
+    let (template, big) = (events().remove(0), "x".repeat(40_000));
+    let row = |n: u32| EventRow {
+        uuid: Uuid::from_u128(u128::from(n)),
+        properties: format!(r#"{{"k":"v{n}","m":{n},"big":"{big}"}}"#),
+        ..template.clone()
+    };
+    // Twelve megabytes in one chunk: more than are read at once.
+    let rows = (0..300).map(row).collect();
+    store.publish(&Batch { rows, merges: Vec::new(), through: Sequence(1) }).unwrap();
+    let engine = Engine::new(store, crate::testing::settings()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let query = "select toInt(properties.m), properties.k, length(properties) from events \
+                 where properties.k not like '%7' and toInt(properties.m) >= 20 limit 1000";
+    let mut found = runtime.block_on(ask(&engine, query, "UTC")).unwrap();
+    found.sort_by_key(|row| row[0].as_u64());
+    let expected: Vec<Value> =
+        (20..300).filter(|n| n % 10 != 7).map(|n| json!([n, format!("v{n}"), row(n).properties.len()])).collect();
+    assert_eq!(found, expected);
 }

@@ -182,7 +182,7 @@ impl Writer {
                 write_uuid(&mut self.text, array.value(row));
                 self.text.push_str(quote);
             }
-            // Neither has a character that is escaped.
+            // None of them has a character that is escaped.
             PropertyValues::Int(_)
             | PropertyValues::Float(_)
             | PropertyValues::Bool(_)
